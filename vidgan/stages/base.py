@@ -21,7 +21,8 @@ class StageContext:
     dir: its own directory; what a killed run left there is still there, so a long stage resumes from it;
     inputs: a file input is the file's path, a stage input that stage's finished directory, None when that stage is off;
     previous: the finished directory of the same stage with the same inputs and settings but for those marked
-    `extends` (a training run with a smaller budget), or None.
+    `extends` (a training run with a smaller budget), or None;
+    seed: the run's seed for stages that are `seeded`, 0 for all others, whose result it may not change.
     """
 
     dir: Path
@@ -42,12 +43,15 @@ class Stage(ABC, Generic[ConfigT]):
     """One step of a pipeline. Its key is a hash of name, version, settings and the digests of its inputs.
 
     Raise `version` by one whenever the same inputs and settings would give another result.
-    An `isolated` stage runs in a process of its own, beside others that are ready at the same time.
+    A `seeded` stage has the run's seed in its key too and gets it in its context.
+    An `isolated` stage runs in a process of its own, beside others that are ready at the same time; it must be
+    importable (`module:Class`), and the values of its settings must survive JSON.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
     Config: ClassVar[type[Config]]
+    seeded: ClassVar[bool] = False
     isolated: ClassVar[bool] = False
 
     def __init__(self, config: ConfigT) -> None:

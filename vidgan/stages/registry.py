@@ -1,0 +1,67 @@
+"""The stages by name, imported when they are used, so that a command's help stays light.
+
+Other packages add theirs by an entry point in the group `vidgan.stages`: `name = "package.module:Class"`.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from vidgan.errors import ConfigError, DependencyError
+from vidgan.stages.base import Stage
+
+STAGES = {
+    "pose": "vidgan.stages.pose:PoseStage",
+    "subject": "vidgan.stages.subject:SubjectStage",
+    "retarget": "vidgan.stages.retarget:RetargetStage",
+    "train": "vidgan.stages.train:TrainStage",
+    "render": "vidgan.stages.render:RenderStage",
+    "encode": "vidgan.stages.encode:EncodeStage",
+    "report": "vidgan.stages.report:ReportStage",
+}
+
+StageClass = type[Stage[Any]]
+
+
+@cache
+def known_stages() -> dict[str, str]:
+    """The import path of every stage, those of other packages included; they cannot replace one of ours."""
+    return {point.name: point.value for point in entry_points(group="vidgan.stages")} | STAGES
+
+
+def stage_class(name: str) -> StageClass:
+    """The class of a stage.
+
+    Args:
+        name: a registered name, or an import path `package.module:Class`.
+
+    Raises:
+        ConfigError: there is no such stage.
+        DependencyError: its module needs a package that is not installed.
+    """
+    path = name if ":" in name else known_stages().get(name)
+    if path is None:
+        close = get_close_matches(name, known_stages(), 1)
+        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known_stages()))}"
+        raise ConfigError(f"unknown stage {name}: {hint}")
+    return load_class(path)
+
+
+def load_class(path: str) -> StageClass:
+    """Import `package.module:Class` and check that it is a stage."""
+    module, _, attribute = path.partition(":")
+    try:
+        found: Any = import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except ModuleNotFoundError as error:
+        raise DependencyError(f"stage {path} needs the Python module {error.name}, which is not installed") from error
+    except AttributeError:
+        raise ConfigError(f"there is no {attribute} in {module}: check the stage's import path") from None
+    if not (isinstance(found, type) and issubclass(found, Stage)):
+        raise ConfigError(f"{path} is not a stage: derive it from vidgan.stages.base.Stage")
+    return found
