@@ -1,0 +1,97 @@
+"""From packets to frames: nothing lost at the end, nothing given up for one bad packet, and the damage counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av.error
+from av.container import InputContainer
+from av.filter import Graph
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from vidgan.video.pyav import reason, to_fraction
+
+
+@dataclass
+class Damage:
+    """What went wrong while decoding: `packets` read and `bad` ones among them, and why reading `stopped` early."""
+
+    packets: int = 0
+    bad: int = 0
+    stopped: str | None = None
+
+
+def decode(container: InputContainer, stream: VideoStream, damage: Damage) -> Iterator[VideoFrame]:
+    """Every frame of the stream that can be had, in the order of display.
+
+    A packet that does not decode is skipped; when the file ends in the middle of one, reading stops there. Either way
+    the frames that wait in the decoder come out at the end. Packets without a decoding time are decoded like all others.
+    """
+    for packet in _packets(container, stream, damage):
+        try:
+            frames = stream.decode(packet)
+        except av.error.EOFError:
+            return
+        except av.error.FFmpegError:
+            damage.bad += 1
+            continue
+        yield from frames
+
+
+def _packets(container: InputContainer, stream: VideoStream, damage: Damage) -> Iterator[Packet | None]:
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except (av.error.FFmpegError, OSError) as error:
+            damage.stopped = reason(error)
+            break
+        if packet.size and packet.is_corrupt and container.format.name.startswith("mov"):
+            damage.stopped = "the file ends in the middle of a frame"
+            break
+        damage.packets += bool(packet.size)
+        yield packet
+    yield None  # the error swallowed the flush packet
+
+
+def deinterlace(frames: Iterator[VideoFrame], time_base: Fraction) -> Iterator[VideoFrame]:
+    """Turn interlaced frames into progressive ones, one for one, with bwdif; progressive ones are left as they are."""
+    graph = None
+    for frame in frames:
+        if graph is None:
+            if not frame.interlaced_frame:
+                yield frame
+                continue
+            graph = _bwdif(frame, time_base)
+        frame.time_base = time_base
+        graph.push(frame)
+        yield from _pull(graph, time_base)
+    if graph is not None:
+        graph.push(None)
+        yield from _pull(graph, time_base)
+
+
+def _bwdif(frame: VideoFrame, time_base: Fraction) -> Graph:
+    graph = Graph()
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
+    bwdif = graph.add("bwdif", mode="send_frame", parity="auto", deint="interlaced")
+    graph.link_nodes(source, bwdif, graph.add("buffersink")).configure()
+    return graph
+
+
+def _pull(graph: Graph, time_base: Fraction) -> Iterator[VideoFrame]:
+    while True:
+        try:
+            frame = graph.vpull()
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return
+        if frame.pts is not None:  # bwdif halves the time base
+            frame.pts = round(frame.pts * (to_fraction(frame.time_base) or time_base) / time_base)
+        frame.time_base = time_base
+        yield frame
