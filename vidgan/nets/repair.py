@@ -1,0 +1,91 @@
+"""The generator that repairs a draft by choosing: blend weights over the warped references, own colour and a matte.
+
+Legend: B pictures, K references, M pose maps, (H, W) pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from vidgan.nets.blocks import Down, ResidualBlock, Up
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What the generator puts out.
+
+    logits: (B, K + 1, H, W), to be added to the draft's trust in each reference; the last is the own colour's;
+    colour: (B, 3, H, W) in [-1, 1]; matte: (B, 1, H, W), a logit to be added to the draft's matte logit.
+    """
+
+    logits: Tensor
+    colour: Tensor
+    matte: Tensor
+
+
+class UNet(nn.Module):
+    """A U-Net from half resolution down to 1/16 and back, its outputs brought to full size by pixel shuffle."""
+
+    def __init__(self, inputs: int, outputs: int, width: int = 40, depth: int = 3) -> None:
+        super().__init__()
+        widths = [width * factor for factor in (1, 2, 4, 6, 8)][: depth + 1]
+        self.stem = nn.Sequential(nn.Conv2d(inputs, width, 4, stride=2, padding=1), ResidualBlock(width))
+        self.down = nn.ModuleList(Down(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.middle = ResidualBlock(widths[-1])
+        self.up = nn.ModuleList(Up(b, a, a) for a, b in zip(widths[-2::-1], widths[:0:-1], strict=True))
+        self.norm = nn.GroupNorm(8, width)
+        self.head = nn.Conv2d(width, 4 * outputs, 3, padding=1)
+        nn.init.normal_(self.head.weight, std=1e-3)  # starts as the draft
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, I, H, W), H and W multiples of 2^(depth + 1) → (B, O, H, W)."""
+        skips = [self.stem(x)]
+        for down in self.down:
+            skips.append(down(skips[-1]))
+        y = self.middle(skips.pop())
+        for up in self.up:
+            y = up(y, skips.pop())
+        return nn.functional.pixel_shuffle(self.head(nn.functional.silu(self.norm(y))), 2)
+
+
+class RepairGenerator(nn.Module):
+    """From pose maps, warped references and the previous output to a `Repair`."""
+
+    def __init__(self, maps: int, references: int, width: int = 40, depth: int = 3) -> None:
+        super().__init__()
+        self.references = references
+        # maps, plate, then colour, matte and confidence of every reference
+        self.net = UNet(maps + 3 + 5 * references, references + 1 + 3 + 1, width, depth)
+
+    def forward(self, maps: Tensor, plate: Tensor, colour: Tensor, matte: Tensor, confidence: Tensor) -> Repair:
+        """maps (B, M, H, W), plate (B, 3, H, W), colour (B, K, 3, H, W), matte and confidence (B, K, H, W)."""
+        stacked = torch.cat([maps, plate, colour.flatten(1, 2), matte, confidence], 1)
+        k = self.references
+        out = self.net(stacked.contiguous(memory_format=torch.channels_last)).float()
+        return Repair(logits=out[:, : k + 1], colour=torch.tanh(out[:, k + 1 : k + 4]), matte=out[:, k + 4 :])
+
+
+class PoseOnlyGenerator(nn.Module):
+    """Pose maps to picture, the way of Everybody Dance Now (Chan et al. 2019): kept to measure against.
+
+    Takes and gives the same as `RepairGenerator`, so that a setting swaps one for the other; it looks at the maps, the
+    plate and its own previous output (the last reference) only, and all weight goes to its own colour.
+    """
+
+    def __init__(self, maps: int, references: int, width: int = 40, depth: int = 3) -> None:
+        super().__init__()
+        self.references = references
+        self.net = UNet(maps + 3 + 3, 3 + 1, width, depth)
+
+    def forward(self, maps: Tensor, plate: Tensor, colour: Tensor, matte: Tensor, confidence: Tensor) -> Repair:
+        """See `RepairGenerator.forward`."""
+        stacked = torch.cat([maps, plate, colour[:, -1]], 1)
+        out = self.net(stacked.contiguous(memory_format=torch.channels_last)).float()
+        b, _, h, w = out.shape
+        logits = torch.full((b, self.references + 1, h, w), -60.0, device=out.device)
+        logits[:, -1] = 60.0
+        return Repair(logits=logits, colour=torch.tanh(out[:, :3]), matte=out[:, 3:])

@@ -1,0 +1,86 @@
+"""The draft: the target's own pixels, warped to the driving pose and composited on the plate. No training.
+
+Legend: B driving poses, K references, (H, W) pixels of the window; colours float32 in [-1, 1], mattes in [0, 1];
+points in window units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vidgan.subject.warp import Flow, part_flow, resize_flow, sample
+
+FLOW_STRIDE = 4
+"""The flow is computed on a grid this much coarser than the picture and interpolated."""
+
+SHARPNESS = 6.0
+"""Exponent of the confidence when references are averaged: high prefers the one reference that fits."""
+
+RANK_PENALTY = 1.2
+"""Each further slot, a farther pose, counts exp(-RANK_PENALTY) of the one before at equal confidence."""
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Driving poses and their references' poses in window units.
+
+    driving: (B, J, 2); height: (B,); reference: (B, K, J, 2); reference_height: (B, K); fade: (B, K) in [0, 1].
+    """
+
+    driving: Tensor
+    height: Tensor
+    reference: Tensor
+    reference_height: Tensor
+    fade: Tensor
+
+
+@dataclass(frozen=True)
+class Warped:
+    """References at the driving pose: colour (B, K, 3, H, W), matte and confidence (B, K, H, W)."""
+
+    colour: Tensor
+    matte: Tensor
+    confidence: Tensor
+
+
+def flows(pose: Pose, size: int) -> Flow:
+    """The backward flow of every reference on the coarse grid for a window of size x size pixels."""
+    grid = max(16, size // FLOW_STRIDE)
+    return part_flow(pose.driving, pose.reference, pose.height, pose.reference_height, (grid, grid))
+
+
+def warp_references(pictures: Tensor, flow: Flow, fade: Tensor, size: int) -> Warped:
+    """Pull the references to the driving pose.
+
+    pictures: (B, K, 4, S, S), colour in [-1, 1] spread beyond the matte, then the matte; fade: (B, K).
+    """
+    fine = resize_flow(flow, (size, size))
+    pulled = sample(pictures, fine)
+    return Warped(pulled[:, :, :3], pulled[:, :, 3], fine.confidence * fade[..., None, None])
+
+
+def blend_logits(warped: Warped) -> Tensor:
+    """How much the draft trusts each reference at each pixel: (B, K, H, W) logits."""
+    rank = torch.arange(warped.confidence.shape[1], device=warped.confidence.device, dtype=torch.float32)
+    return SHARPNESS * warped.confidence.clamp_min(1e-3).log() - RANK_PENALTY * rank[None, :, None, None]
+
+
+def mix(weights: Tensor, warped: Warped) -> tuple[Tensor, Tensor]:
+    """Average the references with weights (B, K, H, W) that sum to one: colour (B, 3, H, W), matte (B, 1, H, W)."""
+    colour = (weights[:, :, None] * warped.colour).sum(1)
+    matte = (weights * warped.matte).sum(1, keepdim=True)
+    return colour, matte
+
+
+def composite(colour: Tensor, matte: Tensor, plate: Tensor) -> Tensor:
+    """The person over the plate: (B, 3, H, W)."""
+    return matte * colour + (1 - matte) * plate
+
+
+def draft(warped: Warped, plate: Tensor) -> tuple[Tensor, Tensor]:
+    """The draft picture (B, 3, H, W) and its matte (B, 1, H, W)."""
+    colour, matte = mix(torch.softmax(blend_logits(warped), 1), warped)
+    return composite(colour, matte, plate), matte

@@ -1,0 +1,121 @@
+"""What is known of a target person: reference pictures, their poses, windows and the clean plate.
+
+Legend: T frames of the target's clip, N of them kept as references, S pixels of a reference crop, J landmarks.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vidgan.pose.body import facing
+from vidgan.pose.track import PoseTrack
+from vidgan.subject.references import descriptor
+from vidgan.subject.window import crop, statures, to_window, windows
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Poses as the subject's networks take them.
+
+    points: (T, J, 2) in window units; heights: (T,) in window units; windows: (T, 3) left, top, side in plate pixels;
+    facing: (T,) radians; visibility: (T, J); present: (T,) bool.
+    """
+
+    points: Array
+    heights: Array
+    windows: Array
+    facing: Array
+    visibility: Array
+    present: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.heights)
+
+    def __getitem__(self, frames: NDArray[Any] | slice) -> Motion:
+        """The motion of the chosen frames."""
+        names = ("points", "heights", "windows", "facing", "visibility", "present")
+        return Motion(**{name: getattr(self, name)[frames] for name in names})
+
+    def descriptors(self, facing_weight: float) -> Array:
+        """Pose descriptors for comparing, (T, D)."""
+        return descriptor(self.points, self.heights, self.facing, facing_weight)
+
+
+def motion_of(track: PoseTrack) -> Motion:
+    """The motion of a track in plate pixels. Frames without a person hold the nearest pose and stay `present=False`."""
+    present = np.flatnonzero(track.present)
+    nearest = present[np.abs(np.arange(len(track))[:, None] - present[None]).argmin(1)] if len(present) else []
+    window = windows(track)
+    return Motion(
+        points=to_window(track.image[nearest], window),
+        heights=statures(track) / window[:, 2],
+        windows=window,
+        facing=facing(track.world[nearest]).astype(np.float32),
+        visibility=track.visibility[nearest],
+        present=track.present,
+    )
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A target person, as written by the subject stage.
+
+    references: (N, S, S, 4) uint8 memory map, RGB spread beyond the matte, then the matte;
+    crops: (N, s, s, 4) uint8 memory map at training size, the true picture, then the matte;
+    plate: (H, W, 3) uint8; motion: the N reference frames' motion; frames: (N,) their numbers in the target's clip;
+    blur: (N,) in [0, 1]; facts: see `SubjectStage`.
+    """
+
+    references: NDArray[np.uint8]
+    crops: NDArray[np.uint8]
+    plate: NDArray[np.uint8]
+    motion: Motion
+    frames: NDArray[np.int64]
+    blur: Array
+    facts: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @classmethod
+    def load(cls, folder: Path) -> Subject:
+        """Open a subject; the pictures stay on disk until they are used."""
+        with np.load(folder / "frames.npz", allow_pickle=False) as data:
+            frames, blur = data["frames"], data["blur"]
+        track = PoseTrack.load(folder / "track.npz")
+        plate = cv2.cvtColor(cv2.imread(str(folder / "plate.png")), cv2.COLOR_BGR2RGB)
+        return cls(
+            references=np.load(folder / "references.npy", mmap_mode="r", allow_pickle=False),
+            crops=np.load(folder / "crops.npy", mmap_mode="r", allow_pickle=False),
+            plate=np.asarray(plate, np.uint8),
+            motion=motion_of(track)[frames],
+            frames=frames,
+            blur=blur,
+            facts=json.loads((folder / "subject.json").read_text()),
+        )
+
+    @cached_property
+    def small_references(self) -> NDArray[np.uint8]:
+        """The references at training size, (N, s, s, 4) uint8, in memory."""
+        size = self.crops.shape[1]
+        return np.stack([cv2.resize(one, (size, size), interpolation=cv2.INTER_AREA) for one in self.references])
+
+    @cached_property
+    def plate_crops(self) -> NDArray[np.uint8]:
+        """The plate in every reference frame's window at training size, (N, s, s, 3) uint8, in memory."""
+        return np.stack([plate_in(self.plate, window, self.crops.shape[1]) for window in self.motion.windows])
+
+
+def plate_in(plate: NDArray[np.uint8], window: Array, size: int) -> NDArray[np.uint8]:
+    """The plate inside a window, black where the window leaves it: (size, size, 3) uint8."""
+    return np.asarray(crop(plate, window, size))

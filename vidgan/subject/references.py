@@ -1,0 +1,116 @@
+"""Which of the target's frames show a driving pose best, chosen so that the choice changes seldom and smoothly.
+
+Legend: T driving frames, N target frames, K slots, J landmarks; points in window units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidgan.config import Config
+from vidgan.pose.body import HIPS
+from vidgan.pose.track import JOINT, LANDMARKS
+
+Array = NDArray[np.float32]
+
+_WEIGHTS = {
+    "nose": 1.0, "left_ear": 1.0, "right_ear": 1.0, "shoulder": 1.5, "elbow": 1.5, "wrist": 1.5, "index": 0.5,
+    "hip": 1.5, "knee": 1.5, "ankle": 1.0, "foot_index": 0.5,
+}  # fmt: skip
+
+
+class ReferenceConfig(Config):
+    """How references are chosen. Distances are squared, in units of the person's height."""
+
+    count: int = 3
+    facing_weight: float = 0.03
+    blur_weight: float = 0.01
+    switch_cost: float = 0.012
+    apart: int = 8
+    fade: int = 3
+
+
+@dataclass(frozen=True)
+class Choice:
+    """index: (T, K) int64 target frames, slot 0 the best; fade: (T, K) float32 in (0, 1], low where a slot changes."""
+
+    index: NDArray[np.int64]
+    fade: Array
+
+
+def _joint_weights() -> Array:
+    weights = np.zeros(len(LANDMARKS), np.float32)
+    for name, weight in _WEIGHTS.items():
+        for landmark, index in JOINT.items():
+            if landmark == name or landmark.removeprefix("left_").removeprefix("right_") == name:
+                weights[index] = weight
+    return weights / weights.sum()
+
+
+def descriptor(points: Array, heights: Array, facing: Array, facing_weight: float) -> Array:
+    """A vector for each pose whose squared Euclidean distances compare poses: (T, 2 J + 2).
+
+    points: (T, J, 2), heights: (T,), facing: (T,) radians. Joints are taken about the mid-hip in person heights, so
+    place and size do not count; the facing direction does, on the unit circle.
+    """
+    root = points[:, [JOINT[name] for name in HIPS]].mean(1, keepdims=True)
+    joints = (points - root) / heights[:, None, None] * np.sqrt(_joint_weights())[None, :, None]
+    turn = np.stack([np.cos(facing), np.sin(facing)], -1) * np.sqrt(facing_weight)
+    return np.concatenate([joints.reshape(len(points), -1), turn], 1).astype(np.float32)
+
+
+def pose_distances(driving: Array, target: Array) -> Array:
+    """Squared distances (T, N) between descriptors."""
+    squares = (driving**2).sum(1)[:, None] + (target**2).sum(1)[None] - 2 * driving @ target.T
+    return np.maximum(squares, 0).astype(np.float32)
+
+
+def steadiest_path(costs: Array, switch_cost: float) -> NDArray[np.int64]:
+    """The path through (T, N) costs that is cheapest when every change of frame costs `switch_cost` (Viterbi) → (T,)."""
+    total = costs[0].astype(np.float64)
+    came_from = np.zeros(costs.shape, np.int64)
+    own = np.arange(costs.shape[1])
+    for t in range(1, len(costs)):
+        best = int(total.argmin())
+        switch = total[best] + switch_cost < total
+        came_from[t] = np.where(switch, best, own)
+        total = np.where(switch, total[best] + switch_cost, total) + costs[t]
+    path = np.empty(len(costs), np.int64)
+    path[-1] = total.argmin()
+    for t in range(len(costs) - 1, 0, -1):
+        path[t - 1] = came_from[t, path[t]]
+    return path
+
+
+def fades(path: NDArray[np.int64], length: int) -> Array:
+    """1 away from changes of the path, falling to 1 / (2 * length) at them over `length` frames on either side → (T,)."""
+    changes = np.flatnonzero(np.diff(path)) + 0.5
+    if not len(changes):
+        return np.ones(len(path), np.float32)
+    nearest = np.abs(np.arange(len(path))[:, None] - changes[None]).min(1)
+    return np.minimum(1, nearest / length).astype(np.float32)
+
+
+def choose(driving: Array, target: Array, blur: Array, config: ReferenceConfig) -> Choice:
+    """References for every driving frame.
+
+    driving: (T, D), target: (N, D) descriptors; blur: (N,) in [0, 1], how unsharp a target frame is.
+    Slot 0 follows the cheapest steady path; each further slot does the same among frames at least `apart` away from
+    those already taken at that moment, so that slots show different moments and seldom change together.
+    """
+    costs = pose_distances(driving, target) + config.blur_weight * blur[None]
+    own = np.arange(len(target))
+    paths: list[NDArray[np.int64]] = []
+    for _ in range(min(config.count, len(target))):
+        path = steadiest_path(costs, config.switch_cost)
+        paths.append(path)
+        near = np.abs(own[None] - path[:, None]) < min(config.apart, max(1, len(target) // (2 * config.count)))
+        costs = costs + near * np.float32(1e3)
+    while len(paths) < config.count:
+        paths.append(paths[0])
+    index = np.stack(paths, 1)
+    fade = np.stack([fades(path, config.fade) for path in paths], 1)
+    return Choice(index=index, fade=fade)

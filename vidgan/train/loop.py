@@ -1,0 +1,152 @@
+"""The training loop every task shares: steps, time, evaluation, the best state, checkpoints, exact resume.
+
+A task brings its networks and one `step`; the loop knows nothing else of it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vidgan.config import Config, extends, runtime
+from vidgan.errors import TrainingError
+from vidgan.progress import Progress
+from vidgan.train.checkpoint import load_checkpoint, save_checkpoint
+from vidgan.train.stats import Stats
+
+
+class LoopConfig(Config):
+    """How long to train and how often to look. `steps`, when given, counts instead of `budget` (seconds)."""
+
+    budget: float = extends(300.0, gt=0)
+    steps: int | None = extends(None, gt=0)
+    evaluations: int = 6
+    checkpoint_seconds: float = runtime(20.0)
+
+
+class Trainable(ABC):
+    """What a task gives to the loop."""
+
+    @abstractmethod
+    def step(self, step: int, fraction: float) -> dict[str, float]:
+        """One training step (counted from 0) at `fraction` of the run in [0, 1); returns values for the statistics."""
+
+    @abstractmethod
+    def evaluate(self) -> dict[str, float]:
+        """Scores of the present (averaged) state on held-out data; `score` decides which state is best, lower wins."""
+
+    @abstractmethod
+    def preview(self) -> NDArray[np.uint8]:
+        """A picture of fixed cases, (H, W, 3)."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """Everything that makes the next step what it is: tensors and plain values."""
+
+    @abstractmethod
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go back to a `state`."""
+
+    @abstractmethod
+    def best(self) -> dict[str, Any]:
+        """What is kept of the best state, a part of `state`."""
+
+
+@dataclass
+class RunState:
+    """Where a run is. `elapsed` counts seconds of training, over all its interruptions."""
+
+    step: int = 0
+    elapsed: float = 0.0
+    best_score: float = math.inf
+    best_step: int = 0
+
+
+def fraction_done(run: RunState, config: LoopConfig) -> float:
+    """How much of the run is behind it, in [0, 1]: by steps when their number is set, otherwise by time."""
+    done = run.step / config.steps if config.steps else run.elapsed / config.budget
+    return min(1.0, done)
+
+
+def train(
+    task: Trainable, config: LoopConfig, folder: Path, progress: Progress, previous: Path | None = None
+) -> tuple[RunState, dict[str, Any]]:
+    """Train until the budget is spent; returns where the run ended and the best state it kept.
+
+    `folder` holds `checkpoint.pt`, `best.pt`, `stats.jsonl`, `previews/`; a killed run goes on from there. `previous` is
+    a finished run with a smaller budget to carry on from. Raises TrainingError when a loss is not a number.
+    """
+    (folder / "previews").mkdir(parents=True, exist_ok=True)
+    run = _resume(task, folder, previous, progress)
+    stats = Stats(folder, run.step)
+    total = float(config.steps or config.budget)
+    unit = "steps" if config.steps else "s"
+    progress.start("train", total, unit, done=run.step if config.steps else run.elapsed)
+    looked = math.floor(fraction_done(run, config) * config.evaluations)
+    saved = time.monotonic()
+    while (fraction := fraction_done(run, config)) < 1:
+        began = time.monotonic()
+        values = task.step(run.step, fraction)
+        _check(values, run, folder)
+        run.step += 1
+        seconds = time.monotonic() - began
+        run.elapsed += seconds
+        stats.report(**values, seconds_per_step=seconds)
+        progress.advance(1 if config.steps else min(seconds, max(0.0, total - run.elapsed + seconds)), step=run.step)
+        if math.floor(fraction_done(run, config) * config.evaluations) > looked:
+            looked += 1
+            _look(task, run, stats, folder)
+        if time.monotonic() - saved > config.checkpoint_seconds:
+            _save(task, run, folder)
+            saved = time.monotonic()
+    _save(task, run, folder)
+    stats.close()
+    return run, load_checkpoint(folder / "best.pt")
+
+
+def _resume(task: Trainable, folder: Path, previous: Path | None, progress: Progress) -> RunState:
+    here = folder / "checkpoint.pt"
+    source = here if here.exists() else previous / "checkpoint.pt" if previous else None
+    if source is None or not source.exists():
+        return RunState()
+    state = load_checkpoint(source)
+    task.load_state(state["task"])
+    run = RunState(**state["run"])
+    if source != here:  # keep what the earlier run had as best
+        save_checkpoint(folder / "best.pt", load_checkpoint(source.with_name("best.pt")))
+    progress.note(f"training goes on from step {run.step} ({run.elapsed:.0f} s)")
+    return run
+
+
+def _save(task: Trainable, run: RunState, folder: Path) -> None:
+    save_checkpoint(folder / "checkpoint.pt", {"task": task.state(), "run": vars(run).copy()})
+
+
+def _look(task: Trainable, run: RunState, stats: Stats, folder: Path) -> None:
+    """Evaluate, keep the state when it is the best so far, and take a preview."""
+    scores = task.evaluate()
+    if scores["score"] < run.best_score or not (folder / "best.pt").exists():
+        run.best_score, run.best_step = scores["score"], run.step
+        save_checkpoint(folder / "best.pt", task.best())
+    stats.write(run.step, elapsed=run.elapsed, **{f"heldout_{name}": value for name, value in scores.items()})
+    picture = cv2.cvtColor(task.preview(), cv2.COLOR_RGB2BGR)
+    cv2.imwrite(str(folder / "previews" / f"{run.step:07d}.jpg"), picture)
+
+
+def _check(values: dict[str, float], run: RunState, folder: Path) -> None:
+    bad = [name for name, value in values.items() if not math.isfinite(value)]
+    if bad:
+        raise TrainingError(
+            f"{folder}: the loss became not-a-number at step {run.step} ({', '.join(bad)}); the last good state is kept: "
+            "run again with a smaller learning rate (--set train.learning_rate=1e-4)"
+        )
+
+
