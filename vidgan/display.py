@@ -138,13 +138,14 @@ class JsonLines(Display):
             self.line(json.dumps(event))
 
 
-def choose_display(as_json: bool = False, quiet: bool = False) -> Display:
+def choose_display(as_json: bool = False, quiet: bool = False, stream: IO[str] | None = None) -> Display:
     """JSON lines on stdout when asked; else, on stderr, bars on a terminal and lines elsewhere; warnings if quiet."""
     if as_json:
         return JsonLines()
+    stream = stream or sys.stderr
     if quiet:
-        return Quiet()
-    return Bars() if sys.stderr.isatty() else Lines()
+        return Quiet(stream)
+    return Bars(stream) if stream.isatty() else Lines(stream)
 
 
 def seconds(value: float) -> str:

@@ -1,0 +1,217 @@
+"""The Python API: what the commands call.
+
+import vidgan
+
+result = vidgan.transfer("dance.mp4", "alice.mp4", "alice-dances.mp4", quality="draft")
+print(result.video, result.report)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vidgan import resources
+from vidgan.config import Config, Layer, check_layer, read_layers
+from vidgan.device import choose_device
+from vidgan.errors import UsageError
+from vidgan.output import check_destination, check_inputs, place_all
+from vidgan.progress import Emit
+from vidgan.stages.pipeline import Pipeline, read_pipeline, settings_model
+from vidgan.stages.plan import Plan, make_plan
+from vidgan.stages.runner import run_plan
+from vidgan.stages.store import Store, default_work
+
+DEFAULT_BUDGET = {"cpu": 300.0, "cuda": 600.0}
+"""Seconds of training where neither the user nor the preset says."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run: its files by the names of the pipeline's outputs, and the directory of each stage."""
+
+    outputs: dict[str, Path]
+    stages: dict[str, Path]
+
+    @property
+    def video(self) -> Path:
+        """The finished video."""
+        return self.outputs["video"]
+
+    @property
+    def report(self) -> Path:
+        """The report as a page."""
+        return self.outputs["report"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that is planned: look at `plan`, then `go`."""
+
+    plan: Plan
+    settings: Config
+    store: Store
+    device: str
+    output: Path
+
+    def go(self, emit: Emit = lambda event: None) -> Result:
+        """Run what is not cached and put the outputs in place.
+
+        Raises:
+            VidganError: it failed; calling again goes on.
+            Interrupted: Ctrl-C or SIGTERM; calling again goes on.
+        """
+        run_plan(self.plan, self.store, self.device, emit)
+        outputs = place_all(self.plan.outputs(self.store), self.output)
+        return Result(outputs, {stage.name: stage.job.entry(self.store).dir for stage in self.plan.stages})
+
+
+def prepare(
+    pipeline: str | Path,
+    inputs: Mapping[str, str | Path],
+    output: str | Path,
+    *,
+    preset: str | None = None,
+    config: str | Path | None = None,
+    options: Mapping[str, Any] | None = None,
+    overrides: Sequence[str] = (),
+    device: str = "auto",
+    seed: int = 0,
+    work: str | Path | None = None,
+    emit: Emit = lambda event: None,
+) -> Run:
+    """Check everything that can be checked before any work, and plan a run.
+
+    Args:
+        pipeline: the path of a pipeline's YAML file, or the name of a shipped one.
+        inputs: the files by the pipeline's names for them.
+        output: where the main output goes; the others go beside it.
+        preset: one of the pipeline's presets, such as draft, standard, high.
+        config: a YAML file of settings over the preset.
+        options: dotted settings over that, such as {"train.budget": 60}; None values are unset.
+        overrides: `key=value` settings over all.
+        device: auto, cpu, cuda or cuda:N.
+        seed: of all random numbers.
+        work: the work folder; `$VIDGAN_WORK` or `~/.cache/vidgan/work` when None.
+        emit: takes a note on the device.
+
+    Raises:
+        VidganError: an input, the output, a setting, the device or the work folder will not do.
+    """
+    spec = read_pipeline(resources.find("pipelines", pipeline))
+    files = _files(spec, inputs)
+    check_inputs(files)
+    check_destination(Path(output), files.values())
+    store = Store(Path(work) if work else default_work())
+    chosen, reason = choose_device(device)
+    layer = _layer(spec, preset, config, overrides, options)
+    model = settings_model(spec)
+    _fill(layer, model, chosen, Path(output))
+    settings = check_layer(model, layer)
+    emit({"event": "note", "message": f"device {chosen}: {reason}"})
+    return Run(make_plan(spec, settings, files, store, seed), settings, store, chosen, Path(output))
+
+
+def transfer(
+    source: str | Path,
+    target: str | Path,
+    output: str | Path | None = None,
+    *,
+    quality: str = "standard",
+    budget: float | str | None = None,
+    size: int | None = None,
+    audio: str | None = None,
+    person: str | int | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    config: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    work: str | Path | None = None,
+    emit: Emit = lambda event: None,
+) -> Result:
+    """Make the person of `target` perform the motion of `source`.
+
+    Args:
+        source: the video with the motion.
+        target: the video with the person.
+        output: the video to write; `default_output` when None. The report goes beside it.
+        quality: "draft" (nothing is trained), "standard" or "high".
+        budget: time for training, in seconds or as "5m"; by default 5 minutes on a CPU and 10 on a GPU.
+        size: height of the output in pixels; the target's when None.
+        audio: "source", "target" or "none".
+        person: "largest", "center" or a number counted from 0.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        seed: of all random numbers.
+        config: a YAML file of settings over the quality's.
+        overrides: `key=value` settings over all.
+        work: the work folder, in which an interrupted run goes on.
+        emit: takes the events of `vidgan.progress`.
+
+    Raises:
+        VidganError: see `vidgan.errors`; the message is one line for the user.
+    """
+    run = prepare(
+        "transfer",
+        {"source": source, "target": target},
+        output or default_output(source, target),
+        preset=quality,
+        config=config,
+        options=transfer_options(budget, size, audio, person),
+        overrides=overrides,
+        device=device,
+        seed=seed,
+        work=work,
+        emit=emit,
+    )
+    return run.go(emit)
+
+
+def transfer_options(
+    budget: float | str | None, size: int | None, audio: str | None, person: str | int | None
+) -> dict[str, Any]:
+    """The settings that the options of `transfer` stand for."""
+    return {"train.budget": budget, "render.size": size, "encode.audio": audio, "pose.person": person}
+
+
+def default_output(source: str | Path, target: str | Path) -> Path:
+    """`out/SOURCE_as_TARGET.mp4`."""
+    return Path("out") / f"{Path(source).stem}_as_{Path(target).stem}.mp4"
+
+
+def _files(spec: Pipeline, inputs: Mapping[str, str | Path]) -> dict[str, Path]:
+    unknown = sorted(inputs.keys() - set(spec.inputs))
+    missing = [name for name in spec.inputs if name not in inputs]
+    if unknown or missing:
+        problem = f"has no input {unknown[0]}" if unknown else f"needs {missing[0]}=FILE"
+        raise UsageError(
+            f"pipeline {spec.name} {problem}: it takes {', '.join(f'{name}=FILE' for name in spec.inputs)}"
+        )
+    return {name: Path(inputs[name]) for name in spec.inputs}
+
+
+def _layer(
+    spec: Pipeline,
+    preset: str | None,
+    config: str | Path | None,
+    overrides: Sequence[str],
+    options: Mapping[str, Any] | None,
+) -> Layer:
+    preset = preset or spec.preset
+    sources = [resources.find("configs", f"{spec.presets or spec.name}/{preset}")] if preset else []
+    return read_layers([*sources, *([Path(config)] if config else [])], overrides, options)
+
+
+def _fill(layer: Layer, model: type[Config], device: str, output: Path) -> None:
+    """Put in what follows from the device and from the output's name, where the user left it unset."""
+    derived = {
+        "train.budget": (DEFAULT_BUDGET[device.partition(":")[0]], "the default"),
+        "encode.container": (output.suffix.lower().removeprefix("."), f"-o {output}"),
+    }
+    for key, (value, origin) in derived.items():
+        section, _, name = key.partition(".")
+        info = model.model_fields.get(section)
+        known = info is not None and name in getattr(info.annotation, "model_fields", {})
+        if known and key not in layer:
+            layer.put(key, value, origin)

@@ -1,0 +1,106 @@
+"""Options that several commands share, and the way they show a run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from vidgan.display import Display, choose_display
+from vidgan.errors import VidganError
+
+if TYPE_CHECKING:
+    from vidgan.api import Run
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+FILE = click.Path(path_type=Path)
+
+
+def run_options(command: CommandT) -> CommandT:
+    """The options of every command that runs a pipeline."""
+    options = (
+        click.option("--device", default="auto", metavar="auto|cpu|cuda|cuda:N", help="Where it runs.  [auto]"),
+        click.option(
+            "--seed", type=click.IntRange(0, 2**32 - 1), default=0, metavar="N", help="Of all randomness.  [0]"
+        ),
+        click.option("--config", type=FILE, metavar="FILE", help="A YAML file with settings."),
+        click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One setting; may be repeated."),
+        click.option("--work", type=FILE, metavar="DIR", help="Work folder.  [$VIDGAN_WORK or ~/.cache/vidgan/work]"),
+        click.option("--dry-run", is_flag=True, help="Only print what would run, and why."),
+        click.option(
+            "--json", "as_json", is_flag=True, help="One JSON object a line on stdout; the last is the result."
+        ),
+        click.option("--quiet", is_flag=True, help="Show only warnings and errors."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def present(prepare: Callable[[Display], Run], dry_run: bool, as_json: bool, quiet: bool) -> None:
+    """Plan a run and print the plan, or go through it and print where the results are."""
+    with _display(as_json, quiet) as display:
+        try:
+            run = prepare(display)
+            if dry_run:
+                _print_plan(run, as_json)
+                return
+            with _library_output_to(run.store.root / "logs" / "libraries.log"):
+                result = run.go(display.emit)
+        except VidganError as error:
+            if as_json:
+                display.emit({"event": "error", "type": type(error).__name__, "message": str(error)})
+            raise
+        if as_json:
+            display.emit({"event": "result", **{name: str(path) for name, path in result.outputs.items()}})
+    if not (as_json or quiet):
+        width = max(len(name) for name in result.outputs)
+        for name, path in result.outputs.items():
+            click.echo(f"{name:{width}}  {path}")
+
+
+def _print_plan(run: Run, as_json: bool) -> None:
+    if as_json:
+        import json
+
+        stages = [{"stage": it.name, "action": it.action, "reason": it.reason} for it in run.plan.stages]
+        click.echo(json.dumps({"event": "plan", "stages": stages}))
+    else:
+        click.echo(str(run.plan))
+
+
+@contextmanager
+def _display(as_json: bool, quiet: bool) -> Iterator[Display]:
+    """A display on a copy of stderr, which stays when the libraries' own goes to a log."""
+    if as_json:
+        with choose_display(as_json=True) as display:
+            yield display
+        return
+    with (
+        os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace") as stream,
+        choose_display(quiet=quiet, stream=stream) as display,
+    ):
+        yield display
+
+
+@contextmanager
+def _library_output_to(log: Path) -> Iterator[None]:
+    """Send what native libraries write to stderr to a log, unless VIDGAN_DEBUG is set."""
+    if os.environ.get("VIDGAN_DEBUG"):
+        yield
+        return
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(saved, 2)
+        os.close(saved)
