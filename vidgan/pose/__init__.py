@@ -1,0 +1,1 @@
+"""Tracks of people: estimating, repairing, retargeting and drawing poses."""

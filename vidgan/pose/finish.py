@@ -1,0 +1,120 @@
+"""From raw per-frame landmarks to a track: swaps and spikes repaired, gaps filled, smoothed, and what was done counted.
+
+Legend: T frames, J = 33 landmarks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from vidgan.config import Config
+from vidgan.pose.body import person_height
+from vidgan.pose.repair import GROUPS, exchange, fill_gaps, find_spikes, find_swaps, ranges
+from vidgan.pose.smooth import SmoothConfig, smooth
+from vidgan.pose.track import PoseTrack
+
+
+class FinishConfig(Config):
+    """How raw landmarks become a track. `max_gap` is in seconds; longer gaps stay without a person."""
+
+    max_gap: float = Field(default=0.5, ge=0)
+    repair: bool = True
+    smoothing: SmoothConfig = SmoothConfig()
+
+
+@dataclass(frozen=True)
+class RawPoses:
+    """What a backend found, NaN in frames where it found nobody; shapes as in `PoseTrack`."""
+
+    image: NDArray[np.float32]
+    world: NDArray[np.float32]
+    visibility: NDArray[np.float32]
+    pts: NDArray[np.int64]
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """(T,) the frames with a person."""
+        return np.asarray(~np.isnan(self.image[:, 0, 0]))
+
+
+def finish(
+    raw: RawPoses, time_base: Fraction, width: int, height: int, backend: str, config: FinishConfig
+) -> PoseTrack:
+    """The finished track. Its `facts`: frames, found, filled, missing, swaps_repaired, spikes_repaired.
+
+    `filled` and `missing` are lists of (first, last) frame indices; filled frames carry interpolated landmarks.
+    """
+    found = raw.found
+    track = PoseTrack(
+        raw.image, raw.world, raw.visibility, found, raw.pts, time_base, width, height, backend, {"frames": len(found)}
+    )
+    facts: dict[str, Any] = {"frames": len(found), "found": int(found.sum()), "swaps_repaired": 0, "spikes_repaired": 0}
+    if found.any():
+        if config.repair:
+            track, repaired = _repaired(track)
+            facts |= repaired
+        track = _filled(track, config.max_gap)
+        if not config.smoothing.off:
+            track = _smoothed(track, config.smoothing)
+    facts["filled"] = ranges(track.present & ~found)
+    facts["missing"] = ranges(~track.present)
+    return replace(track, facts=facts)
+
+
+def describe_missing(track: PoseTrack, limit: int = 5) -> str | None:
+    """One line on the frames without a person, with their times in seconds from the start; None when there are none."""
+    missing = ranges(~track.present)
+    if not missing:
+        return None
+    seconds = _seconds(track)
+    spans = [f"{seconds[first]:.2f}-{seconds[last]:.2f} s" for first, last in missing[:limit]]
+    more = f" and {len(missing) - limit} more" if len(missing) > limit else ""
+    return f"no person in {int((~track.present).sum())} of {len(track)} frames: {', '.join(spans)}{more}"
+
+
+def _seconds(track: PoseTrack) -> NDArray[np.float64]:
+    return np.asarray((track.pts - track.pts[:1]) * float(track.time_base), np.float64)
+
+
+def _repaired(track: PoseTrack) -> tuple[PoseTrack, dict[str, int]]:
+    seconds, height = _seconds(track), person_height(track)
+    image, world, visibility = track.image, track.world, track.visibility
+    swapped = np.zeros(len(track), bool)
+    for group in GROUPS.values():
+        frames = find_swaps(image / height, seconds, group)
+        image, world, visibility = (exchange(values, frames, group) for values in (image, world, visibility))
+        swapped |= frames
+    spikes = find_spikes(image / height, seconds)
+    for landmark in np.flatnonzero(spikes.any(axis=0)):
+        known = track.present & ~spikes[:, landmark]
+        for values in (image, world):
+            values[:, landmark] = fill_gaps(values[:, landmark], seconds, known, np.inf)
+            values[~track.present, landmark] = np.nan
+    facts = {"swaps_repaired": int(swapped.sum()), "spikes_repaired": int(spikes.sum())}
+    return replace(track, image=image, world=world, visibility=visibility), facts
+
+
+def _filled(track: PoseTrack, max_gap: float) -> PoseTrack:
+    seconds = _seconds(track)
+    image, world, visibility = (
+        fill_gaps(values, seconds, track.present, max_gap).astype(np.float32)
+        for values in (track.image, track.world, track.visibility)
+    )
+    return replace(track, image=image, world=world, visibility=visibility, present=~np.isnan(image[:, 0, 0]))
+
+
+def _smoothed(track: PoseTrack, config: SmoothConfig) -> PoseTrack:
+    """Smooth each stretch with a person by itself; image and world in person heights (a person is 1.7 m in `world`)."""
+    seconds, height = _seconds(track), person_height(track)
+    image, world, visibility = track.image.copy(), track.world.copy(), track.visibility.copy()
+    for first, last in ranges(track.present):
+        run = slice(first, last + 1)
+        for values, unit in ((image, height), (world, 1.7), (visibility, 1.0)):
+            values[run] = smooth(values[run] / unit, seconds[run], config) * unit
+    return replace(track, image=image, world=world, visibility=np.clip(visibility, 0, 1))

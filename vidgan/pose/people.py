@@ -1,0 +1,210 @@
+"""Which person: finding the people of a clip on a few frames, choosing one and following them.
+
+A box is (x0, y0, x1, y1) float pixels of the frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidgan.errors import PersonError, UsageError
+from vidgan.pose.backend import Detection, PoseBackend
+
+Box = NDArray[np.float64]
+
+MAX_PEOPLE = 6
+"""At most so many people are looked for in a frame."""
+
+_MIN_VISIBILITY = 0.5
+"""A second person counts only when shoulders and hips are seen this well: leftovers of a blanked one are not."""
+
+_TRUNK = [11, 12, 23, 24]
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """Somebody found in one frame: the box around their landmarks."""
+
+    box: Box
+
+    @property
+    def area(self) -> float:
+        """Square pixels of the box."""
+        return float((self.box[2] - self.box[0]) * (self.box[3] - self.box[1]))
+
+    @property
+    def centre(self) -> NDArray[np.float64]:
+        """The middle of the box."""
+        return (self.box[:2] + self.box[2:]) / 2
+
+
+def find_people(backend: PoseBackend, rgb: NDArray[np.uint8]) -> list[Person]:
+    """Everybody in one frame, from left to right.
+
+    A backend that finds one person is run again on the frame with those already found blanked out, then on its
+    overlapping halves, where people small in the frame are larger.
+    """
+    if backend.several:
+        backend.reset()
+        return _sorted([Person(landmark_box(found.image)) for found in backend.detect(rgb, 0, 0.0)])
+    people: list[Person] = []
+    canvas = rgb.copy()
+    height, width = rgb.shape[:2]
+    step, span = (width - width * 3 // 5), width * 3 // 5
+    windows = [(0, width), (0, width), (0, span), (step, width)]
+    for left, right in windows:
+        while len(people) < MAX_PEOPLE:
+            backend.reset()
+            found = backend.detect(canvas[:, left:right], 0, 0.0)
+            if not found or (people and not _distinct(found[0], left, people, (height, width))):
+                break
+            box = landmark_box(found[0].image, left)
+            people.append(Person(box))
+            _blank(canvas, box)
+    return _sorted(people)
+
+
+def choose(people: list[Person], asked: str, width: int) -> Person:
+    """The asked one of the people of one frame: `largest`, `center`, or a number counted from the left, from 1.
+
+    Raises:
+        UsageError: `asked` is none of these.
+        PersonError: there are fewer people.
+    """
+    if asked == "largest":
+        return max(people, key=lambda person: person.area)
+    if asked == "center":
+        return min(people, key=lambda person: abs(person.centre[0] - width / 2))
+    if not asked.isdecimal() or int(asked) < 1:
+        raise UsageError(
+            f"person {asked!r} is not known; use largest, center or a number from 1 (counted from the left)"
+        )
+    if int(asked) > len(people):
+        raise PersonError(
+            f"person {asked} was asked for but only {len(people)} found; use a number up to {len(people)}"
+        )
+    return people[int(asked) - 1]
+
+
+class Follower:
+    """Runs a backend on one clip and keeps to one person.
+
+    With `box` (where the chosen one was last) a backend that finds one person sees only a window around them, so that
+    it cannot take another; without it, the whole frame. What is found too far from the last place is not believed.
+    """
+
+    def __init__(self, backend: PoseBackend, box: Box | None = None) -> None:
+        self.backend = backend
+        self.box = box
+        self._window: tuple[int, int, int, int] | None = None
+        self._seen: float | None = None
+
+    def restart(self) -> None:
+        """Forget all but the last place: what follows depends only on it and on the frames to come."""
+        self.backend.reset()
+        self._window = self._seen = None
+
+    def detect(self, rgb: NDArray[np.uint8], index: int, seconds: float) -> Detection | None:
+        """The followed person in this frame, in pixels of `rgb`, or None."""
+        if self.box is None:
+            return next(iter(self.backend.detect(rgb, index, seconds)), None)
+        if self._seen is None:
+            self._seen = seconds
+        if self.backend.several:
+            found = self.backend.detect(rgb, index, seconds)
+        else:
+            found = self._in_window(rgb, index, seconds)
+        near = min(found, key=self._distance, default=None)
+        if near is None or self._distance(near) > 0.5 * (1 + 2 * (seconds - self._seen)):
+            return None
+        self.box, self._seen = landmark_box(near.image), seconds
+        return near
+
+    def _distance(self, found: Detection) -> float:
+        """From the last place to this one, in diagonals of the last box."""
+        assert self.box is not None
+        moved = Person(landmark_box(found.image)).centre - Person(self.box).centre
+        return float(np.hypot(*moved) / max(np.hypot(*(self.box[2:] - self.box[:2])), 1.0))
+
+    def _in_window(self, rgb: NDArray[np.uint8], index: int, seconds: float) -> list[Detection]:
+        assert self.box is not None
+        height, width = rgb.shape[:2]
+        if self._window is None or not _inside(self.box, self._window, width, height):
+            self._window = _window_around(self.box, width, height)
+            self.backend.reset()
+        x0, y0, x1, y1 = self._window
+        return [_moved(found, x0, y0, rgb.shape) for found in self.backend.detect(rgb[y0:y1, x0:x1], index, seconds)]
+
+
+def needs_following(people: list[Person], height: int) -> bool:
+    """Whether a window has to follow the person: there are several, or the only one is small in the frame."""
+    return len(people) > 1 or (len(people) == 1 and bool(np.ptp(people[0].box[1::2]) < 0.25 * height))
+
+
+def landmark_box(image: NDArray, left: float = 0.0) -> Box:
+    """The box around landmarks (J, 2), moved to the right by `left` pixels."""
+    box = np.concatenate([image.min(axis=0), image.max(axis=0)])
+    return np.asarray(box + np.array([left, 0, left, 0]), np.float64)
+
+
+def _sorted(people: list[Person]) -> list[Person]:
+    return sorted(people, key=lambda person: float(person.centre[0]))
+
+
+def _distinct(found: Detection, left: int, people: list[Person], size: tuple[int, int]) -> bool:
+    """Whether a detection is somebody new: well seen, in the frame, and not on someone already found."""
+    box = landmark_box(found.image, left)
+    centre = Person(box).centre
+    in_frame = bool(0 <= centre[0] < size[1] and 0 <= centre[1] < size[0])
+    seen = float(found.visibility[_TRUNK].min()) >= _MIN_VISIBILITY
+    return in_frame and seen and all(_overlap(box, person.box) < 0.3 for person in people)
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """The boxes' common area as a share of the smaller one."""
+    sides = np.clip(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]), 0, None)
+    return float(np.prod(sides) / max(min(Person(one).area, Person(other).area), 1.0))
+
+
+def _blank(canvas: NDArray[np.uint8], box: Box) -> None:
+    """Paint the frame's mean colour over a box and a margin around it."""
+    height, width = canvas.shape[:2]
+    margin = 0.1 * np.array([box[2] - box[0], box[3] - box[1]])
+    x0, y0 = np.clip(box[:2] - margin, 0, [width, height]).astype(int)
+    x1, y1 = np.clip(box[2:] + margin, 0, [width, height]).astype(int)
+    canvas[y0:y1, x0:x1] = canvas.reshape(-1, 3).mean(axis=0).astype(np.uint8)
+
+
+def _window_around(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
+    """The box with a margin of 30 % of its longer side, within the frame."""
+    margin = 0.3 * max(box[2] - box[0], box[3] - box[1])
+    x0, y0 = np.clip(np.floor(box[:2] - margin), 0, [width - 2, height - 2]).astype(int)
+    x1, y1 = np.clip(np.ceil(box[2:] + margin), [x0 + 2, y0 + 2], [width, height]).astype(int)
+    return int(x0), int(y0), int(x1), int(y1)
+
+
+def _inside(box: Box, window: tuple[int, int, int, int], width: int, height: int) -> bool:
+    """Whether the box keeps off those sides of its window that are not the frame's, and still fills a good part."""
+    x0, y0, x1, y1 = window
+    side = max(box[2] - box[0], box[3] - box[1])
+    near = 0.08 * side
+    sides = (
+        x0 == 0 or box[0] > x0 + near,
+        y0 == 0 or box[1] > y0 + near,
+        x1 == width or box[2] < x1 - near,
+        y1 == height or box[3] < y1 - near,
+    )
+    return all(sides) and bool(side > 0.35 * max(x1 - x0, y1 - y0))
+
+
+def _moved(found: Detection, x: int, y: int, shape: tuple[int, ...]) -> Detection:
+    """A window's detection in the frame's pixels, its mask pasted in place."""
+    mask = found.mask
+    if mask is not None:
+        mask = np.zeros(shape[:2], np.uint8)
+        height, width = found.mask.shape  # type: ignore[union-attr]
+        mask[y : y + height, x : x + width] = found.mask
+    return replace(found, image=found.image + np.array([x, y], np.float32), mask=mask)

@@ -1,0 +1,69 @@
+"""The one-euro filter, run forwards and backwards in time: smooth where the body is still, prompt where it is fast.
+
+Casiez, Roussel and Vogel, "1 € Filter: A Simple Speed-based Low-pass Filter for Noisy Input in Interactive Systems",
+CHI 2012. Legend: T samples.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from vidgan.config import Config
+
+
+class SmoothConfig(Config):
+    """The one-euro filter's parameters for positions in person heights.
+
+    `min_cutoff` (Hz) rules jitter at rest, `beta` (Hz per height/s) how fast the cutoff opens with speed,
+    `speed_cutoff` (Hz) how much the speed itself is smoothed. `off` leaves the landmarks as they are found.
+    """
+
+    off: bool = False
+    min_cutoff: float = Field(default=2.0, gt=0)
+    beta: float = Field(default=20.0, ge=0)
+    speed_cutoff: float = Field(default=3.0, gt=0)
+
+
+def one_euro(
+    values: NDArray, seconds: NDArray, min_cutoff: float, beta: float, speed_cutoff: float = 1.0
+) -> NDArray[np.float64]:
+    """The filter as published, on every trailing element by itself, at its real times.
+
+    Args:
+        values: (T, ...) without NaN.
+        seconds: (T,) increasing.
+        min_cutoff: cutoff at rest, Hz.
+        beta: Hz of cutoff for each unit of speed (units of `values` per second).
+        speed_cutoff: cutoff of the speed's own low-pass, Hz.
+
+    Returns:
+        (T, ...) filtered, the first sample unchanged.
+    """
+    filtered = np.array(values, np.float64)
+    speed = np.zeros_like(filtered[0]) if len(filtered) else filtered
+    for t in range(1, len(filtered)):
+        step = max(float(seconds[t] - seconds[t - 1]), 1e-6)
+        raw_speed = (filtered[t] - filtered[t - 1]) / step
+        speed = speed + _alpha(speed_cutoff, step) * (raw_speed - speed)
+        filtered[t] = filtered[t - 1] + _alpha(min_cutoff + beta * np.abs(speed), step) * (
+            filtered[t] - filtered[t - 1]
+        )
+    return filtered
+
+
+def smooth(values: NDArray, seconds: NDArray, config: SmoothConfig) -> NDArray[np.float64]:
+    """Zero-phase one-euro: the mean of a forward and a backward pass, whose lags cancel.
+
+    Values and speeds are in the units that `config` is tuned for. Shapes as in `one_euro`.
+    """
+    parameters = (config.min_cutoff, config.beta, config.speed_cutoff)
+    forward = one_euro(values, seconds, *parameters)
+    backward = one_euro(values[::-1], -seconds[::-1], *parameters)[::-1]
+    return (forward + backward) / 2
+
+
+def _alpha(cutoff: NDArray | float, step: float) -> NDArray[np.float64]:
+    """The smoothing factor of a first-order low-pass, equation 5: 1 / (1 + tau / Te) with tau = 1 / (2 pi fc)."""
+    return np.asarray(1 / (1 + 1 / (2 * np.pi * np.asarray(cutoff) * step)))

@@ -1,0 +1,155 @@
+"""The pose stage: one clip's person, frame by frame, in chunks that a killed run goes on from."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from vidgan.errors import ConfigError, PersonError
+from vidgan.pose.backend import BackendConfig, PoseBackend, open_backend
+from vidgan.pose.chunks import ChunkStore, MaskFile
+from vidgan.pose.finish import FinishConfig, describe_missing, finish
+from vidgan.pose.people import Follower, Person, choose, find_people, needs_following
+from vidgan.progress import Progress
+from vidgan.stages.base import Stage, StageContext
+from vidgan.video.read import ClipReader
+
+CHUNK = 256
+"""Frames between two points that a killed run goes on from. The backend starts afresh at each, so that a run that was
+killed gives the same track as one that was not; starting costs about 50 ms."""
+
+_SURVEY_FRAMES = 3
+_SURVEY_STEP = 0.5
+_SURVEY_SECONDS = 10.0
+
+
+class PoseConfig(BackendConfig, FinishConfig):
+    """Settings of the pose stage.
+
+    `person` is largest, center or a number counted from the left; `max_side` bounds the frames that the backend sees
+    (at 960 it is as fast as at 256, and within a pixel of full size), `mask_side` the stored masks.
+    """
+
+    person: str = "largest"
+    masks: bool = False
+    max_side: int = Field(default=960, ge=64)
+    mask_side: int = Field(default=384, ge=32)
+
+
+class PoseStage(Stage[PoseConfig]):
+    """`video` in; `track.npz` and, with `masks`, `masks.npy` out: uint8 (T, h, w), person probability * 255.
+
+    A frame whose landmarks were filled in, or that has no person, has an empty mask.
+    """
+
+    name: ClassVar[str] = "pose"
+    version: ClassVar[int] = 1
+    Config = PoseConfig
+    isolated: ClassVar[bool] = True
+
+    def run(self, context: StageContext) -> dict[str, Any]:
+        """Detect, chunk by chunk, then repair, fill and smooth.
+
+        Raises:
+            PersonError: nobody is in the video, or not the asked person.
+        """
+        config, progress, path = self.config, context.progress, context.input("video")
+        with ClipReader(path, max_side=config.max_side) as reader:
+            info = reader.info
+            store = ChunkStore(context.dir / "raw", (info.width / reader.width, info.height / reader.height))
+            with open_backend(config, config.masks) as backend, self._masks(context.dir, reader, store.frames) as masks:
+                name = backend.name
+                follower, people = _start(backend, reader, config.person, progress)
+                speed = _detect_all(reader, follower, store, masks, progress)
+            for note in reader.notes:
+                progress.note(f"{path.name}: {note}")
+        raw = store.load()
+        if not raw.found.any():
+            raise PersonError(f"{path}: no person found in its {len(raw.pts)} frames; use a clip that shows one")
+        track = finish(raw, info.time_base, info.width, info.height, name, config)
+        missing = describe_missing(track)
+        if missing:
+            progress.warn(f"{path.name}: {missing}")
+        track.save(context.dir / "track.npz")
+        shutil.rmtree(context.dir / "raw")
+        present = int(track.present.sum())
+        return track.facts | {"present": present, "people": people, "backend": name, "frames_per_second": speed}
+
+    def _masks(self, folder: Path, reader: ClipReader, frames: int) -> AbstractContextManager[MaskFile | None]:
+        if not self.config.masks:
+            return nullcontext()
+        scale = min(1.0, self.config.mask_side / max(reader.width, reader.height))
+        size = max(1, round(reader.height * scale)), max(1, round(reader.width * scale))
+        return MaskFile(folder / "masks.npy", *size, frames)
+
+
+def _start(backend: PoseBackend, reader: ClipReader, asked: str, progress: Progress) -> tuple[Follower, int]:
+    """Look at a few frames for how many people there are, and start on the asked one."""
+    if backend.name == "precomputed":
+        return Follower(backend), 1
+    if asked not in ("largest", "center") and not (asked.isdecimal() and int(asked) > 0):
+        raise ConfigError(
+            f"person {asked!r} is not known; use largest, center or a number from 1 (counted from the left)"
+        )
+    people = _survey(backend, reader)
+    if not people:
+        return Follower(backend), 0
+    person = choose(people, asked, reader.width)
+    if len(people) > 1:
+        place = people.index(person) + 1
+        progress.warn(
+            f"{reader.info.path.name}: {len(people)} people seen, taking number {place} from the left ({asked})"
+        )
+    follow = needs_following(people, reader.height)
+    return Follower(backend, person.box if follow else None), len(people)
+
+
+def _survey(backend: PoseBackend, reader: ClipReader) -> list[Person]:
+    """The people of that one of the first frames, half a second apart, that shows most of them."""
+    most: list[Person] = []
+    looked, due = 0, 0.0
+    for frame in reader:
+        seconds = float(frame.time - reader.info.start)
+        if looked == _SURVEY_FRAMES or seconds > _SURVEY_SECONDS:
+            break
+        if seconds < due:
+            continue
+        due = seconds + _SURVEY_STEP
+        people = find_people(backend, frame.rgb)
+        looked += bool(people)
+        most = max(most, people, key=len)
+    return most
+
+
+def _detect_all(
+    reader: ClipReader, follower: Follower, store: ChunkStore, masks: MaskFile | None, progress: Progress
+) -> float | None:
+    """Run the backend over the frames that are not in the store yet; frames per second, None when none were left."""
+    began, done = time.monotonic(), store.frames
+    progress.start("pose", reader.info.frames, "frames", done)
+    if done:
+        progress.note(f"{reader.info.path.name}: pose goes on at frame {done}")
+        follower.box = store.box
+    for index, frame in enumerate(reader.frames(done), start=done):
+        if index % CHUNK == 0:
+            _flush(store, masks, follower)
+            follower.restart()
+        found = follower.detect(frame.rgb, index, float(frame.time))
+        store.add(found, frame.pts)
+        if masks is not None:
+            masks.add(None if found is None else found.mask)
+        progress.advance(1)
+    _flush(store, masks, follower)
+    return round((store.frames - done) / (time.monotonic() - began), 1) if store.frames > done else None
+
+
+def _flush(store: ChunkStore, masks: MaskFile | None, follower: Follower) -> None:
+    """Masks first: a chunk that is there has its masks."""
+    if masks is not None:
+        masks.flush()
+    store.flush(follower.box)
