@@ -29,7 +29,7 @@ def decode(container: InputContainer, stream: VideoStream, damage: Damage) -> It
     """Every frame of the stream that can be had, in the order of display.
 
     A packet that does not decode is skipped; when the file ends in the middle of one, reading stops there. Either way
-    the frames that wait in the decoder come out at the end. Packets without a decoding time are decoded like all others.
+    the frames waiting in the decoder come out at the end. Packets without a decoding time are decoded like all others.
     """
     for packet in _packets(container, stream, damage):
         try:

@@ -27,6 +27,7 @@ from vidgan.video.pyav import (
 )
 
 _TIMING_PACKETS = 300
+_REORDER = 17  # the most frames that H.264 and HEVC may store out of order: the last ones read may miss a neighbour
 _DEFAULT_RATE = Fraction(25)
 
 
@@ -141,7 +142,8 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
     frame = frame or _decode_one(stream, None)
     if frame is None:
         raise MediaError(f"{path}: not one frame of it can be decoded; convert it to H.264 or record it again")
-    return frame, sorted(times)
+    whole = len(times) < _TIMING_PACKETS
+    return frame, sorted(times) if whole else sorted(times)[:-_REORDER]
 
 
 def _decode_one(stream: VideoStream, packet: av.Packet | None) -> VideoFrame | None:

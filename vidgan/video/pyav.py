@@ -31,7 +31,7 @@ _IMAGE_FORMATS = ("image2", "png_pipe", "jpeg_pipe", "webp_pipe", "bmp_pipe", "t
 
 
 def to_fraction(value: Any) -> Fraction | None:
-    """A rational of any PyAV version as a `Fraction`; None for "unset" in any of its spellings (None, 0/1, 0/0, 1/0)."""
+    """A rational of any PyAV version as a `Fraction`; None for every way to say "unset"."""
     if value is None or not value.numerator or not value.denominator:
         return None
     return Fraction(int(value.numerator), int(value.denominator))
@@ -89,10 +89,10 @@ _EXIF = {  # Exif 2.32, section 4.6.4 A
 def orientation_of(frame: VideoFrame, path: Path) -> Orientation:
     """The orientation that a frame's display matrix asks for; turns between right angles are taken to the nearest one.
 
-    PyAV 18 cannot list side data of a kind it does not know, which every photograph with Exif has: Exif itself is asked then.
+    PyAV 18 cannot list side data of a kind it does not know, which photographs with Exif have: Exif itself is asked.
     """
     try:
-        matrix = frame.side_data.get("DISPLAYMATRIX")
+        matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     except ValueError:
         return _exif_orientation(path)
     if matrix is None:

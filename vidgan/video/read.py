@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 import cv2
 import numpy as np
@@ -33,8 +33,8 @@ _HARDWARE_FORMATS = ("nv12", "p010le", "p016le", "nv16", "p210le", "yuv444p16le"
 class ClipReader:
     """The frames of a video file or still picture, streamed with bounded memory.
 
-    Every iteration starts afresh at the first frame. `info` holds the file's facts, `width` and `height` the size of the
-    frames delivered, `notes` what was done to them (scaled, turned, deinterlaced, cut short), complete once read through.
+    Every iteration starts afresh at the first frame. `info` holds the file's facts, `width` and `height` the size of
+    the frames delivered, `notes` what was done to them (scaled, turned, cut short), complete once read through.
 
         with ClipReader(path, max_side=720) as clip:
             for frame in clip:
@@ -50,7 +50,7 @@ class ClipReader:
     def __init__(
         self, path: Path, *, max_side: int | None = None, device: str = "cpu", limits: MediaLimits | None = None
     ) -> None:
-        """Examine the file. `max_side` bounds the longer side of the frames in pixels; `device` may be cuda for NVDEC."""
+        """Examine the file. `max_side` bounds the frames' longer side in pixels; `device` may be cuda for NVDEC."""
         self._limits = limits or MediaLimits()
         self._examined: Examined = examine(Path(path), self._limits)
         self._max_side = min(max_side or self._limits.max_side, self._limits.max_side)
@@ -111,7 +111,7 @@ class ClipReader:
         return deinterlace(frames, self.info.time_base)
 
     def _timed(self, frames: Iterator[VideoFrame]) -> Iterator[tuple[VideoFrame, int]]:
-        """Frames with strictly rising timestamps: missing ones are continued at the clip's rate, falling ones lifted."""
+        """Frames with strictly rising timestamps: missing ones continued at the clip's rate, others lifted."""
         step = max(1, round(1 / (self.info.rate * self.info.time_base)))
         last: int | None = None
         for frame in frames:
@@ -202,7 +202,7 @@ class Converter:
             interpolation=self._interpolation,
             threads=1,
         )
-        return turn(rgb.to_ndarray(), self._orientation)
+        return turn(cast(NDArray[np.uint8], rgb.to_ndarray()), self._orientation)
 
 
 def turn(image: NDArray[np.uint8], orientation: Orientation) -> NDArray[np.uint8]:

@@ -1,0 +1,199 @@
+"""Sound from one file into another: copied packet by packet where the container allows, encoded anew where not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av.error
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+
+from vidgan.video.limits import MediaLimits
+from vidgan.video.probe import examine
+from vidgan.video.pyav import MICROSECOND, open_media, reason, to_fraction
+
+# What players accept in each container, narrower than what FFmpeg would write.
+_COPIED = {
+    ".mp4": ("aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"),
+    ".m4v": ("aac", "mp3", "ac3", "eac3", "alac"),
+    ".mov": ("aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_f32le"),
+    ".webm": ("opus", "vorbis"),
+}
+_ENCODED = {".webm": ("libopus", 48000, 128_000)}
+_AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000)
+
+
+def av_offset(path: Path, limits: MediaLimits | None = None) -> Fraction | None:
+    """Seconds by which the sound of a file starts after its picture (negative: before); None without either.
+
+    Both ends are measured at what is decoded first, so edit lists and encoder delay are accounted for.
+    """
+    limits = limits or MediaLimits()
+    start = examine(Path(path), limits).info.start
+    with open_media(Path(path), limits) as container:
+        stream = _audio_stream(container)
+        first = None if stream is None else _first_sound(container, stream)
+    return None if first is None else first - start
+
+
+class AudioTrack:
+    """The sound of a file on its way into an output container.
+
+    Create it before the container's header is written, `begin` with the time of the first frame, `feed` it as the
+    picture advances and `finish` at the picture's end, where the sound is cut. `notes` says what was done.
+    """
+
+    def __init__(self, path: Path, output: OutputContainer, suffix: str, start: Fraction | None = None) -> None:
+        """`start`: the time in the file that falls on the first frame; by default the start of its own picture."""
+        self.notes: list[str] = []
+        self._path = path
+        self._output = output
+        self._start = start
+        self._shift = Fraction(0)
+        self._end: Fraction | None = None
+        self._pending: tuple[Fraction, Packet] | None = None
+        self._packets: Iterator[tuple[Fraction, Packet]] = iter(())
+        self._stack = ExitStack()
+        self._no_negative = suffix in (".mkv", ".webm")  # no edit lists: all else would be moved for encoder delay
+        limits = MediaLimits()
+        container = self._stack.enter_context(open_media(path, limits))
+        stream = _audio_stream(container)
+        if stream is None:
+            self.notes.append(f"no sound: {path.name} has none")
+            self.close()
+            return
+        if start is None:
+            self._start = _picture_start(container, path, limits) or _stream_start(stream)
+        codec = stream.codec_context.codec.canonical_name
+        if suffix not in _COPIED or codec in _COPIED[suffix]:
+            target = output.add_stream_from_template(stream)
+            self._packets = self._copied(container, stream, target)
+            self.notes.append(f"sound copied from {path.name} ({codec})")
+        else:
+            target = _encoder(output, stream, suffix)
+            self._packets = self._encoded(container, stream, target)
+            name = target.codec_context.codec.canonical_name
+            self.notes.append(f"sound of {path.name} encoded anew as {name}: {suffix[1:]} does not hold {codec}")
+
+    def begin(self, time: Fraction) -> None:
+        """Fix the sound to the picture: the first frame is at `time` seconds."""
+        self._shift = time - (self._start or Fraction(0))
+        self._pending = next(self._packets, None)
+
+    def feed(self, until: Fraction) -> None:
+        """Write the sound that starts before `until` seconds."""
+        while self._pending is not None and self._pending[0] < until:
+            self._output.mux(self._pending[1])
+            self._pending = next(self._packets, None)
+
+    def finish(self, end: Fraction) -> None:
+        """Write the rest up to the picture's `end` in seconds, and let go of the file."""
+        self._end = end
+        self.feed(end)
+        self._pending = None
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._stack.close()
+
+    def _copied(
+        self, container: InputContainer, stream: AudioStream, target: AudioStream
+    ) -> Iterator[tuple[Fraction, Packet]]:
+        base = to_fraction(stream.time_base) or MICROSECOND
+        following: int | None = None
+        for packet in self._demuxed(container, stream):
+            pts = packet.pts if packet.pts is not None else packet.dts if packet.dts is not None else following
+            pts = 0 if pts is None else pts
+            following = pts + (packet.duration or 0)
+            packet.pts = packet.dts = pts + round(self._shift / base)
+            packet.stream = target
+            if packet.pts < 0 and self._no_negative:
+                continue
+            middle = packet.pts * base + (packet.duration or 0) * base / 2
+            yield middle, packet
+
+    def _encoded(
+        self, container: InputContainer, stream: AudioStream, target: AudioStream
+    ) -> Iterator[tuple[Fraction, Packet]]:
+        context = target.codec_context
+        base = Fraction(1, context.sample_rate)
+        context.open()
+        resampler = AudioResampler(context.format, context.layout, context.sample_rate, context.frame_size or None)
+        for packet in self._demuxed(container, stream, flush=True):
+            for decoded in _decoded(stream, packet):
+                for frame in resampler.resample(decoded):
+                    yield from self._encode(target, frame, base)
+            if self._end is not None:
+                break
+        for frame in resampler.resample(None):
+            yield from self._encode(target, frame, base)
+        yield from self._encode(target, None, base)
+
+    def _encode(
+        self, target: AudioStream, frame: av.AudioFrame | None, base: Fraction
+    ) -> Iterator[tuple[Fraction, Packet]]:
+        if frame is not None:
+            time = (frame.pts or 0) * (to_fraction(frame.time_base) or base) + self._shift
+            frame.time_base = base
+            frame.pts = round(time / base)
+            if self._end is not None and time >= self._end:
+                return
+        for packet in target.encode(frame):
+            yield (packet.pts or 0) * (to_fraction(packet.time_base) or base), packet
+
+    def _demuxed(self, container: InputContainer, stream: AudioStream, flush: bool = False) -> Iterator[Packet]:
+        try:
+            for packet in container.demux(stream):
+                if packet.size or flush:
+                    yield packet
+        except av.error.FFmpegError as error:
+            self.notes.append(f"the sound of {self._path.name} is cut off: {reason(error)}")
+
+
+def _audio_stream(container: InputContainer) -> AudioStream | None:
+    return next((s for s in container.streams.audio if s.codec_context is not None), None)
+
+
+def _stream_start(stream: AudioStream) -> Fraction:
+    return (stream.start_time or 0) * (to_fraction(stream.time_base) or MICROSECOND)
+
+
+def _picture_start(container: InputContainer, path: Path, limits: MediaLimits) -> Fraction | None:
+    if not any(not int(s.disposition) & 0x400 for s in container.streams.video):
+        return None
+    return examine(path, limits).info.start
+
+
+def _first_sound(container: InputContainer, stream: AudioStream) -> Fraction | None:
+    for packet in container.demux(stream):
+        for frame in _decoded(stream, packet):
+            if frame.pts is not None:
+                return frame.pts * (to_fraction(stream.time_base) or MICROSECOND)
+    return None
+
+
+def _decoded(stream: AudioStream, packet: Packet) -> list[av.AudioFrame]:
+    try:
+        return stream.decode(packet)
+    except av.error.FFmpegError:
+        return []
+
+
+def _encoder(output: OutputContainer, stream: AudioStream, suffix: str) -> AudioStream:
+    name, rate, bit_rate = _ENCODED.get(suffix, ("aac", 48000, 192_000))
+    own = stream.codec_context.sample_rate
+    if name == "aac" and own in _AAC_RATES:
+        rate = own
+    layout = "mono" if stream.codec_context.channels == 1 else "stereo"
+    target = cast(AudioStream, output.add_stream(name, rate=rate))
+    target.codec_context.layout = layout
+    target.codec_context.bit_rate = bit_rate
+    target.codec_context.time_base = Fraction(1, rate)
+    return target
