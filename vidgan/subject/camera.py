@@ -19,6 +19,9 @@ WORK_HEIGHT = 360
 
 MIN_INLIERS = 14
 
+PERSPECTIVE_GAIN = 1.4
+"""A full homography must explain this many times the matches of a similarity: with few far points it bends people."""
+
 
 @dataclass(frozen=True)
 class Features:
@@ -51,8 +54,13 @@ def homography_between(features: Features, reference: Features) -> NDArray[np.fl
         return None
     here = features.points[[match.queryIdx for match in matches]]
     there = reference.points[[match.trainIdx for match in matches]]
-    matrix, inliers = cv2.findHomography(here, there, cv2.RANSAC, 3.0)
-    if matrix is None or int(inliers.sum()) < max(MIN_INLIERS, 0.3 * len(matches)):
+    rigid, inliers = cv2.estimateAffinePartial2D(here, there, method=cv2.RANSAC, ransacReprojThreshold=3.0)
+    count = 0 if rigid is None else int(inliers.sum())
+    matrix = np.eye(3) if rigid is None else np.vstack([rigid, [0, 0, 1]])
+    full, inliers = cv2.findHomography(here, there, cv2.RANSAC, 3.0)
+    if full is not None and int(inliers.sum()) > PERSPECTIVE_GAIN * count:
+        matrix, count = full, int(inliers.sum())
+    if count < max(MIN_INLIERS, 0.3 * len(matches)):
         return None
     return np.asarray(matrix, np.float64)
 

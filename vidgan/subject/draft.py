@@ -22,6 +22,9 @@ SHARPNESS = 6.0
 RANK_PENALTY = 1.2
 """Each further slot, a farther pose, counts exp(-RANK_PENALTY) of the one before at equal confidence."""
 
+GATE_LOW, GATE_HIGH = 0.5, 0.8
+"""Outside the body, mattes fade out as the confidence falls from the upper to the lower of these."""
+
 
 @dataclass(frozen=True)
 class Pose:
@@ -56,10 +59,13 @@ def warp_references(pictures: Tensor, flow: Flow, fade: Tensor, size: int) -> Wa
     """Pull the references to the driving pose.
 
     pictures: (B, K, 4, S, S), colour in [-1, 1] spread beyond the matte, then the matte; fade: (B, K).
+    Outside the driving body, a pixel that lands on another part than its own (the other leg) is not the person.
     """
     fine = resize_flow(flow, (size, size))
     pulled = sample(pictures, fine)
-    return Warped(pulled[:, :, :3], pulled[:, :, 3], fine.confidence * fade[..., None, None])
+    own = ((fine.confidence - GATE_LOW) / (GATE_HIGH - GATE_LOW)).clamp(0, 1)
+    matte = pulled[:, :, 3] * torch.maximum(own, fine.inside[:, None])
+    return Warped(pulled[:, :, :3], matte, fine.confidence * fade[..., None, None])
 
 
 def blend_logits(warped: Warped) -> Tensor:

@@ -67,11 +67,10 @@ def bones(points: Tensor, table: PartTable) -> tuple[Tensor, Tensor]:
     return table.start @ points, table.end @ points
 
 
-def part_weights(points: Tensor, at: Tensor, height: Tensor, table: PartTable) -> Tensor:
-    """How much each pixel belongs to each part.
+def bone_distances(points: Tensor, at: Tensor, height: Tensor, table: PartTable) -> Tensor:
+    """Squared distance of each pixel to each part's bone, in part radii.
 
-    points: (B, J, 2) a pose; at: (B, N, 2) pixel positions; height: (B,) person height, all in window units.
-    Returns (B, P, N), a softmax over parts of minus the squared distance to the bone in part radii.
+    points: (B, J, 2) a pose; at: (B, N, 2) pixel positions; height: (B,) person height, all in window units → (B, P, N).
     """
     start, end = bones(points, table)
     axis = end - start
@@ -80,7 +79,12 @@ def part_weights(points: Tensor, at: Tensor, height: Tensor, table: PartTable) -
     along = ((offset * axis[:, :, None]).sum(-1) / length2[..., None]).clamp(0, 1)
     distance2 = (offset - along[..., None] * axis[:, :, None]).square().sum(-1)
     radius2 = (table.radius * height[:, None]).square()
-    return torch.softmax(-distance2 / (TEMPERATURE * radius2[..., None]), dim=1)
+    return distance2 / radius2[..., None]
+
+
+def part_weights(distances: Tensor) -> Tensor:
+    """How much each pixel belongs to each part: a softmax over the parts of `bone_distances` (B, P, N) → the same."""
+    return torch.softmax(-distances / TEMPERATURE, dim=1)
 
 
 def _limb_linear(axis_d: Tensor, axis_r: Tensor, scale: Tensor) -> Tensor:
@@ -159,10 +163,13 @@ def grid_points(size: tuple[int, int], device: torch.device | str = "cpu") -> Te
 
 @dataclass(frozen=True)
 class Flow:
-    """Backward flow: where (B, K, h, w, 2) in window units of the reference; confidence (B, K, h, w) in [0, 1]."""
+    """Backward flow: where (B, K, h, w, 2) in window units of the reference; confidence (B, K, h, w) in [0, 1];
+    inside (B, h, w) in [0, 1], 1 where the driving body's capsules are.
+    """
 
     where: Tensor
     confidence: Tensor
+    inside: Tensor
 
 
 def part_flow(
@@ -177,18 +184,22 @@ def part_flow(
     b, k = reference.shape[:2]
     table = part_table(driving.device)
     at = grid_points(size, driving.device).expand(b, -1, -1)
-    weights_d = part_weights(driving, at, height_d, table)
+    distances_d = bone_distances(driving, at, height_d, table)
+    weights_d = part_weights(distances_d)
     affines = part_affines(driving, reference, height_d, height_r, table)
     mixed = torch.einsum("bpn,bkpc->bknc", weights_d, affines.flatten(-2))
     where = (mixed[..., 0:2] * at[:, None]).sum(-1), (mixed[..., 3:5] * at[:, None]).sum(-1)
     where_xy = torch.stack([where[0] + mixed[..., 2], where[1] + mixed[..., 5]], -1)
-    weights_r = part_weights(reference.flatten(0, 1), where_xy.flatten(0, 1), height_r.flatten(), table)
+    weights_r = part_weights(
+        bone_distances(reference.flatten(0, 1), where_xy.flatten(0, 1), height_r.flatten(), table)
+    )
     agreement = (weights_d[:, None] * weights_r.unflatten(0, (b, k))).clamp_min(1e-12).sqrt().sum(2)
     inside = ((where_xy > 0) & (where_xy < 1)).all(-1)
     h, w = size
     return Flow(
         where=rearrange(where_xy, "b k (h w) c -> b k h w c", h=h, w=w),
         confidence=rearrange(agreement * inside, "b k (h w) -> b k h w", h=h, w=w),
+        inside=rearrange(torch.sigmoid((1 - distances_d.amin(1)) / 0.2), "b (h w) -> b h w", h=h, w=w),
     )
 
 
@@ -197,10 +208,14 @@ def resize_flow(flow: Flow, size: tuple[int, int]) -> Flow:
     if flow.confidence.shape[-2:] == size:
         return flow
     b, k = flow.confidence.shape[:2]
-    both = torch.cat([flow.where, flow.confidence[..., None]], -1)
-    fine = F.interpolate(rearrange(both, "b k h w c -> (b k) c h w"), size, mode="bilinear", align_corners=False)
-    fine = rearrange(fine, "(b k) c h w -> b k h w c", b=b, k=k)
-    return Flow(where=fine[..., :2], confidence=fine[..., 2])
+    where = rearrange(flow.where, "b k h w c -> b (k c) h w")
+    stacked = torch.cat([where, flow.confidence, flow.inside[:, None]], 1)
+    fine = F.interpolate(stacked, size, mode="bilinear", align_corners=False)
+    return Flow(
+        where=rearrange(fine[:, : 2 * k], "b (k c) h w -> b k h w c", c=2),
+        confidence=fine[:, 2 * k : 3 * k],
+        inside=fine[:, -1],
+    )
 
 
 def sample(pictures: Tensor, flow: Flow) -> Tensor:

@@ -1,0 +1,119 @@
+"""From poses to pictures with a repair generator: the step that training, scoring and rendering share.
+
+Legend: B driving poses, K references; the slots of a blend are the K references, then the previous output, then the
+generator's own colour; s pixels at the network's size, S at the picture's size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vidgan.nets.repair import Repair
+from vidgan.pose.rasterise import pose_maps
+from vidgan.subject.draft import FLOW_STRIDE, RANK_PENALTY, Warped, blend_logits, composite
+from vidgan.subject.warp import Flow, part_flow, resize_flow, sample
+
+OWN_COLOUR_LOGIT = -3.0
+PREVIOUS_LOGIT = -1.0
+
+
+@dataclass(frozen=True)
+class Previous:
+    """The previous output: picture (B, 4, S, S), colour in [-1, 1] and matte, its pose (B, J, 2) and height (B,) in the
+    units of its own window, and trust (B,), 0 where there is none.
+    """
+
+    picture: Tensor
+    points: Tensor
+    heights: Tensor
+    trust: Tensor
+
+    def detached(self) -> Previous:
+        """The same without gradients."""
+        return Previous(self.picture.detach(), self.points, self.heights, self.trust)
+
+
+@dataclass(frozen=True)
+class Painted:
+    """picture: (B, 3, S, S) in [-1, 1], over the plate; colour: (B, 3, S, S) of the person; matte: (B, 1, S, S);
+    weights: (B, K + 2, S, S).
+    """
+
+    picture: Tensor
+    colour: Tensor
+    matte: Tensor
+    weights: Tensor
+
+
+def nothing_before(points: Tensor, heights: Tensor, size: int) -> Previous:
+    """The state before a first frame."""
+    picture = torch.zeros(len(points), 4, size, size, device=points.device)
+    return Previous(picture, points, heights, torch.zeros(len(points), device=points.device))
+
+
+def previous_flow(previous: Previous, points: Tensor, heights: Tensor, size: int) -> Flow:
+    """The backward flow from the present pose to the previous output, on the coarse grid."""
+    grid = max(16, size // FLOW_STRIDE)
+    return part_flow(points, previous.points[:, None], heights, previous.heights[:, None], (grid, grid))
+
+
+def with_previous(warped: Warped, previous: Previous, flow: Flow, size: int) -> Warped:
+    """The references and, as one slot more, the previous output pulled to the present pose."""
+    fine = resize_flow(flow, (size, size))
+    pulled = sample(previous.picture[:, None], fine)
+    return Warped(
+        torch.cat([warped.colour, pulled[:, :, :3]], 1),
+        torch.cat([warped.matte, pulled[:, :, 3]], 1),
+        torch.cat([warped.confidence, fine.confidence * previous.trust[:, None, None, None]], 1),
+    )
+
+
+def repair(generator: nn.Module, points: Tensor, visibility: Tensor, plate: Tensor, warped: Warped) -> Repair:
+    """Run the generator at its own size s: points (B, J, 2) in window units, plate (B, 3, s, s)."""
+    size = plate.shape[-1]
+    maps = pose_maps(points * size, visibility, (size, size))
+    out: Repair = generator(maps, plate, warped.colour, warped.matte, warped.confidence)
+    return out
+
+
+def paint(out: Repair, warped: Warped, plate: Tensor, own: bool = False) -> Painted:
+    """Blend at the size of `warped` and `plate`, which may be larger than the generator's: the weights, the own colour
+    and the matte's change are upsampled, the references are sampled at full resolution.
+
+    `own` takes the generator's matte as it is instead of as a change of the draft's (for the pose-only generator).
+    """
+    size = plate.shape[-1]
+    out = _at_size(out, size)
+    slots = warped.confidence.shape[1]
+    base = blend_logits(warped)
+    offset = torch.zeros(slots, device=base.device)
+    offset[-1] = PREVIOUS_LOGIT + (slots - 1) * RANK_PENALTY  # the last slot has no rank
+    colour_base = torch.full_like(base[:, :1], OWN_COLOUR_LOGIT)
+    logits = torch.cat([base + offset[:, None, None], colour_base], 1) + out.logits
+    weights = torch.softmax(logits, 1)
+    colour = (weights[:, :-1, None] * warped.colour).sum(1) + weights[:, -1:] * out.colour
+    share = weights[:, :-1] / weights[:, :-1].sum(1, keepdim=True).clamp_min(1e-6)
+    if own:
+        matte = torch.sigmoid(out.matte)
+    else:
+        matte = torch.sigmoid(torch.logit((share * warped.matte).sum(1, keepdim=True), eps=0.01) + out.matte)
+    return Painted(composite(colour, matte, plate), colour, matte, weights)
+
+
+def _at_size(out: Repair, size: int) -> Repair:
+    if out.matte.shape[-1] == size:
+        return out
+    stacked = torch.cat([out.logits, out.colour, out.matte], 1)
+    stacked = F.interpolate(stacked, (size, size), mode="bilinear", align_corners=False)
+    slots = out.logits.shape[1]
+    return Repair(stacked[:, :slots], stacked[:, slots : slots + 3], stacked[:, slots + 3 :])
+
+
+def as_previous(painted: Painted, points: Tensor, heights: Tensor) -> Previous:
+    """What the next frame sees of this one. The person's colour is kept, not the picture, so that no plate is dragged."""
+    picture = torch.cat([painted.colour, painted.matte], 1)
+    return Previous(picture, points, heights, torch.ones(len(points), device=points.device))
