@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from vidgan.errors import DeviceError, MediaError
 from vidgan.video.clip import ClipInfo, Frame
 from vidgan.video.decode import Damage, decode, deinterlace
+from vidgan.video.hdr import LUT_FORMAT, ToneMapper
 from vidgan.video.limits import MediaLimits
 from vidgan.video.probe import Examined, examine
 from vidgan.video.pyav import Orientation, open_media, to_fraction, video_stream
@@ -145,6 +146,11 @@ class ClipReader:
             self._note(f"pixels of {self._examined.geometry.aspect} aspect were made square")
         if (self.width, self.height) != (info.width, info.height):
             self._note(f"scaled down from {info.width}x{info.height} to {self.width}x{self.height}")
+        colour = self._examined.colour
+        if colour.hdr:
+            self._note(f"tone-mapped from {colour.transfer.upper()} to BT.709 (BT.2390 curve, white at 203 nits)")
+        elif colour.wide_gamut:
+            self._note("colours brought from BT.2020 into BT.709")
         if info.interlaced:
             self._note("deinterlaced with bwdif")
         if self._examined.streams > 1:
@@ -187,21 +193,26 @@ class Converter:
         smaller = self._size[0] < examined.geometry.width or self._size[1] < examined.geometry.height
         self._interpolation = Interpolation.AREA if smaller else Interpolation.BICUBIC
         self._scaler = VideoReformatter()
+        self._packer = VideoReformatter()
+        self._tone_map = None
+        if self._colour.hdr or self._colour.wide_gamut:
+            self._tone_map = ToneMapper(*self._size, self._colour.transfer)
 
     def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
         """Scale, convert and turn one frame."""
-        colour = self._colour
         rgb = self._scaler.reformat(
             frame,
             width=self._size[0],
             height=self._size[1],
-            format="rgb24",
-            src_colorspace=colour.sws_matrix,
-            src_color_range=colour.sws_range,
+            format="rgb24" if self._tone_map is None else LUT_FORMAT,
+            src_colorspace=self._colour.sws_matrix,
+            src_color_range=self._colour.sws_range,
             dst_color_range=ColorRange.JPEG,
             interpolation=self._interpolation,
             threads=1,
         )
+        if self._tone_map is not None:
+            rgb = self._packer.reformat(self._tone_map(rgb), format="rgb24", threads=1)
         return turn(cast(NDArray[np.uint8], rgb.to_ndarray()), self._orientation)
 
 
