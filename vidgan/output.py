@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from vidgan.errors import MediaError, OutputError
 
@@ -45,9 +46,7 @@ def check_destination(output: Path, inputs: Iterable[Path]) -> None:
             raise OutputError(f"output {output} is the input {path}: choose another name with -o")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        probe = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-        probe.touch()
-        probe.unlink()
+        TemporaryFile(dir=output.parent).close()
     except OSError as error:
         raise _output_error(output, error) from None
 

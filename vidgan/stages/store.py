@@ -8,11 +8,13 @@ import json
 import os
 import re
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO
 
 from vidgan.errors import CacheError
@@ -109,9 +111,7 @@ class Store:
         try:
             for folder in (self.root, self.root / "locks", self.root / "logs"):
                 folder.mkdir(parents=True, exist_ok=True)
-            probe = self.root / f".probe-{os.getpid()}"
-            probe.touch()
-            probe.unlink()
+            TemporaryFile(dir=self.root).close()
         except OSError as error:
             raise work_error(self.root, error) from None
 
@@ -165,7 +165,7 @@ class Store:
 
     def _remember(self, place: str, mark: list[int | str]) -> None:
         known = {path: value for path, value in self._digests().items() if Path(path).exists()}
-        beside = self.root / f"digests.json.{os.getpid()}"
+        beside = self.root / f"digests.json.{os.getpid()}-{threading.get_ident()}"
         beside.write_text(json.dumps(known | {place: mark}), encoding="utf-8")
         beside.replace(self.root / "digests.json")
 

@@ -14,6 +14,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -62,11 +63,9 @@ class Worker:
     def _send(self, message: str) -> None:
         pipe = self._process.stdin
         assert pipe is not None
-        try:
+        with suppress(BrokenPipeError):  # it has died already; `result` says how
             pipe.write(message.encode() + b"\n")
             pipe.flush()
-        except BrokenPipeError:
-            return  # it has died already; `result` says how
 
     def _pump(self, reading: int, emit: Emit, finished: Callable[[Worker], None]) -> None:
         try:
@@ -116,7 +115,8 @@ class Worker:
         except subprocess.TimeoutExpired:
             self._process.kill()
         if self._process.stdin:
-            self._process.stdin.close()
+            with suppress(BrokenPipeError):  # it may have died before it read its job
+                self._process.stdin.close()
         self._thread.join()
 
 
