@@ -42,7 +42,7 @@ def nits_to_pq(nits: Values) -> Values:
     """The inverse of `pq_to_nits` (SMPTE ST 2084, equation 5.2)."""
     m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
     power = (np.clip(nits, 0, 10000) / 10000) ** m1
-    return np.asarray(((c1 + c2 * power) / (1 + c3 * power)) ** m2
+    return np.asarray(((c1 + c2 * power) / (1 + c3 * power)) ** m2)
 
 
 def hlg_to_nits(signal: Values) -> Values:
