@@ -69,7 +69,8 @@ class AudioTrack:
             self.close()
             return
         if start is None:
-            self._start = _picture_start(container, path, limits) or _stream_start(stream)
+            picture = _picture_start(container, path, limits)
+            self._start = _stream_start(stream) if picture is None else picture
         codec = stream.codec_context.codec.canonical_name
         if suffix not in _COPIED or codec in _COPIED[suffix]:
             target = output.add_stream_from_template(stream)
