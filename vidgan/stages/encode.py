@@ -1,0 +1,176 @@
+"""The encode stage: rendered frames, the source's timestamps and a sound into one finished video file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from vidgan.config import Config
+from vidgan.errors import CacheError
+from vidgan.metrics.av_sync import av_sync
+from vidgan.stages.base import Stage, StageContext
+from vidgan.video.encoders import ENCODERS
+from vidgan.video.read import ClipReader
+from vidgan.video.write import ClipWriter
+
+RENDER_INDEX = "render.json"
+
+_HELD = {"webm": ("av1",), "mov": ("h264", "hevc"), "m4v": ("h264", "hevc")}
+"""What a container holds, where it does not hold every codec."""
+
+
+class EncodeConfig(Config):
+    """How the finished video is written.
+
+    `codec` auto is AV1 for WebM and H.264 for all else; `encoder` auto is NVENC where it opens on a GPU run, otherwise
+    the software encoder; `crf` is on H.264's scale, 0 best to 51 worst.
+    """
+
+    audio: Literal["source", "target", "none"] = "source"
+    codec: Literal["auto", "h264", "hevc", "av1"] = "auto"
+    encoder: str = "auto"
+    crf: int = Field(18, ge=0, le=51)
+    container: Literal["mp4", "m4v", "mov", "mkv", "webm"] = "mp4"
+
+    @property
+    def chosen_codec(self) -> str:
+        """The codec that `auto` stands for."""
+        if self.codec != "auto":
+            return self.codec
+        return "av1" if self.container == "webm" else "h264"
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        """Refuse before any work what the container or the encoder could not do after all of it."""
+        codec = self.chosen_codec
+        held = _HELD.get(self.container, tuple(ENCODERS))
+        if codec not in held:
+            raise ValueError(f"{self.container} does not hold {codec}: choose codec {' or '.join(held)}, or mp4")
+        if self.encoder != "auto" and self.encoder not in ENCODERS[codec]:
+            raise ValueError(
+                f"encoder {self.encoder} does not write {codec}: choose auto, {', '.join(ENCODERS[codec])}"
+            )
+        return self
+
+
+@dataclass(frozen=True)
+class RenderedFrames:
+    """What the render stage left: lossless segments in order, and the time of every frame.
+
+    `rate` is in frames per second, `pts` in units of `time_base` seconds.
+    """
+
+    width: int
+    height: int
+    rate: Fraction
+    time_base: Fraction
+    pts: list[int]
+    segments: list[Path]
+
+    @classmethod
+    def load(cls, directory: Path) -> RenderedFrames:
+        """Read a render directory's index.
+
+        Raises:
+            CacheError: it is missing or damaged.
+        """
+        path = directory / RENDER_INDEX
+        try:
+            index = json.loads(path.read_text(encoding="utf-8"))
+            return cls(
+                width=int(index["width"]),
+                height=int(index["height"]),
+                rate=Fraction(index["rate"]),
+                time_base=Fraction(index["time_base"]),
+                pts=[int(pts) for pts in index["pts"]],
+                segments=[directory / Path(name).name for name in index["segments"]],
+            )
+        except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError) as error:
+            raise CacheError(f"{path} is damaged ({error}): remove {directory} and run again") from error
+
+    def __len__(self) -> int:
+        return len(self.pts)
+
+    def __iter__(self) -> Iterator[tuple[NDArray[np.uint8], Fraction]]:
+        """Every frame (H, W, 3) RGB with its time in seconds.
+
+        Raises:
+            CacheError: the segments hold fewer or more frames than there are times.
+        """
+        frames = chain.from_iterable(_frames(path) for path in self.segments)
+        count = 0
+        for count, rgb in enumerate(frames, start=1):
+            if count > len(self):
+                break
+            yield rgb, self.pts[count - 1] * self.time_base
+        if count != len(self):
+            at_least = "more than " if count > len(self) else ""
+            raise CacheError(
+                f"{self.segments[0].parent if self.segments else RENDER_INDEX}: {at_least}{min(count, len(self))} "
+                f"frames for {len(self)} times: remove the directory and run again"
+            )
+
+
+def _frames(path: Path) -> Iterator[NDArray[np.uint8]]:
+    with ClipReader(path) as reader:
+        for frame in reader:
+            yield frame.rgb
+
+
+class EncodeStage(Stage[EncodeConfig]):
+    """`frames` (a render directory), `source` and `target` (files) in; `output.<container>` out."""
+
+    name: ClassVar[str] = "encode"
+    version: ClassVar[int] = 1
+    Config: ClassVar[type[Config]] = EncodeConfig
+
+    def run(self, context: StageContext) -> dict[str, Any]:
+        """Encode all frames.
+
+        Raises:
+            CacheError: the render directory is damaged.
+            OutputError: the disk is full or fails.
+            DeviceError: the encoder asked for does not open here.
+        """
+        config, progress = self.config, context.progress
+        rendered = RenderedFrames.load(context.input("frames"))
+        sound = None if config.audio == "none" else context.input(config.audio)
+        output = context.dir / f"output.{config.container}"
+        progress.start("encode", len(rendered))
+        with ClipWriter(
+            output, rendered.width, rendered.height, rendered.rate,
+            codec=config.chosen_codec, encoder=config.encoder, crf=config.crf,
+            time_base=rendered.time_base, audio=sound, device=context.device,
+        ) as writer:  # fmt: skip
+            for rgb, time in rendered:
+                writer.write(rgb, time)
+                progress.advance()
+        for note in writer.notes:
+            progress.note(note)
+        sync = None if sound is None else av_sync(output, sound, rendered.rate)
+        if sync is not None and not sync.in_sync:
+            progress.warn(f"the sound is {sync.shift:+.3f} s off the picture, more than half a frame")
+        return {
+            "file": output.name,
+            "width": rendered.width,
+            "height": rendered.height,
+            "rate": str(rendered.rate),
+            "frames": len(rendered),
+            "bytes": output.stat().st_size,
+            "codec": config.chosen_codec,
+            "encoder": writer.encoder,
+            "crf": config.crf,
+            "encoder_reason": writer.notes[0],
+            "audio": next((note for note in writer.notes if "sound" in note), "no sound: it was switched off"),
+            "notes": writer.notes,
+            "av_sync": None if sync is None else sync.as_dict(),
+        }
