@@ -1,11 +1,11 @@
 """The generator that repairs a draft by choosing: blend weights over the warped references, own colour and a matte.
 
-Legend: B pictures, K references, M pose maps, (H, W) pixels.
+Legend: B pictures, K references (the previous output counts as one), M pose maps, (H, W) pixels.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from vidgan.nets.blocks import Down, ResidualBlock, Up
 
 
-@dataclass(frozen=True)
-class Repair:
+class Repair(NamedTuple):
     """What the generator puts out.
 
     logits: (B, K + 1, H, W), to be added to the draft's trust in each reference; the last is the own colour's;
@@ -27,12 +26,17 @@ class Repair:
 
 
 class UNet(nn.Module):
-    """A U-Net from half resolution down to 1/16 and back, its outputs brought to full size by pixel shuffle."""
+    """A U-Net from half resolution down to 1/16 and back, its outputs brought to full size by pixel shuffle.
 
-    def __init__(self, inputs: int, outputs: int, width: int = 40, depth: int = 3) -> None:
+    The pose maps are smooth and come at half resolution already.
+    """
+
+    def __init__(self, inputs: int, maps: int, outputs: int, width: int = 40, depth: int = 3) -> None:
         super().__init__()
         widths = [width * factor for factor in (1, 2, 4, 6, 8)][: depth + 1]
-        self.stem = nn.Sequential(nn.Conv2d(inputs, width, 4, stride=2, padding=1), ResidualBlock(width))
+        self.stem = nn.Conv2d(inputs, width, 4, stride=2, padding=1)
+        self.maps = nn.Conv2d(maps, width, 3, padding=1)
+        self.first = ResidualBlock(width)
         self.down = nn.ModuleList(Down(a, b) for a, b in zip(widths, widths[1:], strict=False))
         self.middle = ResidualBlock(widths[-1])
         self.up = nn.ModuleList(Up(b, a, a) for a, b in zip(widths[-2::-1], widths[:0:-1], strict=True))
@@ -41,15 +45,16 @@ class UNet(nn.Module):
         nn.init.normal_(self.head.weight, std=1e-3)  # starts as the draft
         nn.init.zeros_(self.head.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, I, H, W), H and W multiples of 2^(depth + 1) → (B, O, H, W)."""
-        skips = [self.stem(x)]
+    def forward(self, x: Tensor, maps: Tensor) -> Tensor:
+        """x (B, I, H, W), H and W multiples of 2^(depth + 1), maps (B, M, H/2, W/2) → (B, O, H, W) float32."""
+        x = x.contiguous(memory_format=torch.channels_last)
+        skips = [self.first(self.stem(x) + self.maps(maps.contiguous(memory_format=torch.channels_last)))]
         for down in self.down:
             skips.append(down(skips[-1]))
         y = self.middle(skips.pop())
         for up in self.up:
             y = up(y, skips.pop())
-        return nn.functional.pixel_shuffle(self.head(nn.functional.silu(self.norm(y))), 2)
+        return nn.functional.pixel_shuffle(self.head(nn.functional.silu(self.norm(y))).float(), 2)
 
 
 class RepairGenerator(nn.Module):
@@ -58,14 +63,13 @@ class RepairGenerator(nn.Module):
     def __init__(self, maps: int, references: int, width: int = 40, depth: int = 3) -> None:
         super().__init__()
         self.references = references
-        # maps, plate, then colour, matte and confidence of every reference
-        self.net = UNet(maps + 3 + 5 * references, references + 1 + 3 + 1, width, depth)
+        # plate, then colour, matte and confidence of every reference
+        self.net = UNet(3 + 5 * references, maps, references + 1 + 3 + 1, width, depth)
 
     def forward(self, maps: Tensor, plate: Tensor, colour: Tensor, matte: Tensor, confidence: Tensor) -> Repair:
-        """maps (B, M, H, W), plate (B, 3, H, W), colour (B, K, 3, H, W), matte and confidence (B, K, H, W)."""
-        stacked = torch.cat([maps, plate, colour.flatten(1, 2), matte, confidence], 1)
+        """maps (B, M, H/2, W/2), plate (B, 3, H, W), colour (B, K, 3, H, W), matte and confidence (B, K, H, W)."""
         k = self.references
-        out = self.net(stacked.contiguous(memory_format=torch.channels_last)).float()
+        out = self.net(torch.cat([plate, colour.flatten(1, 2), matte, confidence], 1), maps)
         return Repair(logits=out[:, : k + 1], colour=torch.tanh(out[:, k + 1 : k + 4]), matte=out[:, k + 4 :])
 
 
@@ -79,12 +83,11 @@ class PoseOnlyGenerator(nn.Module):
     def __init__(self, maps: int, references: int, width: int = 40, depth: int = 3) -> None:
         super().__init__()
         self.references = references
-        self.net = UNet(maps + 3 + 3, 3 + 1, width, depth)
+        self.net = UNet(3 + 3, maps, 3 + 1, width, depth)
 
     def forward(self, maps: Tensor, plate: Tensor, colour: Tensor, matte: Tensor, confidence: Tensor) -> Repair:
         """See `RepairGenerator.forward`."""
-        stacked = torch.cat([maps, plate, colour[:, -1]], 1)
-        out = self.net(stacked.contiguous(memory_format=torch.channels_last)).float()
+        out = self.net(torch.cat([plate, colour[:, -1]], 1), maps)
         b, _, h, w = out.shape
         logits = torch.full((b, self.references + 1, h, w), -60.0, device=out.device)
         logits[:, -1] = 60.0

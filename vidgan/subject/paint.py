@@ -20,6 +20,9 @@ from vidgan.subject.warp import Flow, part_flow, resize_flow, sample
 OWN_COLOUR_LOGIT = -3.0
 PREVIOUS_LOGIT = -1.0
 
+SIGMA = 0.016
+"""Softness of the pose maps as a share of the window."""
+
 
 @dataclass(frozen=True)
 class Previous:
@@ -72,10 +75,15 @@ def with_previous(warped: Warped, previous: Previous, flow: Flow, size: int) -> 
     )
 
 
+def conditioning(points: Tensor, visibility: Tensor, size: int) -> Tensor:
+    """The pose maps a network of `size` pixels takes, at half its resolution: (B, M, size / 2, size / 2)."""
+    half = size // 2
+    return pose_maps(points * half, visibility, (half, half), sigma=SIGMA * half)
+
+
 def repair(generator: nn.Module, points: Tensor, visibility: Tensor, plate: Tensor, warped: Warped) -> Repair:
     """Run the generator at its own size s: points (B, J, 2) in window units, plate (B, 3, s, s)."""
-    size = plate.shape[-1]
-    maps = pose_maps(points * size, visibility, (size, size))
+    maps = conditioning(points, visibility, plate.shape[-1])
     out: Repair = generator(maps, plate, warped.colour, warped.matte, warped.confidence)
     return out
 

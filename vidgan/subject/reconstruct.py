@@ -1,0 +1,149 @@
+"""A subject painted in given poses, frame after frame; with its own held-out poses, how well that works.
+
+Legend: T driving frames, K references, s pixels of the network, S of the picture; positions count the subject's frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vidgan.losses.perceptual import PerceptualLoss
+from vidgan.subject.draft import Pose, draft, flows, warp_references
+from vidgan.subject.model import Motion, Subject
+from vidgan.subject.paint import Previous, as_previous, nothing_before, paint, previous_flow, repair, with_previous
+from vidgan.subject.references import Choice, ReferenceConfig, choose, pose_distances
+from vidgan.subject.warp import Flow
+
+Positions = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """picture: (S, S, 3) uint8, the window with the person over the plate; matte: (S, S) uint8."""
+
+    picture: NDArray[np.uint8]
+    matte: NDArray[np.uint8]
+
+
+class Painter:
+    """Paints a subject: with a generator, or without one (None) as the draft.
+
+    `own_matte` is set for the pose-only generator, whose matte does not build on the draft's.
+    """
+
+    def __init__(
+        self, subject: Subject, generator: nn.Module | None, references: ReferenceConfig,
+        device: torch.device | str = "cpu", own_matte: bool = False,
+    ) -> None:  # fmt: skip
+        self.subject, self.generator, self.config = subject, generator, references
+        self.device, self.own_matte = torch.device(device), own_matte
+
+    def choose(self, motion: Motion, among: Positions) -> Choice:
+        """References for a motion among the subject's positions."""
+        weight = self.config.facing_weight
+        target = self.subject.motion[among].descriptors(weight)
+        choice = choose(motion.descriptors(weight), target, self.subject.blur[among], self.config)
+        return Choice(index=among[choice.index], fade=choice.fade)
+
+    def pose(self, motion: Motion, choice: Choice) -> Pose:
+        """A motion and its references' poses as tensors."""
+        own = self.subject.motion
+        values = (motion.points, motion.heights, own.points[choice.index], own.heights[choice.index], choice.fade)
+        return Pose(*(_tensor(value).to(self.device) for value in values))
+
+    @torch.inference_mode()
+    def paint(
+        self, motion: Motion, choice: Choice, plates: Iterator[NDArray[np.uint8]], size: int,
+        before: Previous | None = None,
+    ) -> Iterator[tuple[Picture, Previous | None]]:  # fmt: skip
+        """Paint every frame of a motion at size x size pixels.
+
+        plates: the plate inside each frame's window, (S, S, 3) uint8; before: the state after the frame before the first,
+        None at the beginning of a shot. Yields each picture with the state after it, from which painting can go on.
+        """
+        pose = self.pose(motion, choice)
+        coarse = flows(pose, size)
+        pictures = self.subject.references if size > self.subject.crops.shape[1] else self.subject.small_references
+        for t, plate_bytes in enumerate(plates):
+            references = _picture(pictures[choice.index[t]]).to(self.device)
+            references[:, 3] = (references[:, 3] + 1) / 2
+            plate = _picture(plate_bytes[None]).to(self.device)
+            flow = Flow(*(value[t : t + 1] for value in (coarse.where, coarse.confidence, coarse.inside)))
+            warped = warp_references(references[None], flow, pose.fade[t : t + 1], size)
+            if self.generator is None:
+                picture, matte = draft(warped, plate)
+                state = None
+            else:
+                points, heights = pose.driving[t : t + 1], pose.height[t : t + 1]
+                last = before or nothing_before(points, heights, size)
+                full = with_previous(warped, last, previous_flow(last, points, heights, size), size)
+                small = self.subject.crops.shape[1]
+                seen = _tensor(motion.visibility[t : t + 1]).to(self.device)
+                if small == size:
+                    low, low_plate = full, plate
+                else:
+                    low_plate = F.interpolate(plate, (small, small), mode="area")
+                    low_last = Previous(
+                        F.interpolate(last.picture, (small, small), mode="area"), last.points, last.heights, last.trust
+                    )
+                    low_references = _picture(self.subject.small_references[choice.index[t]]).to(self.device)
+                    low_references[:, 3] = (low_references[:, 3] + 1) / 2
+                    low = warp_references(low_references[None], flow, pose.fade[t : t + 1], small)
+                    low = with_previous(low, low_last, previous_flow(low_last, points, heights, small), small)
+                painted = paint(repair(self.generator, points, seen, low_plate, low), full, plate, self.own_matte)
+                before = as_previous(painted, points, heights)
+                picture, matte, state = painted.picture, painted.matte, before
+            yield Picture(_bytes(picture[0].movedim(0, -1)), _bytes(matte[0, 0] * 2 - 1)), state
+
+    def reconstruct(self, train: Positions, held: Positions) -> Iterator[Picture]:
+        """Paint the subject's own held-out frames from training frames, at the network's size."""
+        motion = self.subject.motion[held]
+        plates = iter(self.subject.plate_crops[held])
+        size = self.subject.crops.shape[1]
+        for picture, _ in self.paint(motion, self.choose(motion, train), plates, size):
+            yield picture
+
+
+def nearest_pose_frames(subject: Subject, train: Positions, held: Positions, facing_weight: float) -> Iterator[Picture]:
+    """The baseline: for each held-out frame the training frame with the nearest pose, as it is."""
+    vectors = subject.motion.descriptors(facing_weight)
+    for index in train[pose_distances(vectors[held], vectors[train]).argmin(1)]:
+        crop = subject.crops[index]
+        yield Picture(np.ascontiguousarray(crop[..., :3]), np.ascontiguousarray(crop[..., 3]))
+
+
+def heldout_scores(
+    painter: Painter, train: Positions, held: Positions, perceptual: PerceptualLoss, limit: int
+) -> dict[str, float]:
+    """Perceptual distance and flicker (grey levels) over the first `limit` held-out frames."""
+    held = held[:limit]
+    outputs = np.stack([one.picture for one in painter.reconstruct(train, held)])
+    truth = painter.subject.crops[held][..., :3]
+    distances = [
+        perceptual.distance(_picture(outputs[i : i + 8]).to(painter.device), _picture(truth[i : i + 8]).to(painter.device))
+        for i in range(0, len(held), 8)
+    ]
+    change = np.diff(outputs.astype(np.float32), axis=0) - np.diff(truth.astype(np.float32), axis=0)
+    flicker = float(np.abs(change).mean()) if len(held) > 1 else 0.0
+    return {"perceptual": float(torch.cat(distances).mean()), "flicker": flicker}
+
+
+def _tensor(values: NDArray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+
+
+def _picture(stored: NDArray[np.uint8]) -> Tensor:
+    """(N, S, S, C) uint8 → (N, C, S, S) float32 in [-1, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(stored)).movedim(-1, 1).float() / 127.5 - 1
+
+
+def _bytes(values: Tensor) -> NDArray[np.uint8]:
+    """[-1, 1] → uint8."""
+    return ((values.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu().numpy()

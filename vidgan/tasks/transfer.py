@@ -1,0 +1,304 @@
+"""The transfer task: its networks, losses and step. What a subject's generator learns from their own footage.
+
+Legend: B sequences, R frames of rollout, K references, S pixels of the network; pictures in [-1, 1], mattes in [0, 1].
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vidgan.losses.adversarial import feature_matching, hinge_discriminator, hinge_generator
+from vidgan.losses.perceptual import PerceptualLoss
+from vidgan.nets.discriminator import TupleDiscriminator
+from vidgan.nets.repair import PoseOnlyGenerator, RepairGenerator
+from vidgan.pose.rasterise import MAPS
+from vidgan.subject.draft import Warped, flows, warp_references
+from vidgan.subject.examples import ExampleConfig, Examples, Sequences, runs_of, split
+from vidgan.subject.model import Subject
+from vidgan.subject.paint import (
+    Painted,
+    Previous,
+    as_previous,
+    conditioning,
+    nothing_before,
+    paint,
+    previous_flow,
+    repair,
+    with_previous,
+)
+from vidgan.subject.references import ReferenceConfig
+from vidgan.subject.reconstruct import Painter, heldout_scores
+from vidgan.train.ema import PowerEMA
+from vidgan.train.loop import LoopConfig, Trainable
+from vidgan.train.randomness import generator as counter_rng
+
+POOL = 32
+POSE_COLOURS = 3
+
+
+class TransferConfig(LoopConfig):
+    """Settings of the transfer task. Weights of zero turn a loss off."""
+
+    enabled: bool = True
+    network: Literal["repair", "pose-only"] = "repair"
+    width: int = 40
+    depth: int = 3
+    batch: int = 2
+    rollout: int = 3
+    held_out: float = 0.15
+    learning_rate: float = 4e-4
+    precision: Literal["bf16-mixed", "32-true", "auto"] = "auto"
+    references: ReferenceConfig = ReferenceConfig()
+    examples: ExampleConfig = ExampleConfig()
+    perceptual: Literal["auto", "efficientnet-lite0", "vgg19"] = "auto"
+    pixel_weight: float = 4.0
+    perceptual_weight: float = 1.0
+    change_weight: float = 4.0
+    matte_weight: float = 1.0
+    adversarial_weight: float = 0.05
+    matching_weight: float = 0.5
+    adversarial_start: float = 0.35
+    adversarial_ramp: float = 0.3
+    discriminator_frames: int = 2
+
+
+def build_generator(network: str, references: int, width: int, depth: int) -> nn.Module:
+    """The generator of a configuration; its references are the pictures and the previous output."""
+    kind = {"repair": RepairGenerator, "pose-only": PoseOnlyGenerator}[network]
+    return kind(MAPS, references + 1, width, depth)
+
+
+class TransferTask(Trainable):
+    """Trains a generator (and its discriminator) on one subject. See `TransferConfig`."""
+
+    def __init__(self, subject: Subject, config: TransferConfig, fabric: Fabric, seed: int) -> None:
+        self.subject, self.config, self.fabric, self.seed = subject, config, fabric, seed
+        self.device = fabric.device
+        self.size = subject.crops.shape[1]
+        self.train_frames, self.held_frames = split(subject.frames, config.held_out, config.examples.apart)
+        count = config.references.count
+        self.examples = Examples(
+            subject, self.train_frames, count, config.references.facing_weight, config.examples, self.device
+        )
+        self.starts = runs_of(subject.frames, self.train_frames, config.rollout)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = build_generator(config.network, count, config.width, config.depth)
+            judge = TupleDiscriminator(config.discriminator_frames * (3 + POSE_COLOURS))
+        self.ema = PowerEMA(network.to(self.device))
+        network = network.to(memory_format=torch.channels_last)
+        judge = judge.to(memory_format=torch.channels_last)
+        rate = config.learning_rate
+        self.generator, self.generator_optimiser = fabric.setup(
+            network, torch.optim.Adam(network.parameters(), lr=rate, betas=(0.5, 0.99))
+        )
+        self.judge, self.judge_optimiser = fabric.setup(
+            judge, torch.optim.Adam(judge.parameters(), lr=rate, betas=(0.0, 0.99))
+        )
+        self.perceptual = PerceptualLoss(config.perceptual, self.device).to(self.device)
+        self.palette = _palette(self.device)
+        self.pool: list[dict[str, Any]] = []
+
+    # --- the step -----------------------------------------------------------------------------------------------
+
+    def step(self, step: int, fraction: float) -> dict[str, float]:
+        """One generator step and, once the adversarial term is on, one discriminator step, on rolled-out sequences."""
+        rng = counter_rng("transfer", self.seed, self.fabric.global_rank, step)
+        self._set_rate(fraction)
+        batch, before = self._draw(rng)
+        painted = self._roll_out(batch, before)
+        fake = torch.stack([one.picture for one in painted], 1)
+        strength = self._strength(fraction)
+        terms = self._losses(batch, painted, fake)
+        if strength > 0:
+            terms.update(self._adversarial(batch, fake))
+            terms["generator"] = terms["generator"] * strength
+            terms["matching"] = terms["matching"] * strength
+        total = sum(terms.values(), torch.zeros((), device=self.device))
+        self.generator_optimiser.zero_grad(set_to_none=True)
+        self.fabric.backward(total)
+        torch.nn.utils.clip_grad_norm_(self.generator.parameters(), 10.0)
+        self.generator_optimiser.step()
+        self.ema.update(self.generator.module, step + 1)
+        values = {name: float(value.detach()) for name, value in terms.items()}
+        if strength > 0:
+            values.update(self._judge_step(batch, fake.detach()))
+        self._remember(batch, painted)
+        return values
+
+    def _set_rate(self, fraction: float) -> None:
+        """Constant, then down to a tenth over the last 30 % of the run."""
+        rate = self.config.learning_rate * min(1.0, 0.1 + 3.0 * (1 - fraction))
+        for optimiser in (self.generator_optimiser, self.judge_optimiser):
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+
+    def _strength(self, fraction: float) -> float:
+        """Of the adversarial terms, ramped in: early, they only shake what the other losses have yet to find."""
+        if self.config.adversarial_weight == 0 and self.config.matching_weight == 0:
+            return 0.0
+        return min(1.0, max(0.0, fraction - self.config.adversarial_start) / self.config.adversarial_ramp)
+
+    def _draw(self, rng: torch.Generator) -> tuple[Sequences, Previous]:
+        """A batch, half of it going on from outputs of earlier steps, so that rollouts become as deep as in a render."""
+        config = self.config
+        starts = self.starts[torch.randint(len(self.starts), (config.batch,), generator=rng).numpy()]
+        after = {int(start) - 1 for start in self.starts}
+        kept = [entry for entry in self.pool if entry["position"] in after]
+        resumed: list[dict[str, Any] | None] = [None] * config.batch
+        for index in range(config.batch):
+            if kept and float(torch.rand(1, generator=rng)) < 0.6:
+                entry = kept[int(torch.randint(len(kept), (1,), generator=rng))]
+                resumed[index], starts[index] = entry, entry["position"] + 1
+        batch = self.examples.draw(starts, config.rollout, rng)
+        self.last_positions = starts + config.rollout - 1
+        before = nothing_before(batch.points[:, 0], batch.heights[:, 0], self.size)
+        for index, found in enumerate(resumed):
+            if found is not None:
+                picture = found["picture"].to(self.device).float() / 127.5 - 1
+                picture[3] = (picture[3] + 1) / 2
+                before.picture[index] = picture
+                before.trust[index] = 1.0
+                before.points[index], before.heights[index] = found["points"], found["height"]
+        return batch, before
+
+    def _roll_out(self, batch: Sequences, before: Previous) -> list[Painted]:
+        """Paint the frames one after another, each seeing the one before: R paintings of (B, ...)."""
+        flat = batch.pose()
+        b, r = batch.heights.shape
+        warped = warp_references(batch.references.flatten(0, 1), flows(flat, self.size), flat.fade, self.size)
+        own = self.config.network == "pose-only"
+        painted: list[Painted] = []
+        for t in range(r):
+            here = Warped(*(value.unflatten(0, (b, r))[:, t] for value in vars(warped).values()))
+            points, heights = batch.points[:, t], batch.heights[:, t]
+            full = with_previous(here, before, previous_flow(before, points, heights, self.size), self.size)
+            out = repair(self.generator, points, batch.visibility[:, t], batch.plate[:, t], full)
+            painted.append(paint(out, full, batch.plate[:, t], own))
+            before = as_previous(painted[-1], points, heights).detached()
+        return painted
+
+    def _remember(self, batch: Sequences, painted: list[Painted]) -> None:
+        """Keep the last outputs as starting points for later sequences."""
+        last = painted[-1]
+        pictures = torch.cat([last.colour, last.matte * 2 - 1], 1).detach()
+        stored = ((pictures + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu()
+        for index, position in enumerate(self.last_positions):
+            self.pool.append({
+                "position": int(position), "picture": stored[index].clone(),
+                "points": batch.points[index, -1].cpu().clone(), "height": batch.heights[index, -1].cpu().clone(),
+            })  # fmt: skip
+        self.pool = self.pool[-POOL:]
+
+    # --- the losses ---------------------------------------------------------------------------------------------
+
+    def _losses(self, batch: Sequences, painted: list[Painted], fake: Tensor) -> dict[str, Tensor]:
+        config = self.config
+        matte = torch.stack([one.matte for one in painted], 1)
+        emphasis = 0.5 + 2.5 * batch.matte
+        terms = {
+            "pixel": config.pixel_weight * (emphasis * (fake - batch.picture).abs()).mean(),
+            "matte": config.matte_weight * F.l1_loss(matte, batch.matte),
+        }
+        if fake.shape[1] > 1 and config.change_weight:
+            # The change from frame to frame as in the footage: flicker is what this misses.
+            wrong = (fake[:, 1:] - fake[:, :-1].detach()) - (batch.picture[:, 1:] - batch.picture[:, :-1])
+            terms["change"] = config.change_weight * (emphasis[:, 1:] * wrong.abs()).mean()
+        if config.perceptual_weight:
+            terms["perceptual"] = config.perceptual_weight * self.perceptual(
+                fake.flatten(0, 1), batch.picture.flatten(0, 1)
+            )
+        return terms
+
+    def _tuples(self, batch: Sequences, pictures: Tensor) -> Tensor:
+        """Consecutive (pose, frame) tuples: (B, R, 3, S, S) → (B * (R - n + 1), n * (3 + 3), S, S)."""
+        b, r = pictures.shape[:2]
+        n = self.config.discriminator_frames
+        maps = conditioning(batch.points.flatten(0, 1), batch.visibility.flatten(0, 1), self.size)
+        poses = torch.einsum("bmhw,mc->bchw", maps, self.palette)
+        poses = F.interpolate(poses, (self.size, self.size), mode="bilinear", align_corners=False).unflatten(0, (b, r))
+        frames = torch.cat([pictures, poses], 2)
+        return torch.stack([frames[:, t : t + n].flatten(1, 2) for t in range(r - n + 1)], 1).flatten(0, 1)
+
+    def _adversarial(self, batch: Sequences, fake: Tensor) -> dict[str, Tensor]:
+        self.judge.requires_grad_(False)
+        module = self.judge.module
+        with self.fabric.autocast():
+            verdict, features = module(self._tuples(batch, fake))
+            with torch.no_grad():
+                _, wanted = module(self._tuples(batch, batch.picture))
+        self.judge.requires_grad_(True)
+        return {
+            "generator": self.config.adversarial_weight * hinge_generator(verdict.float()),
+            "matching": self.config.matching_weight * feature_matching(features, wanted).float(),
+        }
+
+    def _judge_step(self, batch: Sequences, fake: Tensor) -> dict[str, float]:
+        pairs = torch.cat([self._tuples(batch, batch.picture), self._tuples(batch, fake)])
+        real, made = self.judge(pairs)[0].float().chunk(2)
+        loss = hinge_discriminator(real, made)
+        self.judge_optimiser.zero_grad(set_to_none=True)
+        self.fabric.backward(loss)
+        self.judge_optimiser.step()
+        return {"discriminator": float(loss.detach())}
+
+    # --- looking ------------------------------------------------------------------------------------------------
+
+    def painter(self) -> Painter:
+        """The averaged generator, ready to paint."""
+        own = self.config.network == "pose-only"
+        return Painter(self.subject, self.ema.network, self.config.references, self.device, own_matte=own)
+
+    def evaluate(self) -> dict[str, float]:
+        """Perceptual distance and flicker on the held-out tail; the score weighs a grey level of flicker as 0.05."""
+        scores = heldout_scores(self.painter(), self.train_frames, self.held_frames, self.perceptual, limit=24)
+        return {**scores, "score": scores["perceptual"] + 0.05 * scores["flicker"]}
+
+    def preview(self) -> NDArray[np.uint8]:
+        """Four held-out frames, truth over output."""
+        chosen = self.held_frames[:24]
+        outputs = list(self.painter().reconstruct(self.train_frames, chosen))
+        columns = [
+            np.vstack([self.subject.crops[chosen[i], :, :, :3], outputs[i].picture])
+            for i in np.linspace(0, len(chosen) - 1, min(4, len(chosen))).astype(int)
+        ]
+        return np.asarray(cv2.resize(np.hstack(columns), None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA))
+
+    # --- the state ----------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Networks, optimisers, the average and the pool of earlier outputs."""
+        return {
+            "generator": self.generator.module.state_dict(), "judge": self.judge.module.state_dict(),
+            "generator_optimiser": self.generator_optimiser.state_dict(),
+            "judge_optimiser": self.judge_optimiser.state_dict(), "ema": self.ema.network.state_dict(),
+            "pool": self.pool,
+        }  # fmt: skip
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go back to a `state`."""
+        self.generator.module.load_state_dict(state["generator"])
+        self.judge.module.load_state_dict(state["judge"])
+        self.generator_optimiser.load_state_dict(state["generator_optimiser"])
+        self.judge_optimiser.load_state_dict(state["judge_optimiser"])
+        self.ema.network.load_state_dict(state["ema"])
+        self.pool = state["pool"]
+
+    def best(self) -> dict[str, Any]:
+        """The averaged generator."""
+        return {"ema": self.ema.network.state_dict()}
+
+
+def _palette(device: torch.device) -> Tensor:
+    """Distinct colours for the pose maps, (M, 3): what the discriminator sees of a pose."""
+    angle = torch.arange(MAPS) * 2.399963  # the golden angle
+    phases = torch.tensor([0.0, 2.094395, 4.18879])
+    return (0.5 + 0.5 * torch.cos(angle[:, None] + phases)).to(device)
