@@ -141,7 +141,7 @@ def transfer(
         budget: time for training, in seconds or as "5m"; by default 5 minutes on a CPU and 10 on a GPU.
         size: height of the output in pixels; the target's when None.
         audio: "source", "target" or "none".
-        person: "largest", "center" or a number counted from 0.
+        person: "largest", "center" or a number, counted from the left, from 1.
         device: "auto", "cpu", "cuda" or "cuda:N".
         seed: of all random numbers.
         config: a YAML file of settings over the quality's.

@@ -19,7 +19,7 @@ from vidgan.errors import ConfigError
 class Config(BaseModel):
     """The base of every settings model."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
 
 ConfigT = TypeVar("ConfigT", bound=Config)
@@ -58,7 +58,7 @@ Duration = Annotated[float, BeforeValidator(parse_duration), Field(ge=0, allow_i
 def key_fields(config: Config, digest: Callable[[Path], str] | None = None) -> dict[str, Any]:
     """The settings that decide a stage's result, JSON-able: all but those marked `runtime`, at any depth.
 
-    A setting that is the path of a file stands for the file's content when `digest` is given.
+    A setting that is a path stands for the content of its file or folder when `digest` is given.
     """
     return _fields(config, {"runtime"}, digest)
 
@@ -76,7 +76,7 @@ def _fields(config: Config, dropped: set[str], digest: Callable[[Path], str] | N
             return {str(key): jsonable(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return [jsonable(item) for item in value]
-        if isinstance(value, Path) and digest and value.is_file():
+        if isinstance(value, Path) and digest and value.exists():
             return f"sha256:{digest(value)}"
         return to_jsonable_python(value, fallback=str)
 

@@ -63,6 +63,9 @@ def _exit_code(args: list[str] | None) -> int:
     except VidganError as error:
         _trace()
         return _say(str(error), error.exit_code)
+    except ImportError as error:
+        _trace()
+        return _say(f"{error}: `vidgan doctor` says what to do", 1)
     except Exception as error:
         _trace()
         text = str(error) if type(error).__name__ == "StageCrashedError" else f"{type(error).__name__}: {error}"

@@ -18,7 +18,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from vidgan.errors import CacheError
-from vidgan.stages.manifest import Manifest, file_digest
+from vidgan.stages.manifest import Manifest, file_digest, stable_hash
 
 _ENTRY = re.compile(r"(?P<instance>[A-Za-z]\w*)-(?P<key>[0-9a-f]{12})(?P<partial>\.partial)?")
 _SETTLED_S = 2.0  # a file changed within this time may change again without a new time stamp
@@ -144,7 +144,13 @@ class Store:
             yield file is not None
 
     def digest(self, path: Path) -> str:
-        """The SHA-256 of a file, remembered by path, size, time and inode, so that a large one is read once."""
+        """The SHA-256 of a file, remembered by path, size, time and inode, so that a large one is read once.
+
+        Of a folder, the hash of all files in it.
+        """
+        if path.is_dir():
+            files = sorted(file for file in path.rglob("*") if file.is_file())
+            return stable_hash({file.relative_to(path).as_posix(): self.digest(file) for file in files})
         stat = path.stat()
         place = str(path.resolve())
         mark = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
