@@ -15,6 +15,9 @@ from vidgan.pose.track import JOINT, PoseTrack
 
 SHOULDERS = ("left_shoulder", "right_shoulder")
 HIPS = ("left_hip", "right_hip")
+PERSON_METRES = 1.7
+"""The height that a person is taken to have where only proportions are known."""
+
 EARS = ("left_ear", "right_ear")
 
 
@@ -117,6 +120,18 @@ def facing(world: NDArray) -> NDArray:
         world[..., JOINT[f"left_{joint}"], :] - world[..., JOINT[f"right_{joint}"], :] for joint in ("shoulder", "hip")
     )
     return np.asarray(np.arctan2(axis[..., 2], axis[..., 0]))
+
+
+def world_from_image(image: NDArray, depth: NDArray | None = None) -> NDArray[np.float32]:
+    """World landmarks guessed from pixels (J, 2) and depths (J,) in the same scale (0 without): (J, 3) metres.
+
+    The person is taken to be `PERSON_METRES` tall as they stand in this frame; NaN points stay NaN.
+    """
+    height, origin = float(frame_heights(image)), point(image, HIPS)
+    if np.isnan(height) or np.isnan(origin).any():
+        height, origin = float(np.nanmax(image[:, 1]) - np.nanmin(image[:, 1])), np.nanmean(image, axis=0)
+    flat = np.zeros((len(image), 1)) if depth is None else depth[:, None]
+    return np.asarray(np.hstack([image - origin, flat]) * PERSON_METRES / max(height, 1e-6), np.float32)
 
 
 def _length(vector: NDArray) -> NDArray:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from vidgan.config import Config
-from vidgan.pose.body import person_height
+from vidgan.pose.body import PERSON_METRES, person_height
 from vidgan.pose.repair import GROUPS, exchange, fill_gaps, find_spikes, find_swaps, ranges
 from vidgan.pose.smooth import SmoothConfig, smooth
 from vidgan.pose.track import PoseTrack
@@ -40,7 +40,7 @@ class RawPoses:
     @property
     def found(self) -> NDArray[np.bool_]:
         """(T,) the frames with a person."""
-        return np.asarray(~np.isnan(self.image[:, 0, 0]))
+        return np.asarray(~np.isnan(self.image[:, :, 0]).all(axis=1))
 
 
 def finish(
@@ -51,6 +51,7 @@ def finish(
     `filled` and `missing` are lists of (first, last) frame indices; filled frames carry interpolated landmarks.
     """
     found = raw.found
+    raw = _completed(raw)
     track = PoseTrack(
         raw.image, raw.world, raw.visibility, found, raw.pts, time_base, width, height, backend, {"frames": len(found)}
     )
@@ -78,6 +79,27 @@ def describe_missing(track: PoseTrack, limit: int = 5) -> str | None:
     return f"no person in {int((~track.present).sum())} of {len(track)} frames: {', '.join(spans)}{more}"
 
 
+def _completed(raw: RawPoses) -> RawPoses:
+    """Single landmarks that are missing while others are there (OpenPose): from the times they are known, unseen.
+
+    One that is never known lies in the middle of the others.
+    """
+    here, lost = raw.found, np.isnan(raw.image).any(axis=-1)
+    if not lost[here].any():
+        return raw
+    image, world, visibility = raw.image.copy(), raw.world.copy(), raw.visibility.copy()
+    visibility[here] = np.where(lost[here], 0, visibility[here])
+    for joint in np.flatnonzero(lost[here].any(axis=0)):
+        frames, known = here & lost[:, joint], np.flatnonzero(here & ~lost[:, joint])
+        for values in (image, world):
+            if not len(known):
+                values[frames, joint] = np.nanmean(values[frames], axis=1)
+                continue
+            for axis in range(values.shape[-1]):
+                values[frames, joint, axis] = np.interp(raw.pts[frames], raw.pts[known], values[known, joint, axis])
+    return replace(raw, image=image, world=world, visibility=visibility)
+
+
 def _seconds(track: PoseTrack) -> NDArray[np.float64]:
     return np.asarray((track.pts - track.pts[:1]) * float(track.time_base), np.float64)
 
@@ -85,18 +107,16 @@ def _seconds(track: PoseTrack) -> NDArray[np.float64]:
 def _repaired(track: PoseTrack) -> tuple[PoseTrack, dict[str, int]]:
     seconds, height = _seconds(track), person_height(track)
     image, world, visibility = track.image, track.world, track.visibility
-    swapped = np.zeros(len(track), bool)
-    for group in GROUPS.values():
-        frames = find_swaps(image / height, seconds, group)
+    swapped = find_swaps(image / height, world, seconds)
+    for frames, group in zip(swapped.T, GROUPS, strict=True):
         image, world, visibility = (exchange(values, frames, group) for values in (image, world, visibility))
-        swapped |= frames
     spikes = find_spikes(image / height, seconds)
     for landmark in np.flatnonzero(spikes.any(axis=0)):
         known = track.present & ~spikes[:, landmark]
         for values in (image, world):
             values[:, landmark] = fill_gaps(values[:, landmark], seconds, known, np.inf)
             values[~track.present, landmark] = np.nan
-    facts = {"swaps_repaired": int(swapped.sum()), "spikes_repaired": int(spikes.sum())}
+    facts = {"swaps_repaired": int(swapped.any(axis=1).sum()), "spikes_repaired": int(spikes.sum())}
     return replace(track, image=image, world=world, visibility=visibility), facts
 
 
@@ -110,11 +130,11 @@ def _filled(track: PoseTrack, max_gap: float) -> PoseTrack:
 
 
 def _smoothed(track: PoseTrack, config: SmoothConfig) -> PoseTrack:
-    """Smooth each stretch with a person by itself; image and world in person heights (a person is 1.7 m in `world`)."""
+    """Smooth each stretch with a person by itself, image and world in person heights."""
     seconds, height = _seconds(track), person_height(track)
     image, world, visibility = track.image.copy(), track.world.copy(), track.visibility.copy()
     for first, last in ranges(track.present):
         run = slice(first, last + 1)
-        for values, unit in ((image, height), (world, 1.7), (visibility, 1.0)):
+        for values, unit in ((image, height), (world, PERSON_METRES), (visibility, 1.0)):
             values[run] = smooth(values[run] / unit, seconds[run], config) * unit
     return replace(track, image=image, world=world, visibility=np.clip(visibility, 0, 1))

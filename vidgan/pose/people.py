@@ -41,15 +41,15 @@ class Person:
         return (self.box[:2] + self.box[2:]) / 2
 
 
-def find_people(backend: PoseBackend, rgb: NDArray[np.uint8]) -> list[Person]:
-    """Everybody in one frame, from left to right.
+def find_people(backend: PoseBackend, rgb: NDArray[np.uint8], index: int = 0, seconds: float = 0.0) -> list[Person]:
+    """Everybody in the `index`-th frame, from left to right.
 
     A backend that finds one person is run again on the frame with those already found blanked out, then on its
     overlapping halves, where people small in the frame are larger.
     """
     if backend.several:
         backend.reset()
-        return _sorted([Person(landmark_box(found.image)) for found in backend.detect(rgb, 0, 0.0)])
+        return _sorted([Person(landmark_box(found.image)) for found in backend.detect(rgb, index, seconds)])
     people: list[Person] = []
     canvas = rgb.copy()
     height, width = rgb.shape[:2]
@@ -58,7 +58,7 @@ def find_people(backend: PoseBackend, rgb: NDArray[np.uint8]) -> list[Person]:
     for left, right in windows:
         while len(people) < MAX_PEOPLE:
             backend.reset()
-            found = backend.detect(canvas[:, left:right], 0, 0.0)
+            found = backend.detect(canvas[:, left:right], index, seconds)
             if not found or (people and not _distinct(found[0], left, people, (height, width))):
                 break
             box = landmark_box(found[0].image, left)
@@ -126,8 +126,7 @@ class Follower:
     def _distance(self, found: Detection) -> float:
         """From the last place to this one, in diagonals of the last box."""
         assert self.box is not None
-        moved = Person(landmark_box(found.image)).centre - Person(self.box).centre
-        return float(np.hypot(*moved) / max(np.hypot(*(self.box[2:] - self.box[:2])), 1.0))
+        return _apart(self.box, landmark_box(found.image))
 
     def _in_window(self, rgb: NDArray[np.uint8], index: int, seconds: float) -> list[Detection]:
         assert self.box is not None
@@ -140,14 +139,24 @@ class Follower:
 
 
 def needs_following(people: list[Person], height: int) -> bool:
-    """Whether a window has to follow the person: there are several, or the only one is small in the frame."""
+    """Whether the person has to be followed: there are several, or the only one is small in a frame of that height."""
     return len(people) > 1 or (len(people) == 1 and bool(np.ptp(people[0].box[1::2]) < 0.25 * height))
 
 
 def landmark_box(image: NDArray, left: float = 0.0) -> Box:
     """The box around landmarks (J, 2), moved to the right by `left` pixels."""
-    box = np.concatenate([image.min(axis=0), image.max(axis=0)])
+    box = np.concatenate([np.nanmin(image, axis=0), np.nanmax(image, axis=0)])
     return np.asarray(box + np.array([left, 0, left, 0]), np.float64)
+
+
+def centre_distance(image: NDArray, other: NDArray) -> float:
+    """How far two people's boxes are apart, (J, 2) each, in diagonals of the first."""
+    return _apart(landmark_box(image), landmark_box(other))
+
+
+def _apart(box: Box, other: Box) -> float:
+    moved = Person(other).centre - Person(box).centre
+    return float(np.hypot(*moved) / max(np.hypot(*(box[2:] - box[:2])), 1.0))
 
 
 def _sorted(people: list[Person]) -> list[Person]:

@@ -20,40 +20,52 @@ MIRROR = np.array([
 LEGS = [i for name, i in JOINT.items() if name.endswith(("hip", "knee", "ankle", "heel", "foot_index"))]
 ARMS = [i for name, i in JOINT.items() if name.endswith(("shoulder", "elbow", "wrist", "pinky", "thumb", "_index"))]
 ARMS = [i for i in ARMS if i not in LEGS]
-GROUPS = {"legs": LEGS, "arms": ARMS}
-"""What gets swapped together: the model may swap the legs alone, the arms and shoulders alone, or both."""
+GROUPS = (ARMS, LEGS)
+"""What gets swapped together: the model may swap the arms with the shoulders, the legs with the hips, or both."""
 
-SWAP_COST = 0.8
-"""Person heights of jump for each second that a swap must explain to be believed.
+_STATES = ((False, False), (True, False), (False, True), (True, True))
 
-A front view swapped for a few frames jumps about 0.2 heights in and again out, so it is repaired up to half a second;
-a person who really turns moves each side steadily and jumps nowhere.
-"""
+_SWAP_COST = 0.4
+"""Person heights of jump for each second that a swap of one group must explain to be believed: a front view swapped
+jumps about 0.2 heights in and again out; a person who really turns moves each side steadily and jumps nowhere."""
+
+_TWIST_COST = 2.0
+"""The same for a second of shoulders turned against the hips: anatomy says which of two swapped groups is wrong."""
+
+_TRUSTED_STEP = 1 / 12
+"""Seconds between frames up to which a jump counts in full; over longer steps more of it may be real motion."""
 
 
-def find_swaps(heights: NDArray, seconds: NDArray, group: list[int], cost: float = SWAP_COST) -> NDArray[np.bool_]:
-    """The frames where left and right of `group` are exchanged: (T, J, D), (T,) → (T,) bool.
+def find_swaps(heights: NDArray, world: NDArray, seconds: NDArray) -> NDArray[np.bool_]:
+    """The frames where left and right are exchanged in arms and in legs.
 
-    The labelling over time that moves the landmarks least, with a charge on each second of swapped labels: found
-    exactly by dynamic programming over two states (Viterbi).
+    The labelling over time that moves the landmarks least, with a charge on each second of swapped labels and of
+    shoulders that face against the hips: found exactly by dynamic programming over four states (Viterbi).
+
+    Args:
+        heights: (T, J, 2) positions in person heights, NaN where there is no person.
+        world: (T, J, 3) metres; NaN leaves the shoulders' direction out.
+        seconds: (T,) increasing.
+
+    Returns:
+        (T, 2) bool: arms, legs.
     """
-    found = np.flatnonzero(~np.isnan(heights[:, group]).any(axis=(1, 2)))
-    swapped = np.zeros(len(heights), bool)
+    found = np.flatnonzero(~np.isnan(heights).any(axis=(1, 2)))
+    swapped = np.zeros((len(heights), len(GROUPS)), bool)
     if len(found) < 3:
         return swapped
-    straight, crossed = heights[found][:, group], heights[found][:, MIRROR[group]]
-    step = np.diff(seconds[found])
-    keep, change = _move(straight, straight), _move(straight, crossed)
-    dwell = cost * np.clip(np.append(step, np.median(step)), 1e-3, 0.25)
-    total = np.array([0.0, dwell[0]])
-    choice = np.zeros((len(found), 2), int)
+    step = np.diff(seconds[found], append=seconds[found[-1]] + np.median(np.diff(seconds[found])))
+    stay = _state_costs(world[found]) * np.clip(step, 1e-3, 0.25)[:, None]
+    move = _move_costs(heights[found]) * np.minimum(1, _TRUSTED_STEP / step[:-1])[:, None, None]
+    total = stay[0]
+    choice = np.zeros((len(found), len(_STATES)), int)
     for t in range(1, len(found)):
-        ways = np.array([[keep[t - 1], change[t - 1]], [change[t - 1], keep[t - 1]]]) + total[:, None]
+        ways = total[:, None] + move[t - 1]
         choice[t] = ways.argmin(axis=0)
-        total = ways.min(axis=0) + np.array([0.0, dwell[t]])
+        total = ways.min(axis=0) + stay[t]
     state = int(total.argmin())
     for t in range(len(found) - 1, -1, -1):
-        swapped[found[t]] = bool(state)
+        swapped[found[t]] = _STATES[state]
         state = int(choice[t, state])
     return swapped
 
@@ -67,21 +79,24 @@ def exchange(landmarks: NDArray, frames: NDArray[np.bool_], group: list[int]) ->
 
 
 def find_spikes(heights: NDArray, seconds: NDArray, limit: float = 0.2, span: float = 0.17) -> NDArray[np.bool_]:
-    """Landmarks that leave their path for one frame: (T, J, D), (T,) → (T, J) bool.
+    """Landmarks that leave their path for a few frames: (T, J, D), (T,) → (T, J) bool.
 
-    A spike is further than `limit` person heights from the straight line between its neighbours in time, and further
-    than twice what the neighbours' own lines miss by, where both lie within `span` seconds (more may be real motion).
+    A spike is further than a limit from the straight line between a frame before and one after it, and further than
+    twice what these are apart: fast motion goes on, a spike comes back. The limit is `limit` person heights for frames
+    `span` seconds apart (further apart are not looked at) and falls to a third of it for closer ones.
     """
     spikes = np.zeros(heights.shape[:2], bool)
-    if len(heights) < 3:
-        return spikes
-    before, here, after = heights[:-2], heights[1:-1], heights[2:]
-    share = ((seconds[1:-1] - seconds[:-2]) / np.maximum(seconds[2:] - seconds[:-2], 1e-6))[:, None, None]
-    missed = np.linalg.norm(here - (before + share * (after - before)), axis=-1)
-    around = np.linalg.norm(after - before, axis=-1)
-    close = (seconds[2:] - seconds[:-2] <= span)[:, None]
-    with np.errstate(invalid="ignore"):
-        spikes[1:-1] = (missed > limit) & (missed > 2 * around) & close
+    for reach in range(1, (len(heights) - 1) // 2 + 1):
+        first, middle, last = seconds[: -2 * reach], seconds[reach:-reach], seconds[2 * reach :]
+        apart = (last - first) / span
+        close = apart <= 1
+        if not close.any():
+            break
+        before, here, after = heights[: -2 * reach], heights[reach:-reach], heights[2 * reach :]
+        share = ((middle - first) / (last - first))[:, None, None]
+        missed = np.linalg.norm(here - (before + share * (after - before)), axis=-1)
+        around = np.linalg.norm(after - before, axis=-1)
+        spikes[reach:-reach] |= (missed > limit * (1 + 2 * apart[:, None]) / 3) & (missed > 2 * around) & close[:, None]
     return spikes
 
 
@@ -114,6 +129,31 @@ def ranges(frames: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(first), int(last) - 1) for first, last in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def _move(positions: NDArray, following: NDArray) -> NDArray[np.float64]:
-    """Mean distance of the landmarks from each frame's labelling to the next frame's: (T, n, D) twice → (T-1,)."""
-    return np.asarray(np.linalg.norm(following[1:] - positions[:-1], axis=-1).mean(axis=-1))
+def _state_costs(world: NDArray) -> NDArray[np.float64]:
+    """Charge for a second in each state: (T, J, 3) → (T, states)."""
+    shoulders, hips = (
+        world[:, JOINT[f"left_{joint}"], ::2] - world[:, JOINT[f"right_{joint}"], ::2] for joint in ("shoulder", "hip")
+    )
+    size = np.linalg.norm(shoulders, axis=-1) * np.linalg.norm(hips, axis=-1)
+    agree = np.nan_to_num((shoulders * hips).sum(axis=-1) / np.maximum(size, 1e-6))
+    columns = [
+        _SWAP_COST * (arms + legs) + _TWIST_COST * (1 + (agree if arms != legs else -agree)) / 2
+        for arms, legs in _STATES
+    ]
+    return np.stack(columns, axis=1)
+
+
+def _move_costs(heights: NDArray) -> NDArray[np.float64]:
+    """Mean distance that the landmarks of both groups go from each state to each: (T, J, D) → (T-1, states, states)."""
+    same, other = [], []
+    for group in GROUPS:
+        straight, crossed = heights[:, group], heights[:, MIRROR[group]]
+        same.append(_distance(straight[:-1], straight[1:]))
+        other.append(_distance(straight[:-1], crossed[1:]))
+    costs = [[sum(other[g] if a[g] != b[g] else same[g] for g in range(len(GROUPS))) for b in _STATES] for a in _STATES]
+    return np.moveaxis(np.array(costs), -1, 0)
+
+
+def _distance(before: NDArray, after: NDArray) -> NDArray[np.float64]:
+    """Mean distance of the landmarks: (T, n, D) twice → (T,)."""
+    return np.asarray(np.linalg.norm(after - before, axis=-1).mean(axis=-1))

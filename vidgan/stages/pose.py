@@ -59,7 +59,8 @@ class PoseStage(Stage[PoseConfig]):
             PersonError: nobody is in the video, or not the asked person.
         """
         config, progress, path = self.config, context.progress, context.input("video")
-        with ClipReader(path, max_side=config.max_side) as reader:
+        max_side = None if config.backend == "precomputed" else config.max_side
+        with ClipReader(path, max_side=max_side) as reader:
             info = reader.info
             store = ChunkStore(context.dir / "raw", (info.width / reader.width, info.height / reader.height))
             with open_backend(config, config.masks) as backend, self._masks(context.dir, reader, store.frames) as masks:
@@ -67,7 +68,8 @@ class PoseStage(Stage[PoseConfig]):
                 follower, people = _start(backend, reader, config.person, progress)
                 speed = _detect_all(reader, follower, store, masks, progress)
             for note in reader.notes:
-                progress.note(f"{path.name}: {note}")
+                if not note.startswith("scaled down"):
+                    progress.note(f"{path.name}: {note}")
         raw = store.load()
         if not raw.found.any():
             raise PersonError(f"{path}: no person found in its {len(raw.pts)} frames; use a clip that shows one")
@@ -90,8 +92,6 @@ class PoseStage(Stage[PoseConfig]):
 
 def _start(backend: PoseBackend, reader: ClipReader, asked: str, progress: Progress) -> tuple[Follower, int]:
     """Look at a few frames for how many people there are, and start on the asked one."""
-    if backend.name == "precomputed":
-        return Follower(backend), 1
     if asked not in ("largest", "center") and not (asked.isdecimal() and int(asked) > 0):
         raise ConfigError(
             f"person {asked!r} is not known; use largest, center or a number from 1 (counted from the left)"
@@ -113,14 +113,14 @@ def _survey(backend: PoseBackend, reader: ClipReader) -> list[Person]:
     """The people of that one of the first frames, half a second apart, that shows most of them."""
     most: list[Person] = []
     looked, due = 0, 0.0
-    for frame in reader:
+    for index, frame in enumerate(reader):
         seconds = float(frame.time - reader.info.start)
         if looked == _SURVEY_FRAMES or seconds > _SURVEY_SECONDS:
             break
         if seconds < due:
             continue
         due = seconds + _SURVEY_STEP
-        people = find_people(backend, frame.rgb)
+        people = find_people(backend, frame.rgb, index, seconds)
         looked += bool(people)
         most = max(most, people, key=len)
     return most
