@@ -245,7 +245,7 @@ def _explain(model: type[Config], layer: Layer, errors: Sequence[ErrorDetails]) 
 
 
 def _wanted(error: ErrorDetails) -> str:
-    message = error["msg"].removeprefix("Value error, ").split(", unable to parse")[0]
+    message = error["msg"].removeprefix("Value error, ").split(", unable to ")[0]
     return re.sub(r"^(Input )?should be ", "", message).removesuffix(" or instance of " + error["msg"].split()[-1])
 
 
