@@ -17,7 +17,7 @@ from vidgan.errors import PersonError
 from vidgan.pose.track import PoseTrack
 from vidgan.stages.base import Stage, StageContext
 from vidgan.subject.camera import Camera, background_features, follow_camera, project
-from vidgan.subject.model import motion_of
+from vidgan.subject.model import motion_of, nearest_in
 from vidgan.subject.plate import clean_plate, push_pull
 from vidgan.subject.window import crop
 from vidgan.video.read import ClipReader
@@ -133,7 +133,7 @@ class SubjectStage(Stage[SubjectConfig]):
         if not camera.moving:
             return track
         image = track.image.copy()
-        nearest = np.abs(np.arange(len(track))[:, None] - frames[None]).argmin(1)
+        nearest = np.searchsorted(frames, nearest_in(frames, np.arange(len(track))))
         for frame in np.flatnonzero(track.present):
             image[frame] = project(camera.homographies[nearest[frame]], track.image[frame])
         return replace(track, image=image)
@@ -204,7 +204,5 @@ def _on_plate(
     return np.asarray(cv2.warpPerspective(rgb, homography, size), np.uint8), full < 255
 
 
-def _mask_on_plate(
-    mask: NDArray[np.uint8], homography: NDArray[np.float64], track: PoseTrack
-) -> NDArray[np.uint8]:
+def _mask_on_plate(mask: NDArray[np.uint8], homography: NDArray[np.float64], track: PoseTrack) -> NDArray[np.uint8]:
     return np.asarray(cv2.warpPerspective(mask, homography @ _grow(mask, track), (track.width, track.height)))

@@ -51,10 +51,17 @@ class Motion:
         return descriptor(self.points, self.heights, self.facing, facing_weight)
 
 
+def nearest_in(sorted_values: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each wanted number the nearest of the sorted ones."""
+    after = np.searchsorted(sorted_values, wanted).clip(1, max(1, len(sorted_values) - 1))
+    before = sorted_values[after - 1]
+    after_values = sorted_values[np.minimum(after, len(sorted_values) - 1)]
+    return np.where(wanted - before <= after_values - wanted, before, after_values)
+
+
 def motion_of(track: PoseTrack) -> Motion:
     """The motion of a track in plate pixels. Frames without a person hold the nearest pose and stay `present=False`."""
-    present = np.flatnonzero(track.present)
-    nearest = present[np.abs(np.arange(len(track))[:, None] - present[None]).argmin(1)] if len(present) else []
+    nearest = nearest_in(np.flatnonzero(track.present), np.arange(len(track)))
     window = windows(track)
     return Motion(
         points=to_window(track.image[nearest], window),

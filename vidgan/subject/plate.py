@@ -73,7 +73,10 @@ def push_pull(rgb: NDArray, known: NDArray[np.bool_]) -> NDArray[np.uint8]:
         colour, weight = levels[-1]
         size = (max(1, weight.shape[1] // 2), max(1, weight.shape[0] // 2))
         levels.append(
-            (cv2.resize(colour, size, interpolation=cv2.INTER_AREA), cv2.resize(weight, size, interpolation=cv2.INTER_AREA))
+            (
+                cv2.resize(colour, size, interpolation=cv2.INTER_AREA),
+                cv2.resize(weight, size, interpolation=cv2.INTER_AREA),
+            )
         )
     colour, weight = levels[-1]
     filled = colour.reshape(*weight.shape, -1) / np.maximum(weight, 1e-6)[..., None]

@@ -127,7 +127,9 @@ def heldout_scores(
     outputs = np.stack([one.picture for one in painter.reconstruct(train, held)])
     truth = painter.subject.crops[held][..., :3]
     distances = [
-        perceptual.distance(_picture(outputs[i : i + 8]).to(painter.device), _picture(truth[i : i + 8]).to(painter.device))
+        perceptual.distance(
+            _picture(outputs[i : i + 8]).to(painter.device), _picture(truth[i : i + 8]).to(painter.device)
+        )
         for i in range(0, len(held), 8)
     ]
     change = np.diff(outputs.astype(np.float32), axis=0) - np.diff(truth.astype(np.float32), axis=0)

@@ -71,8 +71,8 @@ def pose_distances(driving: Array, target: Array) -> Array:
 def steadiest_path(costs: Array, switch_cost: float) -> NDArray[np.int64]:
     """The path through (T, N) costs that is cheapest when every change of frame costs `switch_cost` (Viterbi) → (T,)."""
     total = costs[0].astype(np.float64)
-    came_from = np.zeros(costs.shape, np.int64)
-    own = np.arange(costs.shape[1])
+    came_from = np.zeros(costs.shape, np.int32)
+    own = np.arange(costs.shape[1], dtype=np.int32)
     for t in range(1, len(costs)):
         best = int(total.argmin())
         switch = total[best] + switch_cost < total
@@ -90,7 +90,12 @@ def fades(path: NDArray[np.int64], length: int) -> Array:
     changes = np.flatnonzero(np.diff(path)) + 0.5
     if not len(changes):
         return np.ones(len(path), np.float32)
-    nearest = np.abs(np.arange(len(path))[:, None] - changes[None]).min(1)
+    frames = np.arange(len(path))
+    after = np.searchsorted(changes, frames)
+    before = np.where(after > 0, frames - changes[np.maximum(after - 1, 0)], np.inf)
+    nearest = np.minimum(
+        before, np.where(after < len(changes), changes[np.minimum(after, len(changes) - 1)] - frames, np.inf)
+    )
     return np.minimum(1, nearest / length).astype(np.float32)
 
 

@@ -172,9 +172,7 @@ class Flow:
     inside: Tensor
 
 
-def part_flow(
-    driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, size: tuple[int, int]
-) -> Flow:
+def part_flow(driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, size: tuple[int, int]) -> Flow:
     """One backward flow for each reference, from the part transforms.
 
     Arguments as in `part_affines`; size: (h, w) of the grid, which may be coarser than the picture: flow is smooth.
@@ -190,9 +188,7 @@ def part_flow(
     mixed = torch.einsum("bpn,bkpc->bknc", weights_d, affines.flatten(-2))
     where = (mixed[..., 0:2] * at[:, None]).sum(-1), (mixed[..., 3:5] * at[:, None]).sum(-1)
     where_xy = torch.stack([where[0] + mixed[..., 2], where[1] + mixed[..., 5]], -1)
-    weights_r = part_weights(
-        bone_distances(reference.flatten(0, 1), where_xy.flatten(0, 1), height_r.flatten(), table)
-    )
+    weights_r = part_weights(bone_distances(reference.flatten(0, 1), where_xy.flatten(0, 1), height_r.flatten(), table))
     agreement = (weights_d[:, None] * weights_r.unflatten(0, (b, k))).clamp_min(1e-12).sqrt().sum(2)
     inside = ((where_xy > 0) & (where_xy < 1)).all(-1)
     h, w = size

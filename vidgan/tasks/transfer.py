@@ -34,8 +34,8 @@ from vidgan.subject.paint import (
     repair,
     with_previous,
 )
-from vidgan.subject.references import ReferenceConfig
 from vidgan.subject.reconstruct import Painter, heldout_scores
+from vidgan.subject.references import ReferenceConfig
 from vidgan.train.ema import PowerEMA
 from vidgan.train.loop import LoopConfig, Trainable
 from vidgan.train.randomness import generator as counter_rng

@@ -148,5 +148,3 @@ def _check(values: dict[str, float], run: RunState, folder: Path) -> None:
             f"{folder}: the loss became not-a-number at step {run.step} ({', '.join(bad)}); the last good state is kept: "
             "run again with a smaller learning rate (--set train.learning_rate=1e-4)"
         )
-
-

@@ -1,0 +1,214 @@
+"""The render stage: the subject in every driving pose, composited on the plate at full resolution."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, ClassVar
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+
+from vidgan.config import Config
+from vidgan.pose.track import PoseTrack
+from vidgan.stages.base import Stage, StageContext
+from vidgan.stages.train import load_generator
+from vidgan.subject.model import Motion, Subject, motion_of
+from vidgan.subject.paint import Previous
+from vidgan.subject.reconstruct import Painter
+from vidgan.subject.references import Choice, ReferenceConfig, pose_distances
+from vidgan.subject.window import MARGIN, frames_per_second, statures, to_window
+from vidgan.train.checkpoint import load_checkpoint, save_checkpoint
+from vidgan.video.write import LOSSLESS_SUFFIX, LosslessWriter
+
+FAR = 0.02
+"""A driving pose farther than this from all footage (squared, in heights; about a limb raised) is one never shown."""
+
+
+class RenderConfig(Config):
+    """`size` is the output's height in pixels, None for the target's; a kill loses at most `segment` frames."""
+
+    size: int | None = Field(None, ge=16, le=4320)
+    segment: int = Field(16, ge=1)
+    references: ReferenceConfig = ReferenceConfig()
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """The output picture: the plate at output size (H, W, 3) uint8, `scale` output pixels to a plate pixel."""
+
+    plate: NDArray[np.uint8]
+    scale: float
+
+    def window(self, place: tuple[int, int], size: int) -> NDArray[np.uint8]:
+        """The plate in a window at (left, top) of size x size output pixels, black outside: a copy."""
+        left, top = place
+        out = np.zeros((size, size, 3), np.uint8)
+        rows, columns = self._overlap(top, size, 0), self._overlap(left, size, 1)
+        out[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = self.plate[rows, columns]
+        return out
+
+    def paste(self, picture: NDArray[np.uint8], place: tuple[int, int]) -> NDArray[np.uint8]:
+        """The plate with a window's picture in its place: a new (H, W, 3)."""
+        left, top = place
+        out = self.plate.copy()
+        size = len(picture)
+        rows, columns = self._overlap(top, size, 0), self._overlap(left, size, 1)
+        out[rows, columns] = picture[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+        return out
+
+    def _overlap(self, start: int, size: int, axis: int) -> slice:
+        limit = self.plate.shape[axis]
+        low = min(max(0, start), limit)
+        return slice(low, max(low, min(limit, start + size)))
+
+
+def canvas_for(plate: NDArray[np.uint8], height: int | None) -> Canvas:
+    """The plate at the asked height (None: its own), both sides even as video wants them."""
+    scale = (height or plate.shape[0]) / plate.shape[0]
+    size = [max(16, 2 * round(scale * side / 2)) for side in plate.shape[1::-1]]
+    if size == list(plate.shape[1::-1]):
+        return Canvas(plate, 1.0)
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return Canvas(np.asarray(cv2.resize(plate, size, interpolation=way), np.uint8), size[1] / plate.shape[0])
+
+
+def aligned(track: PoseTrack, scale: float) -> tuple[Motion, NDArray[np.int64], int]:
+    """The motion in windows that lie on whole output pixels and all have one size, so that nothing is resampled twice.
+
+    Returns the motion, (T, 2) left and top, and the size in output pixels.
+    """
+    motion = motion_of(track)
+    middle = motion.windows[:, :2] + motion.windows[:, 2:] / 2
+    reach = np.abs(track.image[track.present] - middle[track.present][:, None]).max() if track.present.any() else 0
+    side = max(MARGIN * float(np.percentile(statures(track), 95)), 2.1 * float(reach))
+    size = max(64, 16 * round(side * scale / 16))
+    place = np.round(middle * scale - size / 2).astype(np.int64)
+    windows = np.concatenate([place / scale, np.full((len(place), 1), size / scale)], 1).astype(np.float32)
+    pixels = motion.points * motion.windows[:, None, 2:] + motion.windows[:, None, :2]
+    heights = motion.heights * motion.windows[:, 2] / windows[:, 2]
+    moved = Motion(
+        to_window(pixels, windows),
+        heights.astype(np.float32),
+        windows,
+        motion.facing,
+        motion.visibility,
+        motion.present,
+    )
+    return moved, place, size
+
+
+class RenderStage(Stage[RenderConfig]):
+    """Inputs: `subject`, `motion` (retarget), `model` (train, or None for the draft).
+
+    Files: lossless segments and `render.json` (width, height, rate, time_base, pts, segments). Frames without a person
+    show the empty plate. Facts: size, frames without a person, how far the driving poses are from the footage.
+    """
+
+    name = "render"
+    version = 1
+    Config: ClassVar[type[Config]] = RenderConfig
+
+    def run(self, context: StageContext) -> dict[str, Any]:
+        """Render segment by segment; segments that are there from an earlier run are kept."""
+        subject = Subject.load(context.input("subject"))
+        track = PoseTrack.load(context.input("motion") / "track.npz")
+        model = context.inputs["model"]
+        generator, facts = load_generator(model, context.device) if model else (None, {})
+        painter = Painter(
+            subject, generator, self.config.references, context.device, own_matte=facts.get("network") == "pose-only"
+        )
+        canvas = canvas_for(subject.plate, self.config.size)
+        motion, place, size = aligned(track, canvas.scale)
+        choice = painter.choose(motion, np.arange(len(subject)))
+        names = self._segments(context, painter, canvas, motion, choice, place, size, track)
+        height, width = canvas.plate.shape[:2]
+        rate = Fraction(frames_per_second(track)).limit_denominator(1001 * 120)
+        index = {
+            "width": width, "height": height, "rate": str(rate), "time_base": str(track.time_base),
+            "pts": track.pts.tolist(), "segments": names,
+        }  # fmt: skip
+        (context.dir / "render.json").write_text(json.dumps(index))
+        return self._facts(context, subject, motion, choice, size, width, height)
+
+    def _segments(
+        self, context: StageContext, painter: Painter, canvas: Canvas, motion: Motion, choice: Choice,
+        place: NDArray[np.int64], size: int, track: PoseTrack,
+    ) -> list[str]:  # fmt: skip
+        length = self.config.segment
+        starts = range(0, len(motion), length)
+        names = [f"seg-{number:05d}{LOSSLESS_SUFFIX}" for number in range(len(starts))]
+        done = next((i for i, name in enumerate(names) if not (context.dir / name).exists()), len(names))
+        before = _load_state(context.dir / f"state-{done - 1:05d}.pt", context.device) if done else None
+        context.progress.start("render", len(motion), done=min(done * length, len(motion)))
+        height, width = canvas.plate.shape[:2]
+        rate = Fraction(frames_per_second(track)).limit_denominator(1001 * 120)
+        for number in range(done, len(names)):
+            frames = slice(starts[number], min(starts[number] + length, len(motion)))
+            with LosslessWriter(context.dir / names[number], width, height, rate) as writer:
+                painted = _paint(painter, canvas, motion[frames], choice, frames, place, size, before)
+                for count, (picture, state) in enumerate(painted):
+                    writer.write(picture, count / rate)
+                    before = state
+                    context.progress.advance()
+                # The state goes first: a segment that exists can always be gone on from.
+                save_checkpoint(context.dir / f"state-{number:05d}.pt", {"before": _state(before)})
+            (context.dir / f"state-{number - 1:05d}.pt").unlink(missing_ok=True)
+        return names
+
+    def _facts(
+        self,
+        context: StageContext,
+        subject: Subject,
+        motion: Motion,
+        choice: Choice,
+        size: int,
+        width: int,
+        height: int,
+    ) -> dict[str, Any]:
+        weight = self.config.references.facing_weight
+        nearest = pose_distances(motion.descriptors(weight), subject.motion.descriptors(weight)).min(1)
+        unseen = float((nearest[motion.present] > FAR).mean()) if motion.present.any() else 0.0
+        if unseen > 0.25:
+            context.progress.warn(
+                f"{unseen:.0%} of the driving poses are far from anything the target shows: "
+                "more varied target footage would help"
+            )
+        missing = int((~motion.present).sum())
+        if missing:
+            context.progress.warn(f"{missing} frames have no driving pose: they show the empty background")
+        return {
+            "width": width, "height": height, "window": size, "frames": len(motion), "without_person": missing,
+            "poses_unseen": unseen, "reference_changes": int((np.diff(choice.index, axis=0) != 0).sum()),
+        }  # fmt: skip
+
+
+def _paint(
+    painter: Painter, canvas: Canvas, motion: Motion, choice: Choice, frames: slice, place: NDArray[np.int64], size: int,
+    before: Previous | None,
+) -> Iterator[tuple[NDArray[np.uint8], Previous | None]]:  # fmt: skip
+    """Full pictures of a segment, each with the state after it."""
+    plates = (canvas.window((int(x), int(y)), size) for x, y in place[frames])
+    part = Choice(choice.index[frames], choice.fade[frames])
+    windows = painter.paint(motion, part, plates, size, before)
+    for index, (window, state) in enumerate(windows):
+        if motion.present[index]:
+            x, y = place[frames][index]
+            yield canvas.paste(window.picture, (int(x), int(y))), state
+        else:
+            yield canvas.plate.copy(), state
+
+
+def _state(before: Previous | None) -> dict[str, torch.Tensor] | None:
+    return {name: value.cpu() for name, value in vars(before).items()} if before else None
+
+
+def _load_state(path: Path, device: str) -> Previous | None:
+    state = load_checkpoint(path, device)["before"]
+    return Previous(**state) if state else None

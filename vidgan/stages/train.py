@@ -1,0 +1,75 @@
+"""The train stage: a generator for one subject, from the subject's own footage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from vidgan.config import Config
+from vidgan.errors import PersonError
+from vidgan.stages.base import Stage, StageContext
+from vidgan.subject.model import Subject
+from vidgan.tasks.transfer import TransferConfig, TransferTask, build_generator
+from vidgan.train.checkpoint import read_network, save_network
+from vidgan.train.engine import choose_precision, launch
+from vidgan.train.loop import train
+
+WEIGHTS = "generator.safetensors"
+
+
+class TrainStage(Stage[TransferConfig]):
+    """Input: `subject`. Files: `generator.safetensors` (the best averaged state, its shape in the header), `stats.jsonl`,
+    `tensorboard/`, `previews/`, `checkpoint.pt` and `best.pt`, from which a longer run goes on.
+
+    Facts: steps, seconds, parameters, device, precision and the feature network, each with its reason.
+    """
+
+    name = "train"
+    version = 1
+    Config: ClassVar[type[Config]] = TransferConfig
+
+    def run(self, context: StageContext) -> dict[str, Any]:
+        """Train until the budget is spent."""
+        config = self.config
+        subject = Subject.load(context.input("subject"))
+        least = 4 * config.rollout
+        if len(subject) < least:
+            raise PersonError(
+                f"the target shows a person in {len(subject)} frames, training needs {least}: "
+                "give a longer target clip, or use --quality draft"
+            )
+        precision, why = choose_precision(config.precision, context.device)
+        task = TransferTask(subject, config, launch(context.device, precision), context.seed)
+        context.progress.note(
+            f"training on {context.device} in {precision} ({why}), perceptual loss on {task.perceptual.feature_network}"
+        )
+        run, best = train(task, config, context.dir, context.progress, context.previous)
+        task.ema.network.load_state_dict(best["ema"])
+        facts = {
+            "network": config.network,
+            "references": config.references.count,
+            "width": config.width,
+            "depth": config.depth,
+            "held_out": config.held_out,
+            "apart": config.examples.apart,
+            "feature_network": task.perceptual.feature_network,
+            "steps": run.step,
+            "best_step": run.best_step,
+            "seconds": round(run.elapsed, 1),
+            "parameters": sum(value.numel() for value in task.ema.network.parameters()),
+            "device": context.device,
+            "precision": precision,
+        }
+        save_network(context.dir / WEIGHTS, task.ema.network, facts)
+        return facts
+
+
+def load_generator(folder: Path, device: str) -> tuple[nn.Module, dict[str, Any]]:
+    """The generator of a finished train stage, ready to paint, and its facts."""
+    weights, facts = read_network(folder / WEIGHTS)
+    generator = build_generator(facts["network"], facts["references"], facts["width"], facts["depth"])
+    generator.load_state_dict(weights)
+    return generator.to(device, memory_format=torch.channels_last).eval().requires_grad_(False), facts
