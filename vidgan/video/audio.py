@@ -125,7 +125,8 @@ class AudioTrack:
     ) -> Iterator[tuple[Fraction, Packet]]:
         context = target.codec_context
         base = Fraction(1, context.sample_rate)
-        context.open()
+        if not context.is_open:
+            context.open()
         resampler = AudioResampler(context.format, context.layout, context.sample_rate, context.frame_size or None)
         for packet in self._demuxed(container, stream, flush=True):
             for decoded in _decoded(stream, packet):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -25,7 +26,7 @@ from vidgan.video.decode import Damage, decode, deinterlace
 from vidgan.video.hdr import LUT_FORMAT, ToneMapper
 from vidgan.video.limits import MediaLimits
 from vidgan.video.probe import Examined, examine
-from vidgan.video.pyav import Orientation, open_media, to_fraction, video_stream
+from vidgan.video.pyav import Orientation, open_media, reason, video_stream
 
 _DECODER_BUDGET = 1 << 30  # bytes of frames that decoder threads may hold between them
 _HARDWARE_FORMATS = ("nv12", "p010le", "p016le", "nv16", "p210le", "yuv444p16le", "cuda")
@@ -93,7 +94,7 @@ class ClipReader:
         damage = Damage()
         count = 0
         last: Fraction | None = None
-        with open_media(self.info.path, self._limits, self._hardware()) as container:
+        with self._opened() as container:
             stream = video_stream(container, self.info.path, self._limits)
             _set_threads(stream)
             convert = Converter(self._examined, self._max_side)
@@ -125,10 +126,18 @@ class ClipReader:
             last = pts
             yield frame, pts
 
-    def _hardware(self) -> HWAccel | None:
-        if self._device is None:
-            return None
-        return HWAccel("cuda", device=str(self._device), allow_software_fallback=True)
+    @contextmanager
+    def _opened(self) -> Iterator[InputContainer]:
+        with ExitStack() as stack:
+            container = None
+            if self._device is not None:
+                hardware = HWAccel("cuda", device=str(self._device), allow_software_fallback=True)
+                try:
+                    container = stack.enter_context(open_media(self.info.path, self._limits, hardware))
+                except MediaError as error:  # without the hardware this very file opened before
+                    self._note(f"decoded in software: NVDEC does not open here ({reason(error.__cause__ or error)})")
+                    self._device = None
+            yield container or stack.enter_context(open_media(self.info.path, self._limits))
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
@@ -249,6 +258,3 @@ def _cuda_index(device: str) -> int | None:
     if kind != "cuda" or (index and not index.isdigit()):
         raise DeviceError(f"device {device!r} is unknown: use cpu, cuda or cuda:N")
     return int(index or 0)
-
-
-__all__ = ["ClipReader", "Converter", "to_fraction", "turn"]
