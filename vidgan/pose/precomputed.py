@@ -7,7 +7,7 @@ What may be given as `precomputed`:
   is null (nobody) or 33 landmarks in BlazePose order, each [x, y], [x, y, z] or [x, y, z, visibility]: x and y in
   pixels of the displayed frame, z in the same scale, away from the camera, visibility in [0, 1] (1 when left out).
 - a folder of OpenPose's `*_keypoints.json` (BODY_25, hands if they are there), one a frame, in the order of
-  their names; one such file; or a JSON list of their contents. Several people in a frame are told apart as with any backend.
+  their names; one such file; or a JSON list of their contents. Several people in a frame are told apart as ever.
 
 Frames are matched to the video's by their order. Missing OpenPose points are NaN and are filled in later.
 """
