@@ -103,7 +103,10 @@ def test_override_values_are_yaml():
         ("train.bugdet=3", "unknown key train.bugdet in --set train.bugdet=3: did you mean train.budget?"),
         ("trian.budget=3", "unknown key trian in --set trian.budget=3: did you mean train?"),
         ("budget=3", "unknown key budget in --set budget=3: did you mean train.budget?"),
-        ("train.optimiser.rl=3", "unknown key train.optimiser.rl in --set train.optimiser.rl=3: known here are lr, workers"),
+        (
+            "train.optimiser.rl=3",
+            "unknown key train.optimiser.rl in --set train.optimiser.rl=3: known here are lr, workers",
+        ),
         ("pose.zzz=3", "unknown key pose.zzz in --set pose.zzz=3: known here are person, backend"),
         ("train.optimiser.lr=-1", "train.optimiser.lr in --set train.optimiser.lr=-1 should be greater than 0, not -1"),
         (

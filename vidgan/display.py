@@ -96,6 +96,8 @@ class Bars(Lines):
             unit=f" {event['unit']}",
             file=self.stream,
             leave=False,
+            mininterval=0,
+            miniters=1,
             dynamic_ncols=True,
             bar_format=f"{{desc}} {{percentage:3.0f}}%|{{bar}}| {counts}{{postfix}}" if event["total"] else None,
         )
