@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import click
 
@@ -25,4 +24,4 @@ def command(as_json: bool) -> None:
             click.echo(f"{MARKS[check.state]}  {check.name:12}  {check.found}")
             if check.advice:
                 click.echo(f"{'':20}{check.advice}")
-    sys.exit(1 if broken else 0)
+    click.get_current_context().exit(1 if broken else 0)
