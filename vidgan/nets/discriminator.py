@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -18,7 +20,7 @@ class TupleDiscriminator(nn.Module):
     def __init__(self, inputs: int, width: int = 48, layers: int = 3) -> None:
         super().__init__()
         widths = [inputs] + [width * 2**i for i in range(layers)]
-        self.layers = nn.ModuleList(spectral_conv(a, b, 4, 2) for a, b in zip(widths, widths[1:], strict=False))
+        self.layers = nn.ModuleList(spectral_conv(a, b, 4, 2) for a, b in pairwise(widths))
         self.verdict = spectral_conv(widths[-1], 1, 3, 1)
 
     def forward(self, tuples: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -5,6 +5,7 @@ Legend: B pictures, K references (the previous output counts as one), M pose map
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -37,13 +38,12 @@ class UNet(nn.Module):
         self.stem = nn.Conv2d(inputs, width, 4, stride=2, padding=1)
         self.maps = nn.Conv2d(maps, width, 3, padding=1)
         self.first = ResidualBlock(width)
-        self.down = nn.ModuleList(Down(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.down = nn.ModuleList(Down(a, b) for a, b in pairwise(widths))
         self.middle = ResidualBlock(widths[-1])
         self.up = nn.ModuleList(Up(b, a, a) for a, b in zip(widths[-2::-1], widths[:0:-1], strict=True))
         self.norm = nn.GroupNorm(8, width)
         self.head = nn.Conv2d(width, 4 * outputs, 3, padding=1)
         nn.init.normal_(self.head.weight, std=1e-3)  # starts as the draft
-        nn.init.zeros_(self.head.bias)
 
     def forward(self, x: Tensor, maps: Tensor) -> Tensor:
         """x (B, I, H, W), H and W multiples of 2^(depth + 1), maps (B, M, H/2, W/2) → (B, O, H, W) float32."""

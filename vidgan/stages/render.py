@@ -190,8 +190,8 @@ class RenderStage(Stage[RenderConfig]):
 
 
 def _paint(
-    painter: Painter, canvas: Canvas, motion: Motion, choice: Choice, frames: slice, place: NDArray[np.int64], size: int,
-    before: Previous | None,
+    painter: Painter, canvas: Canvas, motion: Motion, choice: Choice, frames: slice, place: NDArray[np.int64],
+    size: int, before: Previous | None,
 ) -> Iterator[tuple[NDArray[np.uint8], Previous | None]]:  # fmt: skip
     """Full pictures of a segment, each with the state after it."""
     plates = (canvas.window((int(x), int(y)), size) for x, y in place[frames])

@@ -45,7 +45,8 @@ def kept_frames(present: NDArray[np.bool_], limit: int) -> NDArray[np.int64]:
         return frames
     runs = max(1, limit // RUN)
     starts = np.linspace(0, len(frames) - RUN, runs).round().astype(int)
-    return frames[np.unique((starts[:, None] + np.arange(RUN)).ravel())]
+    kept: NDArray[np.int64] = frames[np.unique((starts[:, None] + np.arange(RUN)).ravel())]
+    return kept
 
 
 def sharpness_of(crop_rgba: NDArray[np.uint8]) -> float:
@@ -184,8 +185,9 @@ class SubjectStage(Stage[SubjectConfig]):
         }  # fmt: skip
 
 
-def _memory_map(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+def _memory_map(path: Path, shape: tuple[int, ...]) -> np.memmap:
+    pictures: np.memmap = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    return pictures
 
 
 def _grow(mask: NDArray[np.uint8], track: PoseTrack) -> NDArray[np.float64]:

@@ -21,13 +21,14 @@ WEIGHTS = "generator.safetensors"
 
 
 class TrainStage(Stage[TransferConfig]):
-    """Input: `subject`. Files: `generator.safetensors` (the best averaged state, its shape in the header), `stats.jsonl`,
-    `tensorboard/`, `previews/`, `checkpoint.pt` and `best.pt`, from which a longer run goes on.
+    """Input: `subject`. Files: `generator.safetensors` (the best averaged state, its shape in the header),
+    `stats.jsonl`, `tensorboard/`, `previews/`, `checkpoint.pt` and `best.pt`, from which a longer run goes on.
 
     Facts: steps, seconds, parameters, device, precision and the feature network, each with its reason.
     """
 
     name = "train"
+    seeded = True
     version = 1
     Config: ClassVar[type[Config]] = TransferConfig
 
@@ -72,4 +73,5 @@ def load_generator(folder: Path, device: str) -> tuple[nn.Module, dict[str, Any]
     weights, facts = read_network(folder / WEIGHTS)
     generator = build_generator(facts["network"], facts["references"], facts["width"], facts["depth"])
     generator.load_state_dict(weights)
-    return generator.to(device, memory_format=torch.channels_last).eval().requires_grad_(False), facts
+    generator = generator.to(memory_format=torch.channels_last).to(device)
+    return generator.eval().requires_grad_(False), facts

@@ -36,9 +36,9 @@ def background_features(rgb: NDArray[np.uint8], person: NDArray[np.uint8]) -> Fe
     scale = WORK_HEIGHT / rgb.shape[0]
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    away = cv2.resize(person, grey.shape[::-1]) < 25
-    away = cv2.erode(away.astype(np.uint8), np.ones((9, 9), np.uint8))
-    keypoints, descriptors = cv2.ORB_create(nfeatures=600, fastThreshold=8).detectAndCompute(grey, away * 255)
+    away = (cv2.resize(person, grey.shape[::-1]) < 25).astype(np.uint8) * 255
+    away = cv2.erode(away, np.ones((9, 9), np.uint8)).astype(np.uint8)
+    keypoints, descriptors = cv2.ORB.create(nfeatures=600, fastThreshold=8).detectAndCompute(grey, away)
     if descriptors is None:
         return Features(np.zeros((0, 2), np.float32), np.zeros((0, 32), np.uint8))
     points = np.array([keypoint.pt for keypoint in keypoints], np.float32)
@@ -46,7 +46,7 @@ def background_features(rgb: NDArray[np.uint8], person: NDArray[np.uint8]) -> Fe
 
 
 def homography_between(features: Features, reference: Features) -> NDArray[np.float64] | None:
-    """The homography from one frame's pixels to the reference's (RANSAC over cross-checked matches), None when unsure."""
+    """From one frame's pixels to the reference's (RANSAC over cross-checked matches), None when unsure."""
     if min(len(features.points), len(reference.points)) < MIN_INLIERS:
         return None
     matches = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(features.descriptors, reference.descriptors)
@@ -97,15 +97,15 @@ def follow_camera(features: list[Features], width: int, height: int) -> Camera:
     """Register every frame's background onto the middle frame's."""
     reference = features[len(features) // 2]
     found = [homography_between(one, reference) for one in features]
-    known = [index for index, matrix in enumerate(found) if matrix is not None]
+    known = {index: matrix for index, matrix in enumerate(found) if matrix is not None}
     still = np.tile(np.eye(3), (len(features), 1, 1))
     if len(known) < 0.7 * len(features):
         return Camera(still, moving=False, motion=0.0, lost=len(features) - len(known), registered=False)
-    moves = [displacement(found[index], width, height) for index in known]
+    moves = [displacement(matrix, width, height) for matrix in known.values()]
     motion = float(np.percentile(moves, 90))
     if motion < STILL:
         return Camera(still, moving=False, motion=motion, lost=0, registered=True)
-    matrices = np.stack([found[index] for index in known]).reshape(len(known), 9)
+    matrices = np.stack(list(known.values())).reshape(len(known), 9)
     frames = np.arange(len(features))
-    filled = np.stack([np.interp(frames, known, column) for column in matrices.T], 1)
+    filled = np.stack([np.interp(frames, list(known), column) for column in matrices.T], 1)
     return Camera(filled.reshape(-1, 3, 3), True, motion, lost=len(features) - len(known), registered=True)

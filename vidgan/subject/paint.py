@@ -122,6 +122,6 @@ def _at_size(out: Repair, size: int) -> Repair:
 
 
 def as_previous(painted: Painted, points: Tensor, heights: Tensor) -> Previous:
-    """What the next frame sees of this one. The person's colour is kept, not the picture, so that no plate is dragged."""
+    """What the next frame sees of this one: the person's colour, not the picture, so that no plate is dragged along."""
     picture = torch.cat([painted.colour, painted.matte], 1)
     return Previous(picture, points, heights, torch.ones(len(points), device=points.device))

@@ -65,8 +65,8 @@ class Painter:
     ) -> Iterator[tuple[Picture, Previous | None]]:  # fmt: skip
         """Paint every frame of a motion at size x size pixels.
 
-        plates: the plate inside each frame's window, (S, S, 3) uint8; before: the state after the frame before the first,
-        None at the beginning of a shot. Yields each picture with the state after it, from which painting can go on.
+        plates: the plate inside each frame's window, (S, S, 3) uint8; before: the state after the frame before the
+        first, None at the beginning of a shot. Yields each picture with the state after it, to go on from.
         """
         pose = self.pose(motion, choice)
         coarse = flows(pose, size)

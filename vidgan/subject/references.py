@@ -69,7 +69,7 @@ def pose_distances(driving: Array, target: Array) -> Array:
 
 
 def steadiest_path(costs: Array, switch_cost: float) -> NDArray[np.int64]:
-    """The path through (T, N) costs that is cheapest when every change of frame costs `switch_cost` (Viterbi) → (T,)."""
+    """The path through (T, N) costs that is cheapest when every change costs `switch_cost` (Viterbi) → (T,)."""
     total = costs[0].astype(np.float64)
     came_from = np.zeros(costs.shape, np.int32)
     own = np.arange(costs.shape[1], dtype=np.int32)
@@ -86,7 +86,7 @@ def steadiest_path(costs: Array, switch_cost: float) -> NDArray[np.int64]:
 
 
 def fades(path: NDArray[np.int64], length: int) -> Array:
-    """1 away from changes of the path, falling to 1 / (2 * length) at them over `length` frames on either side → (T,)."""
+    """1 away from changes of the path, falling to 1 / (2 * length) at them over `length` frames either side → (T,)."""
     changes = np.flatnonzero(np.diff(path)) + 0.5
     if not len(changes):
         return np.ones(len(path), np.float32)

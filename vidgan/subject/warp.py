@@ -70,7 +70,7 @@ def bones(points: Tensor, table: PartTable) -> tuple[Tensor, Tensor]:
 def bone_distances(points: Tensor, at: Tensor, height: Tensor, table: PartTable) -> Tensor:
     """Squared distance of each pixel to each part's bone, in part radii.
 
-    points: (B, J, 2) a pose; at: (B, N, 2) pixel positions; height: (B,) person height, all in window units → (B, P, N).
+    points: (B, J, 2) a pose; at: (B, N, 2) pixel positions; height: (B,) person height; window units → (B, P, N).
     """
     start, end = bones(points, table)
     axis = end - start
@@ -88,7 +88,7 @@ def part_weights(distances: Tensor) -> Tensor:
 
 
 def _limb_linear(axis_d: Tensor, axis_r: Tensor, scale: Tensor) -> Tensor:
-    """Maps bone onto bone along its axis and keeps the thickness across it: (..., 2) axes, (...) scale → (..., 2, 2)."""
+    """Maps bone onto bone along its axis and keeps the thickness across it: axes (..., 2) → (..., 2, 2)."""
     length_d = axis_d.norm(dim=-1).clamp_min(1e-4)
     length_r = axis_r.norm(dim=-1).clamp_min(1e-4)
     along = (length_r / length_d).clamp(scale / STRETCH, scale * STRETCH)
@@ -107,7 +107,8 @@ def _ridge_affine(x: Tensor, y: Tensor, prior: Tensor, ridge: Tensor) -> Tensor:
     gram = dx.transpose(-1, -2) @ dx + weight * torch.eye(2, device=x.device)
     linear = (dy.transpose(-1, -2) @ dx + weight * prior) @ _inverse(gram)
     shift = centre_y.transpose(-1, -2) - linear @ centre_x.transpose(-1, -2)
-    return torch.cat([linear, shift], -1)
+    affine: Tensor = torch.cat([linear, shift], -1)
+    return affine
 
 
 def _inverse(matrix: Tensor) -> Tensor:
@@ -203,7 +204,7 @@ def resize_flow(flow: Flow, size: tuple[int, int]) -> Flow:
     """The flow on a finer grid, bilinear."""
     if flow.confidence.shape[-2:] == size:
         return flow
-    b, k = flow.confidence.shape[:2]
+    k = flow.confidence.shape[1]
     where = rearrange(flow.where, "b k h w c -> b (k c) h w")
     stacked = torch.cat([where, flow.confidence, flow.inside[:, None]], 1)
     fine = F.interpolate(stacked, size, mode="bilinear", align_corners=False)

@@ -148,7 +148,7 @@ class TransferTask(Trainable):
         return min(1.0, max(0.0, fraction - self.config.adversarial_start) / self.config.adversarial_ramp)
 
     def _draw(self, rng: torch.Generator) -> tuple[Sequences, Previous]:
-        """A batch, half of it going on from outputs of earlier steps, so that rollouts become as deep as in a render."""
+        """A batch, partly going on from outputs of earlier steps, so that rollouts become as deep as in a render."""
         config = self.config
         starts = self.starts[torch.randint(len(self.starts), (config.batch,), generator=rng).numpy()]
         after = {int(start) - 1 for start in self.starts}

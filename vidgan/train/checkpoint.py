@@ -25,7 +25,7 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
         torch.save(dict(state), file)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def load_checkpoint(path: Path, device: str = "cpu") -> dict[str, Any]:
@@ -44,7 +44,7 @@ def save_network(path: Path, network: nn.Module, facts: Mapping[str, Any]) -> No
     temporary = path.with_suffix(".tmp")
     weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     save_file(weights, temporary, metadata={"facts": json.dumps(dict(facts))})
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def read_network(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

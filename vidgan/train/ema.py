@@ -9,10 +9,10 @@ from torch import nn
 
 
 class PowerEMA:
-    """An average whose window grows with training: weights at step t count as t^gamma (Karras et al. 2024, "Analyzing and
-    Improving the Training Dynamics of Diffusion Models", eq. 1), so that a short and a long run need no different decay.
+    """An average whose window grows with training, so that a short and a long run need no different decay.
 
-    `gamma` 12 averages over about the last 7 % of the run. Buffers are copied.
+    Weights at step t count as t^gamma (Karras et al. 2024, "Analyzing and Improving the Training Dynamics of Diffusion
+    Models", eq. 1); `gamma` 12 averages over about the last 7 % of the run. Buffers are copied.
     """
 
     def __init__(self, network: nn.Module, gamma: float = 12.0) -> None:
@@ -29,5 +29,5 @@ class PowerEMA:
         decay = self.decay(step)
         for average, value in zip(self.network.parameters(), network.parameters(), strict=True):
             average.lerp_(value.to(average.dtype), 1 - decay)
-        for average, value in zip(self.network.buffers(), network.buffers(), strict=True):
-            average.copy_(value)
+        for kept, buffer in zip(self.network.buffers(), network.buffers(), strict=True):
+            kept.copy_(buffer)

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidgan.config import Config, extends, runtime
+from vidgan.config import Config, Duration, extends, runtime
 from vidgan.errors import TrainingError
 from vidgan.progress import Progress
 from vidgan.train.checkpoint import load_checkpoint, save_checkpoint
@@ -26,7 +26,7 @@ from vidgan.train.stats import Stats
 class LoopConfig(Config):
     """How long to train and how often to look. `steps`, when given, counts instead of `budget` (seconds)."""
 
-    budget: float = extends(300.0, gt=0)
+    budget: Duration = extends(300.0, gt=0)
     steps: int | None = extends(None, gt=0)
     evaluations: int = 6
     checkpoint_seconds: float = runtime(20.0)
@@ -81,8 +81,8 @@ def train(
 ) -> tuple[RunState, dict[str, Any]]:
     """Train until the budget is spent; returns where the run ended and the best state it kept.
 
-    `folder` holds `checkpoint.pt`, `best.pt`, `stats.jsonl`, `previews/`; a killed run goes on from there. `previous` is
-    a finished run with a smaller budget to carry on from. Raises TrainingError when a loss is not a number.
+    `folder` holds `checkpoint.pt`, `best.pt`, `stats.jsonl`, `previews/`; a killed run goes on from there. `previous`
+    is a finished run with a smaller budget to carry on from. Raises TrainingError when a loss is not a number.
     """
     (folder / "previews").mkdir(parents=True, exist_ok=True)
     run = _resume(task, folder, previous, progress)
@@ -145,6 +145,6 @@ def _check(values: dict[str, float], run: RunState, folder: Path) -> None:
     bad = [name for name, value in values.items() if not math.isfinite(value)]
     if bad:
         raise TrainingError(
-            f"{folder}: the loss became not-a-number at step {run.step} ({', '.join(bad)}); the last good state is kept: "
-            "run again with a smaller learning rate (--set train.learning_rate=1e-4)"
+            f"{folder}: the loss became not-a-number at step {run.step} ({', '.join(bad)}); the last good state is "
+            "kept: run again with a smaller learning rate (--set train.learning_rate=1e-4)"
         )
