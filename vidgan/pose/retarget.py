@@ -26,8 +26,8 @@ SIDES = ("left", "right")
 class RetargetConfig(Config):
     """How the motion is carried over.
 
-    `limb_world` is the weight of the world landmarks when limbs are measured, 0 to 1; `stay_inside` shrinks the way
-    that the driving person goes sideways as far as is needed to stay in the target's frame.
+    `limb_world` is the weight of the world landmarks when limbs are measured, 0 to 1; `stay_inside` shortens the way
+    that the driving person goes sideways and towards the camera as far as is needed to stay in the target's frame.
     """
 
     mode: Literal["none", "global", "limbs", "global+limbs"] = "limbs"
@@ -52,7 +52,8 @@ def retarget(driving: PoseTrack, target: PoseTrack, config: RetargetConfig) -> t
     one goes, so it neither slides nor leaves the ground.
 
     Returns:
-        The track, and the parameters: mode, scale, translation, limbs, sideways, and for global modes near and far.
+        The track, and the parameters: mode, anchor, scale, translation, limbs; sideways and nearer, the shares kept of
+        the way; for global modes the ankle positions and heights near and far.
 
     Raises:
         PersonError: one of the tracks has nobody in it.
@@ -67,11 +68,12 @@ def retarget(driving: PoseTrack, target: PoseTrack, config: RetargetConfig) -> t
     scale, feet, parameters = _placing(moving, target, stance, place, config.mode)
     body = _rebuilt(np.asarray(moving.image, np.float64), lengths) * scale[:, None, None]
     body -= _weighted_foot(body, stance.weights, anchor)[:, None]
-    sideways = _sideways(body, feet, place.home[0], target.width) if config.stay_inside else 1.0
-    feet[:, 0] = place.home[0] + sideways * (feet[:, 0] - place.home[0])
+    if config.stay_inside:
+        feet, shares = _inside(body, feet, place.home, (target.width, target.height))
+        parameters |= shares
     image = np.full(driving.image.shape, np.nan, np.float32)
     image[driving.present] = body + feet[:, None]
-    parameters |= {"mode": config.mode, "anchor": anchor, "limbs": lengths, "sideways": sideways}
+    parameters |= {"mode": config.mode, "anchor": anchor, "limbs": lengths}
     parameters = {name: _rounded(value) for name, value in parameters.items()}
     facts = driving.facts | {"retarget": parameters}
     return replace(driving, image=image, width=target.width, height=target.height, facts=facts), parameters
@@ -211,19 +213,27 @@ def _feet_seen(track: PoseTrack) -> bool:
     return bool(np.median(track.visibility[track.present][:, ankles].max(axis=1)) > 0.3)
 
 
-def _sideways(body: NDArray[np.float64], feet: NDArray[np.float64], home: float, width: int) -> float:
-    """The largest share, up to 1, of the way sideways from home at which everybody stays in the frame.
+def _inside(
+    body: NDArray[np.float64], feet: NDArray[np.float64], home: NDArray[np.float64], size: tuple[int, int]
+) -> tuple[NDArray[np.float64], dict[str, float]]:
+    """The feet's way, shortened about home keeping the body off the left, right and lower edge; and by how much."""
+    offset = feet - home
+    low, high = body.min(axis=1), body.max(axis=1)
+    left = _share(-offset[:, 0], home[0] + low[:, 0])
+    sideways = min(left, _share(offset[:, 0], size[0] - home[0] - high[:, 0]))
+    nearer = _share(offset[:, 1], size[1] - home[1] - high[:, 1])
+    offset[:, 0] *= sideways
+    offset[:, 1] *= np.where(offset[:, 1] > 0, nearer, 1.0)
+    return home + offset, {"sideways": sideways, "nearer": nearer}
 
-    Frames that stick out even at home ask for nothing: no share would help them.
+
+def _share(way: NDArray[np.float64], room: NDArray[np.float64]) -> float:
+    """The largest share, up to 1, of each frame's way that its room allows: (T,) twice.
+
+    Frames that have no room even at home ask for nothing: no share would help them.
     """
-    share = 1.0
-    for edge, reach, sign in ((0.0, body[..., 0].min(axis=1), -1.0), (float(width), body[..., 0].max(axis=1), 1.0)):
-        room = sign * (edge - home - reach)
-        way = sign * (feet[:, 0] - home)
-        helps = (way > room) & (room > 0)
-        if helps.any():
-            share = min(share, float((room[helps] / way[helps]).min()))
-    return share
+    helps = (way > room) & (room > 0)
+    return float(min(1.0, (room[helps] / way[helps]).min())) if helps.any() else 1.0
 
 
 def _rounded(value: Any) -> Any:

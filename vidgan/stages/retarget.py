@@ -26,7 +26,8 @@ class RetargetStage(Stage[RetargetConfig]):
         track, parameters = retarget(driving, target, self.config)
         if parameters["anchor"] == "pelvis":
             context.progress.warn("feet are not seen in both clips: the motion is anchored at the hips")
-        if parameters["sideways"] < 1:
-            context.progress.note(f"sideways motion reduced to {parameters['sideways']:.0%} to stay in the frame")
+        for way in ("sideways", "nearer"):
+            if parameters.get(way, 1) < 1:
+                context.progress.note(f"motion {way} reduced to {parameters[way]:.0%} to stay in the frame")
         track.save(context.dir / "track.npz")
         return parameters
