@@ -1,0 +1,89 @@
+"""The report as one self-contained HTML page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from vidgan.report.data import ReportData, printable
+from vidgan.report.pictures import Picture, Still, jpeg_uri
+
+TEMPLATE = "report.html"
+
+METRICS = (
+    ("perceptual", "perceptual distance", "↓", 2),
+    ("ssim", "SSIM", "↑", 3),
+    ("psnr", "PSNR, dB", "↑", 1),
+    ("flicker", "flicker, grey levels", "↓", 2),
+)
+"""The columns of the held-out table: key, title, better direction, digits."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One embedded picture with its words."""
+
+    uri: str
+    text: str
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, picture: Picture, text: str) -> Shown:
+        """Embed a picture."""
+        return cls(jpeg_uri(picture), text, picture.shape[1], picture.shape[0])
+
+
+def render_page(data: ReportData, stills: list[Still], clip_uri: str | None) -> str:
+    """The page; everything that came from outside is escaped, and no script or outside address is in it."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"number": number, "percent": percent, "duration": duration, "printable": printable}
+    text = resources.files("vidgan.report").joinpath(TEMPLATE).read_text(encoding="utf-8")
+    rows = [
+        [Shown.of(picture, f"{name}, {still.seconds:.2f} s") for name, picture in _columns(still).items()]
+        for still in stills
+    ]
+    crops = [
+        Shown.of(crop, f"{name}, {still.seconds:.2f} s") for still in stills for name, crop in still.details.items()
+    ]
+    return environment.from_string(text).render(
+        data=data, rows=rows, crops=crops, clip=clip_uri, metrics=METRICS, best=best_rows(data.heldout)
+    )
+
+
+def _columns(still: Still) -> dict[str, Picture]:
+    return {"source": still.source, "pose": still.pose, "output": still.output}
+
+
+def best_rows(table: dict[str, dict[str, float | None]]) -> dict[str, str]:
+    """For each metric the method that is best by it, where at least two can be compared."""
+    best = {}
+    for key, _, better, _ in METRICS:
+        values = {name: row[key] for name, row in table.items() if row.get(key) is not None}
+        if len(values) > 1:
+            choose: Any = max if better == "↑" else min
+            best[key] = choose(values, key=values.__getitem__)
+    return best
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number with its digits; a dash for what was not measured."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def percent(value: float | None, digits: int = 0) -> str:
+    """A share as percent."""
+    return "–" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as a person says them."""
+    if seconds is None:
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {rest} s"
