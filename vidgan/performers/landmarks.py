@@ -28,8 +28,15 @@ BONES = {"pinky": "finger5-1", "index": "finger2-1", "thumb": "finger1-2"}
 ANCHORS = {"shoulder": "upperarm01", "hip": "root", "elbow": "lowerarm01", "wrist": "wrist", "knee": "lowerleg01",
            "ankle": "foot", "heel": "foot", "foot_index": "foot", "pinky": "wrist", "index": "wrist", "thumb": "wrist"}  # fmt: skip
 """The bone whose turns carry a landmark's offset; the head for the rest."""
-OFFSETS: Mapping[str, tuple[float, float, float]] = {}
-"""Metres in the reference pose of the left side, by landmark; the right side mirrors them."""
+OFFSETS: Mapping[str, tuple[float, float, float]] = {
+    "nose": (0.0, 0.006, 0.008), "eye_inner": (0.001, 0.007, 0.015), "eye": (-0.001, 0.015, 0.011),
+    "eye_outer": (-0.001, 0.009, 0.013), "ear": (-0.017, -0.016, 0.019), "mouth": (-0.005, -0.003, 0.016),
+    "shoulder": (0.005, 0.006, -0.005), "elbow": (0.0, 0.005, 0.010), "wrist": (0.008, -0.006, -0.004),
+    "pinky": (-0.026, -0.008, 0.014), "index": (-0.014, 0.027, -0.003), "thumb": (0.024, 0.003, -0.011),
+    "hip": (0.0, -0.002, 0.016), "knee": (-0.006, -0.003, 0.009), "ankle": (0.0, -0.010, -0.012),
+    "heel": (-0.015, 0.0, -0.003), "foot_index": (0.010, 0.034, -0.002),
+}  # fmt: skip
+"""Metres on a person of 1.7 m in the reference pose, left side, by landmark; the right side mirrors them."""
 
 
 def _side(name: str) -> tuple[str, float]:

@@ -206,7 +206,7 @@ def _shoes(person: Person, body: Body) -> Layer:
     shoes, place = person.shoes, chart.vertices()
     coverage = wardrobe.shoe_coverage(place, shoes)
     low = np.clip((-0.80 - place.z) / 0.05, 0, 1)
-    points, faces, uv = _shell(body, coverage, (0.007 + 0.004 * low).astype(np.float32), rounds=14, fit=0.5)
+    points, faces, uv = _shell(body, coverage, (0.007 + 0.004 * low).astype(np.float32), rounds=40, fit=0.4)
     floor = points[np.unique(faces), 2].min()
     under = points[:, 2] < floor + 0.030
     points[under, 2] = floor + 0.25 * (points[under, 2] - floor) - 0.016
@@ -305,7 +305,7 @@ def _curtain(body: Body, hair: Any, low: float, look: dict[str, Any]) -> Layer:
     z = start + (low - start) * part
     wide = 0.083 + hair.puff * 0.6 + 0.028 * np.clip((0.66 - z) / 0.12, 0, 1)
     deep = 0.100 + hair.puff * 0.5 + 0.012 * np.clip((0.64 - z) / 0.1, 0, 1)
-    wave = 1 + 0.02 * np.sin(9 * angle + 5 * part)
+    wave = (1 + 0.02 * np.sin(9 * angle + 5 * part)) * np.interp(part, [0, 0.08, 0.25], [0.72, 0.86, 1.0])
     x = np.sin(angle) * wide * wave
     # Below the neck the hair lies on the back.
     y = -np.cos(angle) * deep * wave - 0.025 + 0.045 * np.clip((0.5 - z) / 0.1, 0, 1)

@@ -195,6 +195,9 @@ def lit(point: wp.vec3, transform: wp.mat44, depth: wp.array2d(dtype=float), rad
     """The part of the light that reaches `point`: percentage-closer filtering over `taps` x `taps` texels."""
     p = wp.transform_point(transform, point)
     side = depth.shape[0]
+    edge = radius + 1.0
+    if p[0] < -edge or p[1] < -edge or p[0] > float(side) + edge or p[1] > float(side) + edge:
+        return float(1.0)
     reach = float(taps - 1) * 0.5
     open = float(0.0)
     for j in range(taps):
@@ -219,14 +222,15 @@ def lit(point: wp.vec3, transform: wp.mat44, depth: wp.array2d(dtype=float), rad
 
 @wp.func
 def linear(colour: wp.vec4):
-    return wp.vec3(wp.pow(colour[0], 2.2), wp.pow(colour[1], 2.2), wp.pow(colour[2], 2.2))
+    # Gamma 2: near enough to BT.709's curve and a third of the time of 2.2.
+    return wp.vec3(colour[0] * colour[0], colour[1] * colour[1], colour[2] * colour[2])
 
 
 @wp.func
 def display(c: float):
     """Gamma with a soft shoulder, so that lit skin and white cloth keep their shading."""
     x = wp.max(c, 0.0)
-    return wp.pow(wp.min(x * (1.0 + x / 2.6) / (1.0 + x), 1.0), 1.0 / 2.2) * 255.0
+    return wp.sqrt(wp.min(x * (1.0 + x / 2.6) / (1.0 + x), 1.0)) * 255.0
 
 
 @wp.func

@@ -20,8 +20,8 @@ WAIST = 0.10
 def neckline(chart: Chart, neck: str) -> Array:
     """Distance below a neckline."""
     across, front = np.abs(chart.x), chart.y < 0
-    # A plane that leans forward cuts the neck; the shoulders beside it stay covered.
-    collar = np.maximum(0.466 + 0.50 * chart.y - chart.z, 0.7 * (across - 0.076))
+    # A plane that leans forward cuts the neck, bent up over the shoulders beside it.
+    collar = np.where(chart.z > 0.54, -1, 0.466 + 0.50 * chart.y + 9.0 * across**2 - chart.z)
     if neck == "scoop":
         dip = np.maximum(0.385 + 1.6 * across**2 / 0.09 - chart.z, 0.42 * (across - 0.105))
         return np.where(front, np.minimum(collar + 0.02, dip), collar).astype(np.float32)
