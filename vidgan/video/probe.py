@@ -14,7 +14,7 @@ from av.video.stream import VideoStream
 
 from vidgan.errors import MediaError
 from vidgan.video.clip import AudioInfo, ClipInfo
-from vidgan.video.colour import Colour, colour_of
+from vidgan.video.colour import Colour, Tags, colour_of
 from vidgan.video.limits import MediaLimits
 from vidgan.video.pyav import (
     MICROSECOND,
@@ -80,9 +80,10 @@ def examine(path: Path, limits: MediaLimits) -> Examined:
     path = Path(path)
     with open_media(path, limits) as container:
         stream = video_stream(container, path, limits)
+        tags = Tags.of(stream.codec_context)
         frame, times = _first_frame(container, stream, path)
         geometry = _geometry(stream, frame, path)
-        colour = colour_of(frame)
+        colour = colour_of(frame, tags)
         time_base = to_fraction(stream.time_base) or MICROSECOND
         duration = _duration(container, stream)
         image = is_image(container)
@@ -94,7 +95,7 @@ def examine(path: Path, limits: MediaLimits) -> Examined:
             height=height,
             rate=rate,
             time_base=time_base,
-            start=(frame.pts or 0) * time_base,
+            start=(0 if container.format.name == "avi" else frame.pts or 0) * time_base,
             frames=1 if image else _frames(stream, duration, rate),
             duration=1 / rate if image else duration,
             container=container.format.name,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +24,7 @@ from vidgan.video.clip import ClipInfo, Frame
 from vidgan.video.decode import Damage, decode, deinterlace
 from vidgan.video.hdr import LUT_FORMAT, ToneMapper
 from vidgan.video.limits import MediaLimits
+from vidgan.video.matroska import missing_bytes
 from vidgan.video.probe import Examined, examine
 from vidgan.video.pyav import Orientation, open_media, reason, video_stream
 
@@ -93,7 +93,6 @@ class ClipReader:
     def _read(self, start: int) -> Iterator[Frame]:
         damage = Damage()
         count = 0
-        last: Fraction | None = None
         with self._opened() as container:
             stream = video_stream(container, self.info.path, self._limits)
             _set_threads(stream)
@@ -102,8 +101,8 @@ class ClipReader:
             for frame, pts in timed:
                 if count >= start:
                     yield Frame(convert(frame), pts, self.info.time_base)
-                count, last = count + 1, pts * self.info.time_base
-            self._report(damage, count, last, int(stream.frames))
+                count += 1
+            self._report(damage, count, int(stream.frames))
 
     def _decoded(self, container: InputContainer, stream: VideoStream, damage: Damage) -> Iterator[VideoFrame]:
         frames = decode(container, stream, damage)
@@ -115,11 +114,14 @@ class ClipReader:
     def _timed(self, frames: Iterator[VideoFrame]) -> Iterator[tuple[VideoFrame, int]]:
         """Frames with strictly rising timestamps: missing ones continued at the clip's rate, others lifted."""
         step = max(1, round(1 / (self.info.rate * self.info.time_base)))
+        avi = self.info.container == "avi"  # stores decoding times alone, from which FFmpeg guesses wrong ones
+        delay = 0
         last: int | None = None
         for frame in frames:
-            pts = frame.pts if frame.pts is not None else frame.dts
-            if pts is None:
-                pts = 0 if last is None else last + step
+            if avi and last is None:
+                delay = frame.dts or 0
+            pts = frame.dts if avi or frame.pts is None else frame.pts
+            pts = pts - delay if pts is not None else 0 if last is None else last + step
             if last is not None and pts <= last:
                 pts = last + 1
                 self._note("timestamps that did not rise were moved by a tick")
@@ -173,23 +175,19 @@ class ClipReader:
         else:
             self._note(f"decoded in software: NVDEC does not take {self.info.codec} {self.info.pixel_format} here")
 
-    def _report(self, damage: Damage, count: int, last: Fraction | None, promised: int) -> None:
+    def _report(self, damage: Damage, count: int, promised: int) -> None:
         if count == 0:
             raise MediaError(f"{self.info.path}: not one frame of it can be decoded; record or convert it again")
         if damage.bad:
             self._note(f"{damage.bad} damaged packets were skipped")
         short = damage.packets < promised
-        if damage.stopped or short or self._ends_early(last):
+        if damage.stopped or short or self._cut_matroska():
             why = f" ({damage.stopped})" if damage.stopped else ""
             of = f" of {promised}" if short else ""
             self._note(f"the file is cut off after frame {count}{of}: the part before it was used{why}")
 
-    def _ends_early(self, last: Fraction | None) -> bool:
-        """Whether a container that states a length for its video, as Matroska does, ends well before it."""
-        info = self.info
-        if last is None or info.duration is None or not info.container.startswith("matroska"):
-            return False
-        return info.duration - (last - info.start) > 1 + 3 / info.rate
+    def _cut_matroska(self) -> bool:
+        return self.info.container.startswith("matroska") and missing_bytes(self.info.path) > 0
 
 
 class Converter:
