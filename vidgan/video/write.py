@@ -219,7 +219,7 @@ class ClipWriter(_Writer):
         self._pad = (height % 2, width % 2)
         if any(self._pad):
             self._note(f"padded to {width + width % 2}x{height + height % 2}: 4:2:0 video has even sides")
-        container = self._open({"movflags": "+faststart"} if suffix in (".mp4", ".m4v", ".mov") else {})
+        container = self._open(self._mp4_options() if suffix in (".mp4", ".m4v", ".mov") else {})
         try:
             container.metadata.update(metadata or {})
             self._stream = self._video(codec, encoder_options(self.encoder, crf, preset, gpu_index(device)))
@@ -229,6 +229,11 @@ class ClipWriter(_Writer):
         except BaseException:
             self.abort()
             raise
+
+    def _mp4_options(self) -> dict[str, str]:
+        """The index first, and a movie clock fine enough to say exactly when the first frame is shown."""
+        ticks = self._time_base.denominator
+        return {"movflags": "+faststart", "movie_timescale": str(ticks * ceil(_CLOCK / ticks))}
 
     def _video(self, codec: str, options: dict[str, str]) -> VideoStream:
         assert self._container is not None
