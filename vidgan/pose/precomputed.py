@@ -3,9 +3,10 @@
 What may be given as `precomputed`:
 
 - `track.npz`, as `PoseTrack.save` writes it.
-- `poses.json`: a list with one entry a frame, or {"frames": that list, "world": the same in metres, optional}. An entry
-  is null (nobody) or 33 landmarks in BlazePose order, each [x, y], [x, y, z] or [x, y, z, visibility]: x and y in
-  pixels of the displayed frame, z in the same scale, away from the camera, visibility in [0, 1] (1 when left out).
+- `poses.json`: a list with one entry a frame, or {"frames": that list, "world": the same in metres, "width" and
+  "height": the frame that the pixels belong to; these three optional}. An entry is null (nobody) or 33 landmarks in
+  BlazePose order, each [x, y], [x, y, z] or [x, y, z, visibility]: x and y in pixels of the displayed frame, z in the
+  same scale, away from the camera, visibility in [0, 1] (1 when left out).
 - a folder of OpenPose's `*_keypoints.json` (BODY_25, hands if they are there), one a frame, in the order of
   their names; one such file; or a JSON list of their contents. Several people in a frame are told apart as ever.
 
@@ -93,7 +94,7 @@ def load_people(path: Path) -> tuple[list[People], tuple[int, int] | None]:
             if not files:
                 raise ConfigError(f"{path}: no OpenPose *_keypoints.json files in this folder")
             return [from_body25(json.loads(file.read_text())) for file in files], None
-        return _from_json(json.loads(path.read_text())), None
+        return _from_json(json.loads(path.read_text()))
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise ConfigError(f"{path}: not landmarks in a known form ({error}); see vidgan/pose/precomputed.py") from error
 
@@ -107,13 +108,14 @@ def _from_track(path: Path) -> tuple[list[People], tuple[int, int]]:
     return [[(image, world, seen)] if here else [] for image, world, seen, here in rows], (track.width, track.height)
 
 
-def _from_json(data: Any) -> list[People]:
+def _from_json(data: Any) -> tuple[list[People], tuple[int, int] | None]:
     if isinstance(data, dict) and "people" in data:
-        return [from_body25(data)]
+        return [from_body25(data)], None
     if isinstance(data, dict):
         worlds = data.get("world") or [None] * len(data["frames"])
-        return [_from_landmarks(frame, world) for frame, world in zip(data["frames"], worlds, strict=True)]
-    return [from_body25(frame) if isinstance(frame, dict) else _from_landmarks(frame, None) for frame in data]
+        people = [_from_landmarks(frame, world) for frame, world in zip(data["frames"], worlds, strict=True)]
+        return people, (int(data["width"]), int(data["height"])) if "width" in data else None
+    return [from_body25(frame) if isinstance(frame, dict) else _from_landmarks(frame, None) for frame in data], None
 
 
 def _from_landmarks(frame: list[list[float]] | None, metres: list[list[float]] | None) -> People:

@@ -6,6 +6,7 @@ Legend: B batch, J = 33 landmarks, P map channels, H W size.
 from __future__ import annotations
 
 import colorsys
+import math
 from functools import lru_cache
 
 import cv2
@@ -44,15 +45,20 @@ def pose_maps(image: Tensor, visibility: Tensor, size: tuple[int, int], sigma: f
     Returns:
         (B, P, H, W) in [0, 1], of the dtype and device of `image`.
     """
+    dtype, image, visibility = image.dtype, image.float(), visibility.float()  # bfloat16 cannot hold a pixel
     starts, ends, widths = (table.to(image) for table in _tables())
     missing = torch.isnan(image).any(dim=-1)
     image = image.masked_fill(missing[..., None], 0.0)
     seen = visibility.masked_fill(missing, 0.0)
-    start, end = starts @ image, ends @ image
     weight = torch.minimum(_least(seen, starts), _least(seen, ends))
-    distance = _segment_distance(start, end, size)
-    scale = -0.5 / (sigma * widths) ** 2
-    return torch.exp_(distance.mul_(scale[:, None, None])).mul_(weight[..., None, None])
+    # distances in units of sqrt(2) s, so that a channel is exp(-d²)
+    unit = 1 / (math.sqrt(2) * sigma * widths)
+    start, end = (points @ image * unit[:, None] for points in (starts, ends))
+    y, x = ((torch.arange(side, device=image.device, dtype=image.dtype) + 0.5) * unit[:, None] for side in size)
+    parts = len(PARTS)
+    limbs = _capsules(start[:, :parts], end[:, :parts], x[:parts], y[:parts])
+    dots = _dots(start[:, parts:], x[parts:], y[parts:])
+    return torch.cat([limbs, dots], dim=1).mul_(weight[..., None, None]).to(dtype)
 
 
 def draw_pose(
@@ -80,17 +86,26 @@ def draw_pose(
     return picture
 
 
-def _segment_distance(start: Tensor, end: Tensor, size: tuple[int, int]) -> Tensor:
-    """Squared distance of every pixel centre to every segment: (B, P, 2) twice → (B, P, H, W)."""
-    y = (torch.arange(size[0], device=start.device, dtype=start.dtype) + 0.5)[:, None]
-    x = (torch.arange(size[1], device=start.device, dtype=start.dtype) + 0.5)[None, :]
-    along = end - start
-    unit = along / along.square().sum(dim=-1, keepdim=True).clamp_min(1e-6)
-    sx, sy = (value[..., None, None] for value in start.unbind(-1))
-    ax, ay = (value[..., None, None] for value in along.unbind(-1))
-    ux, uy = (value[..., None, None] for value in unit.unbind(-1))
-    share = ((x - sx) * ux + (y - sy) * uy).clamp_(0, 1)
-    return (x - sx - share * ax).square_().add_((y - sy - share * ay).square_())
+def _capsules(start: Tensor, end: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """exp(-d²), d from every place to every segment: (B, P, 2) twice, (P, W), (P, H) → (B, P, H, W).
+
+    Across the segment and along it are each a sum of a row and a column, so few operations see the whole map.
+    """
+    axis = end - start
+    length = axis.norm(dim=-1).clamp_min(1e-3)
+    ux, uy = (axis / length[..., None])[..., None].unbind(-2)
+    dx, dy = x - start[..., 0, None], y - start[..., 1, None]
+    along = (dx * ux)[..., None, :] + (dy * uy)[..., :, None]
+    across = (dx * uy)[..., None, :] - (dy * ux)[..., :, None]
+    beyond = along - torch.minimum(along.clamp_min(0), length[..., None, None])
+    return across.square_().addcmul_(beyond, beyond).neg_().exp_()
+
+
+def _dots(centre: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """exp(-d²), d from every place to every point: a product of a row and a column."""
+    row = (x - centre[..., 0, None]).square().neg().exp()
+    column = (y - centre[..., 1, None]).square().neg().exp()
+    return column[..., :, None] * row[..., None, :]
 
 
 def _least(seen: Tensor, table: Tensor) -> Tensor:

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from vidgan.pose.smooth import SmoothConfig, one_euro, smooth
+
+
+def published_one_euro(samples, times, min_cutoff, beta, d_cutoff):
+    """Casiez et al. 2012, algorithm 1, one scalar at a time, written as in the paper's appendix."""
+
+    def alpha(cutoff, te):
+        tau = 1.0 / (2 * math.pi * cutoff)
+        return 1.0 / (1.0 + tau / te)
+
+    out, previous, derivative = [samples[0]], samples[0], 0.0
+    for i in range(1, len(samples)):
+        te = times[i] - times[i - 1]
+        slope = (samples[i] - previous) / te
+        derivative = alpha(d_cutoff, te) * slope + (1 - alpha(d_cutoff, te)) * derivative
+        a = alpha(min_cutoff + beta * abs(derivative), te)
+        previous = a * samples[i] + (1 - a) * previous
+        out.append(previous)
+    return out
+
+
+@given(arrays(float, 12, elements=st.floats(-5, 5)), st.floats(0.1, 10), st.floats(0, 50))
+def test_one_euro_is_the_published_filter(samples, min_cutoff, beta):
+    times = np.cumsum([0.04, 0.04, 0.1, 0.02, 0.04, 0.3, 0.01, 0.04, 0.04, 0.04, 0.2, 0.04])
+    ours = one_euro(np.stack([samples, 2 * samples], axis=1), times, min_cutoff, beta, 1.0)
+    np.testing.assert_allclose(ours[:, 0], published_one_euro(samples, times, min_cutoff, beta, 1.0), atol=1e-9)
+    np.testing.assert_allclose(ours[:, 1], published_one_euro(2 * samples, times, min_cutoff, beta, 1.0), atol=1e-9)
+
+
+def test_one_euro_reference_values():
+    # computed by hand: alpha(1 Hz, 0.1 s) = 0.385870 with the speed's cutoff at 1 Hz and beta 0
+    out = one_euro(np.array([0.0, 1.0, 1.0]), np.array([0.0, 0.1, 0.2]), 1.0, 0.0)
+    np.testing.assert_allclose(out, [0.0, 0.385870, 0.622844], atol=1e-6)
+
+
+def test_smoothing_has_no_lag():
+    times = np.arange(200) / 25
+    wave = np.sin(2 * np.pi * 0.7 * times)
+    out = smooth(wave, times, SmoothConfig(min_cutoff=1.0, beta=0.0))
+    shifts = range(-3, 4)
+    match = [np.corrcoef(np.roll(out, s)[20:-20], wave[20:-20])[0, 1] for s in shifts]
+    assert list(shifts)[int(np.argmax(match))] == 0
+    assert abs(match[2] - match[4]) < 1e-3
+
+
+def test_smoothing_takes_jitter_away_and_leaves_a_fast_dance():
+    rng = np.random.default_rng(0)
+    times = np.arange(250) / 25
+    fast = 0.2 * np.sin(2 * np.pi * 2.0 * times)  # a hand at 2.5 heights/s
+    noise = rng.normal(0, 0.003, (2, 250))
+    config = SmoothConfig()
+    still = smooth(noise[0], times, config)
+    assert still.std() < 0.65 * noise[0].std()
+    assert np.abs(smooth(fast + noise[1], times, config) - fast).mean() < 0.01
+
+
+def test_uneven_times_are_taken_as_they_are():
+    times = np.cumsum(np.tile([0.02, 0.06], 50))
+    line = 0.3 * times
+    np.testing.assert_allclose(smooth(line, times, SmoothConfig())[10:-10], line[10:-10], atol=2e-3)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_short_tracks(count):
+    values = np.ones((count, 33, 2))
+    np.testing.assert_array_equal(smooth(values, np.arange(count) / 25, SmoothConfig()), values)
