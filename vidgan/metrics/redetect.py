@@ -25,6 +25,7 @@ def spread_runs(total: int, limit: int, run: int = 10) -> NDArray[np.int64]:
     """
     if total <= limit:
         return np.arange(total)
+    run = max(1, min(run, limit))
     starts = np.linspace(0, total - run, max(1, limit // run)).round().astype(np.int64)
     return np.asarray(np.unique(starts[:, None] + np.arange(run)))
 

@@ -47,9 +47,10 @@ class WatchConfig:
 
 @dataclass
 class Watched:
-    """What the pass gathered. Heads are RGB crops; `clip` is the side-by-side video, None without frames."""
+    """What the pass gathered. `backend` found the poses; heads are RGB crops; `clip` is the side-by-side video, None without frames."""
 
     pose: PoseError | None = None
+    backend: str = ""
     output_flicker: Unsteadiness = field(default_factory=Unsteadiness)
     source_flicker: Unsteadiness = field(default_factory=Unsteadiness)
     output_heads: list[Picture] = field(default_factory=list)
@@ -88,7 +89,7 @@ def watch(
         progress: told frame by frame.
         follow: look for the person only where they should be, see `Redetector`.
     """
-    watched = Watched()
+    watched = Watched(backend=backend.name)
     with ClipReader(source, max_side=SOURCE_SIDE) as left, ClipReader(output) as right:
         driving = scaled_track(driving, left.width, left.height)
         motion = scaled_track(motion, right.width, right.height)

@@ -122,7 +122,7 @@ class ReportStage(Stage[ReportConfig]):
             device=manifests["frames"].device if "frames" in manifests else context.device,
             pose=None if error is None else PoseScores(
                 mean_percent=error.mean, median_percent=error.median, pck_005=error.pck,
-                checked=error.frames + error.missed, missed=error.missed, backend=self.config.pose.backend,
+                checked=error.frames + error.missed, missed=error.missed, backend=watched.backend,
             ),
             heldout=first_fact(facts, "heldout") or {},
             feature_network=first_fact(facts, "feature_network"),
