@@ -104,9 +104,9 @@ def _near_far(track: PoseTrack, stance: _Stance) -> dict[str, float]:
     ankle, heights = stance.foot[:, 1], frame_heights(track.image)
     near, middle = float(np.percentile(ankle, 98)), float(np.median(ankle))
     spread = near - middle
-    about = ankle[(ankle < middle) & (np.abs((middle - ankle) - spread) < 0.3 * spread)]
+    about = ankle[(ankle < middle) & (np.abs((middle - ankle) - spread) < 0.1 * spread)]
     far = float(about.max()) if len(about) else float(np.percentile(ankle, 2))
-    reach = max(0.2 * (near - far), 1.0)
+    reach = max(0.1 * (near - far), 1.0)
     return {
         "near": near,
         "far": far,
