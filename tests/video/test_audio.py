@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.video.clips import click, click_time, numbered_frame, sound_span, write_clip
-from vidgan.errors import MediaError
+from vidgan.errors import MediaError, OutputError
 from vidgan.video.audio import av_offset
 from vidgan.video.probe import probe
 from vidgan.video.read import ClipReader
@@ -110,6 +110,11 @@ def test_sound_only_files_start_with_the_first_frame(tmp_path, audio_only_clip):
         for number in range(10):
             out.write(numbered_frame(number), 1 + Fraction(number, 25))
     assert sound_span(tmp_path / "out.mp4")[0] == pytest.approx(1, abs=0.03)
+
+
+def test_the_source_of_the_sound_is_not_overwritten(av_clip):
+    with pytest.raises(OutputError, match="also an input"):
+        ClipWriter(av_clip, 96, 64, Fraction(25), audio=av_clip)
 
 
 def test_missing_sound_file(tmp_path):

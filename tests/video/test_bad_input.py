@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
 from tests.video.clips import number_of, numbered_frame, write_clip
@@ -89,6 +91,19 @@ def test_whole_files_are_not_called_cut(plain_clip, vfr_clip, av_clip, interlace
         with ClipReader(path) as clip:
             assert sum(1 for _ in clip) > 0
         assert not any("cut" in note for note in clip.notes), path
+
+
+def test_a_long_edit_list_is_not_called_cut(tmp_path):
+    path = write_clip(
+        tmp_path / "trimmed.mp4",
+        map(numbered_frame, range(60)),
+        options={"g": "10"},
+        shift_packets=-Fraction(25, 25),
+        container_options={"avoid_negative_ts": "disabled"},
+    )
+    with ClipReader(path) as clip:
+        assert [number_of(frame.rgb) for frame in clip] == list(range(25, 60))
+    assert clip.notes == []
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4", "avi", "mov", "ts"])

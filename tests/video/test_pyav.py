@@ -5,13 +5,13 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
-from av.rational import AVRational
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vidgan.video.pyav import Orientation, orientation_from_matrix, to_fraction
 from vidgan.video.read import turn
 
+AVRational = pytest.importorskip("av.rational").AVRational
 UNIT = 1 << 16
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from fractions import Fraction
 from math import ceil
@@ -35,7 +36,15 @@ _BT709, _LIMITED = 1, 1  # ITU-T H.273 code points; BT.709 is 1 as matrix, prima
 class _Writer:
     """What both writers share: the file under its temporary name, the video stream and the clock."""
 
-    def __init__(self, path: Path, width: int, height: int, rate: Fraction, time_base: Fraction | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        width: int,
+        height: int,
+        rate: Fraction,
+        time_base: Fraction | None,
+        inputs: Iterable[Path] = (),
+    ) -> None:
         self.path = Path(path)
         self.notes: list[str] = []
         self._size = (width, height)
@@ -50,7 +59,7 @@ class _Writer:
             raise UsageError(f"{path}: unknown kind of file: name it {', '.join(_FORMATS)}")
         if width < 1 or height < 1 or self._rate <= 0:
             raise ValueError(f"a clip of {width}x{height} at {rate} frames/s cannot be written")
-        check_output(self.path)
+        check_output(self.path, inputs)
         self._partial = partial_path(self.path)
 
     def __enter__(self) -> Self:
@@ -207,7 +216,7 @@ class ClipWriter(_Writer):
             device: "cpu" for software encoders only; "auto" or "cuda:N" tries NVENC first.
             metadata: tags for the container, such as {"comment": "..."}.
         """
-        super().__init__(path, width, height, rate, time_base)
+        super().__init__(path, width, height, rate, time_base, [] if audio is None else [audio])
         suffix = self.path.suffix.lower()
         if suffix == ".webm" and codec != "av1":
             raise UsageError(f"{path}: WebM does not hold {codec}: choose codec av1, or name the file .mp4")
