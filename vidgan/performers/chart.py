@@ -61,14 +61,19 @@ def reference() -> Body:
 def _vertex_values() -> Array:
     body, rig = reference(), skeleton()
     place = body.reference.astype(np.float64)
-    limbs = {"arm": ("upperarm", "lowerarm", "wrist", "finger", "metacarpal"), "leg": ("upperleg", "lowerleg", "foot", "toe")}
+    limbs = {
+        "arm": ("upperarm", "lowerarm", "wrist", "finger", "metacarpal"),
+        "leg": ("upperleg", "lowerleg", "foot", "toe"),
+    }
     weight = {
         limb: rig.weights[:, [number for name, number in rig.index.items() if name.startswith(parts)]].sum(1)
         for limb, parts in limbs.items()
     }
     mirrored = place * [1, 1, 1]
     mirrored[:, 0] = np.abs(mirrored[:, 0])
-    shoulder, elbow, wrist = (body.joint(f"{bone}.L").astype(np.float64) for bone in ("upperarm01", "lowerarm01", "wrist"))
+    shoulder, elbow, wrist = (
+        body.joint(f"{bone}.L").astype(np.float64) for bone in ("upperarm01", "lowerarm01", "wrist")
+    )
     upper, fore = elbow - shoulder, wrist - elbow
     first = (mirrored - shoulder) @ upper / (upper @ upper)
     second = (mirrored - elbow) @ fore / (fore @ fore)
@@ -143,5 +148,3 @@ def soften(points: Array, faces: NDArray[np.int32], rounds: int, amount: float =
         total = np.stack([np.bincount(edges[:, 0], moved[edges[:, 1], k], len(points)) for k in range(3)], -1)
         moved = np.where(count > 0, moved + amount * (total / np.maximum(count, 1) - moved), moved)
     return moved.astype(np.float32)
-
-

@@ -75,91 +75,172 @@ def _side_name(side: int) -> str:
 
 def _step_touch(rng: np.random.Generator, side: int, size: float) -> tuple[float, Keys]:
     far = 0.22 * side * size
-    arms = [_arm(1, "swing_front" if side > 0 else "out", (1,)), _arm(-1, "out" if side > 0 else "swing_front", (1,)),
-            _arm(1, "out" if side > 0 else "swing_front", (3,)), _arm(-1, "swing_front" if side > 0 else "out", (3,))]
-    body: Keys = {"x": [(1, far), (2, far), (3, -far), (4, 0)], "drop": [(0.5, 0.09), (1, 0.02), (2.5, 0.09), (3, 0.02)],
-                  "sway": [(1, 7 * side), (3, -7 * side)], "look": [(1, 18 * side), (3, -18 * side)]}
+    arms = [
+        _arm(1, "swing_front" if side > 0 else "out", (1,)),
+        _arm(-1, "out" if side > 0 else "swing_front", (1,)),
+        _arm(1, "out" if side > 0 else "swing_front", (3,)),
+        _arm(-1, "swing_front" if side > 0 else "out", (3,)),
+    ]
+    body: Keys = {
+        "x": [(1, far), (2, far), (3, -far), (4, 0)],
+        "drop": [(0.5, 0.09), (1, 0.02), (2.5, 0.09), (3, 0.02)],
+        "sway": [(1, 7 * side), (3, -7 * side)],
+        "look": [(1, 18 * side), (3, -18 * side)],
+    }
     return 4, _join(body, *arms)
 
 
 def _march(rng: np.random.Generator, side: int, size: float) -> tuple[float, Keys]:
     first, second = _side_name(side), _side_name(-side)
-    body: Keys = {f"{first}_lift": [(0.1, 0), (0.5, 0.42 * size), (1, 0), (2, 0), (2.5, 0.42 * size), (3, 0)],
-                  f"{second}_lift": [(1, 0), (1.5, 0.42 * size), (2, 0), (3, 0), (3.5, 0.42 * size), (4, 0)],
-                  "drop": [(0.5, 0.02), (1, 0.06), (1.5, 0.02), (2, 0.06), (2.5, 0.02), (3, 0.06)]}
-    swings = [_arm(arm * side, "swing_back" if (beat % 2 < 1) == (arm > 0) else "swing_front", (beat,))
-              for beat in (0.5, 1.5, 2.5, 3.5) for arm in (1, -1)]
+    body: Keys = {
+        f"{first}_lift": [(0.1, 0), (0.5, 0.42 * size), (1, 0), (2, 0), (2.5, 0.42 * size), (3, 0)],
+        f"{second}_lift": [(1, 0), (1.5, 0.42 * size), (2, 0), (3, 0), (3.5, 0.42 * size), (4, 0)],
+        "drop": [(0.5, 0.02), (1, 0.06), (1.5, 0.02), (2, 0.06), (2.5, 0.02), (3, 0.06)],
+    }
+    swings = [
+        _arm(arm * side, "swing_back" if (beat % 2 < 1) == (arm > 0) else "swing_front", (beat,))
+        for beat in (0.5, 1.5, 2.5, 3.5)
+        for arm in (1, -1)
+    ]
     return 4, _join(body, *swings)
 
 
 def _squat(rng: np.random.Generator, side: int, size: float) -> tuple[float, Keys]:
-    body: Keys = {"drop": [(0.3, 0.02), (1.5, 0.36 * size), (2, 0.36 * size), (3.4, 0.03)], "bend": [(1.5, 26), (3.4, 2)],
-                  "stance": [(0, 0.24), (4, 0.2)], "nod": [(1.5, -16), (3, 0)]}
+    body: Keys = {
+        "drop": [(0.3, 0.02), (1.5, 0.36 * size), (2, 0.36 * size), (3.4, 0.03)],
+        "bend": [(1.5, 26), (3.4, 2)],
+        "stance": [(0, 0.24), (4, 0.2)],
+        "nod": [(1.5, -16), (3, 0)],
+    }
     pose = ["front", "clap", "goal"][int(rng.integers(3))]
-    return 4, _join(body, _arm(1, pose, (1.3, 2)), _arm(-1, pose, (1.3, 2)), _arm(1, "vee", (3.2,)), _arm(-1, "vee", (3.2,)))
+    return 4, _join(
+        body, _arm(1, pose, (1.3, 2)), _arm(-1, pose, (1.3, 2)), _arm(1, "vee", (3.2,)), _arm(-1, "vee", (3.2,))
+    )
 
 
 def _raise_both(rng: np.random.Generator, side: int, size: float) -> tuple[float, Keys]:
-    body: Keys = {"sway": [(1, 6 * side), (2, -6 * side), (3, 6 * side)], "nod": [(1.5, -10), (3.5, 0)],
-                  "drop": [(0.5, 0.08), (1, 0.02), (1.5, 0.08), (2, 0.02), (2.5, 0.08)], "side": [(1, 8 * side), (2, -8 * side), (3, 0)]}
-    return 4, _join(body, *[_arm(s, "out", (0.7,)) for s in (1, -1)], *[_arm(s, "up", (1.5, 2.3)) for s in (1, -1)],
-                    *[_arm(s, "out", (3.2,)) for s in (1, -1)])
+    body: Keys = {
+        "sway": [(1, 6 * side), (2, -6 * side), (3, 6 * side)],
+        "nod": [(1.5, -10), (3.5, 0)],
+        "drop": [(0.5, 0.08), (1, 0.02), (1.5, 0.08), (2, 0.02), (2.5, 0.08)],
+        "side": [(1, 8 * side), (2, -8 * side), (3, 0)],
+    }
+    return 4, _join(
+        body,
+        *[_arm(s, "out", (0.7,)) for s in (1, -1)],
+        *[_arm(s, "up", (1.5, 2.3)) for s in (1, -1)],
+        *[_arm(s, "out", (3.2,)) for s in (1, -1)],
+    )
 
 
 def _disco(rng: np.random.Generator, side: int, size: float) -> tuple[float, Keys]:
-    body: Keys = {"twist": [(1, -16 * side), (2, 20 * side), (3, -16 * side), (4, 0)], "look": [(1, -26 * side), (2, 14 * side), (3, -26 * side)],
-                  "sway": [(1, -8 * side), (2, 8 * side), (3, -8 * side)], "stance": [(0, 0.2)], "drop": [(1, 0.03), (1.5, 0.1), (2, 0.04), (2.5, 0.1)]}
+    body: Keys = {
+        "twist": [(1, -16 * side), (2, 20 * side), (3, -16 * side), (4, 0)],
+        "look": [(1, -26 * side), (2, 14 * side), (3, -26 * side)],
+        "sway": [(1, -8 * side), (2, 8 * side), (3, -8 * side)],
+        "stance": [(0, 0.2)],
+        "drop": [(1, 0.03), (1.5, 0.1), (2, 0.04), (2.5, 0.1)],
+    }
     return 4, _join(body, _arm(-side, "point", (1, 3)), _arm(-side, "across", (2,)), _arm(side, "hip", (0.8, 3.3)))
 
 
 def _cross(rng: np.random.Generator, side: int, size: float) -> tuple[float, Keys]:
-    body: Keys = {"drop": [(1, 0.1), (2, 0.03), (3, 0.1)], "bend": [(1, 9), (2, -2), (3, 9)], "nod": [(1, 10), (2, -6), (3, 10)],
-                  "heading": [(1, 12 * side), (2, 0), (3, -12 * side), (4, 0)]}
+    body: Keys = {
+        "drop": [(1, 0.1), (2, 0.03), (3, 0.1)],
+        "bend": [(1, 9), (2, -2), (3, 9)],
+        "nod": [(1, 10), (2, -6), (3, 10)],
+        "heading": [(1, 12 * side), (2, 0), (3, -12 * side), (4, 0)],
+    }
     arms = [_arm(s, pose, (beat,)) for s in (1, -1) for beat, pose in ((1, "cross"), (2, "out"), (3, "low_cross"))]
     return 4, _join(body, *arms)
 
 
 def _hips(rng: np.random.Generator, side: int, size: float) -> tuple[float, Keys]:
     beats = (0.5, 1, 1.5, 2, 2.5, 3, 3.5)
-    body: Keys = {"sway": [(b, 11 * side * (-1) ** i) for i, b in enumerate(beats)],
-                  "x": [(b, 0.07 * side * (-1) ** i) for i, b in enumerate(beats)] + [(4, 0)],
-                  "hip_turn": [(b, 9 * side * (-1) ** i) for i, b in enumerate(beats)], "stance": [(0, 0.18)],
-                  "drop": [(0.5, 0.07), (3.5, 0.07)], "tilt": [(1, 8 * side), (2.5, -8 * side)]}
+    body: Keys = {
+        "sway": [(b, 11 * side * (-1) ** i) for i, b in enumerate(beats)],
+        "x": [(b, 0.07 * side * (-1) ** i) for i, b in enumerate(beats)] + [(4, 0)],
+        "hip_turn": [(b, 9 * side * (-1) ** i) for i, b in enumerate(beats)],
+        "stance": [(0, 0.18)],
+        "drop": [(0.5, 0.07), (3.5, 0.07)],
+        "tilt": [(1, 8 * side), (2.5, -8 * side)],
+    }
     pose = ["hip", "head", "wing"][int(rng.integers(3))]
     return 4, _join(body, *[_arm(s, pose, (0.9, 3.1)) for s in (1, -1)])
 
 
 def _side_turn(rng: np.random.Generator, side: int, size: float) -> tuple[float, Keys]:
     angle = float(rng.uniform(68, 90)) * side
-    body: Keys = {"heading": [(0, 0), (1.3, angle), (2.6, angle), (4, 0)], "look": [(0.8, 22 * side), (1.6, -14 * side), (3.4, 0)],
-                  "drop": [(0.6, 0.08), (1.3, 0.03), (2, 0.13), (2.6, 0.03)], "bend": [(2, 12), (2.6, 0)]}
-    return 4, _join(body, _arm(side, "front", (1.4, 2.6)), _arm(-side, "swing_back", (1.4,)), _arm(-side, "vee", (2.6,)))
+    body: Keys = {
+        "heading": [(0, 0), (1.3, angle), (2.6, angle), (4, 0)],
+        "look": [(0.8, 22 * side), (1.6, -14 * side), (3.4, 0)],
+        "drop": [(0.6, 0.08), (1.3, 0.03), (2, 0.13), (2.6, 0.03)],
+        "bend": [(2, 12), (2.6, 0)],
+    }
+    return 4, _join(
+        body, _arm(side, "front", (1.4, 2.6)), _arm(-side, "swing_back", (1.4,)), _arm(-side, "vee", (2.6,))
+    )
 
 
 def _full_turn(rng: np.random.Generator, side: int, size: float) -> tuple[float, Keys]:
-    body: Keys = {"heading": [(0, 0), (4.6, 360 * side), (5, 360 * side)], "drop": [(1, 0.06), (2.5, 0.03), (4, 0.06)],
-                  "look": [(0.7, 24 * side), (2.4, 10 * side), (4, 0)]}
-    return 5, _join(body, _arm(1, "wing", (0.8,)), _arm(-1, "wing", (0.8,)), _arm(1, "out", (2.2,)), _arm(-1, "out", (2.2,)),
-                    _arm(side, "head", (3.8,)), _arm(-side, "low_cross", (3.8,)))
+    body: Keys = {
+        "heading": [(0, 0), (4.6, 360 * side), (5, 360 * side)],
+        "drop": [(1, 0.06), (2.5, 0.03), (4, 0.06)],
+        "look": [(0.7, 24 * side), (2.4, 10 * side), (4, 0)],
+    }
+    return 5, _join(
+        body,
+        _arm(1, "wing", (0.8,)),
+        _arm(-1, "wing", (0.8,)),
+        _arm(1, "out", (2.2,)),
+        _arm(-1, "out", (2.2,)),
+        _arm(side, "head", (3.8,)),
+        _arm(-side, "low_cross", (3.8,)),
+    )
 
 
 def _kick(rng: np.random.Generator, side: int, size: float) -> tuple[float, Keys]:
     leg, other = _side_name(side), _side_name(-side)
-    body: Keys = {f"{leg}_lift": [(0.3, 0), (1, 0.24 * size), (1.8, 0)], f"{leg}_kick": [(0.3, 0), (1, 0.5 * size), (1.8, 0)],
-                  f"{other}_lift": [(2.2, 0), (3, 0.24 * size), (3.8, 0)], f"{other}_kick": [(2.2, 0), (3, 0.5 * size), (3.8, 0)],
-                  "bend": [(1, -4), (2, 5), (3, -4)], "drop": [(1, 0.05), (2, 0.08), (3, 0.05)]}
-    return 4, _join(body, _arm(-side, "swing_front", (1,)), _arm(side, "out", (1,)), _arm(side, "swing_front", (3,)), _arm(-side, "out", (3,)))
+    body: Keys = {
+        f"{leg}_lift": [(0.3, 0), (1, 0.24 * size), (1.8, 0)],
+        f"{leg}_kick": [(0.3, 0), (1, 0.5 * size), (1.8, 0)],
+        f"{other}_lift": [(2.2, 0), (3, 0.24 * size), (3.8, 0)],
+        f"{other}_kick": [(2.2, 0), (3, 0.5 * size), (3.8, 0)],
+        "bend": [(1, -4), (2, 5), (3, -4)],
+        "drop": [(1, 0.05), (2, 0.08), (3, 0.05)],
+    }
+    return 4, _join(
+        body,
+        _arm(-side, "swing_front", (1,)),
+        _arm(side, "out", (1,)),
+        _arm(side, "swing_front", (3,)),
+        _arm(-side, "out", (3,)),
+    )
 
 
 def _lean(rng: np.random.Generator, side: int, size: float) -> tuple[float, Keys]:
-    body: Keys = {"side": [(1.2, 24 * side), (2, 24 * side), (3.2, -16 * side), (4, 0)], "x": [(1.2, -0.1 * side), (3.2, 0.1 * side), (4, 0)],
-                  "stance": [(0, 0.25)], "tilt": [(1.2, 8 * side), (3.2, -8 * side)], "drop": [(1.2, 0.1), (2.2, 0.05), (3.2, 0.1)]}
-    return 4, _join(body, _arm(-side, "up", (1.3, 2)), _arm(side, "hip", (1.3, 2)), _arm(side, "vee", (3.2,)), _arm(-side, "hip", (3.2,)))
+    body: Keys = {
+        "side": [(1.2, 24 * side), (2, 24 * side), (3.2, -16 * side), (4, 0)],
+        "x": [(1.2, -0.1 * side), (3.2, 0.1 * side), (4, 0)],
+        "stance": [(0, 0.25)],
+        "tilt": [(1.2, 8 * side), (3.2, -8 * side)],
+        "drop": [(1.2, 0.1), (2.2, 0.05), (3.2, 0.1)],
+    }
+    return 4, _join(
+        body,
+        _arm(-side, "up", (1.3, 2)),
+        _arm(side, "hip", (1.3, 2)),
+        _arm(side, "vee", (3.2,)),
+        _arm(-side, "hip", (3.2,)),
+    )
 
 
 def _robot(rng: np.random.Generator, side: int, size: float) -> tuple[float, Keys]:
-    body: Keys = {"twist": [(1, 14 * side), (2, -14 * side), (3, 14 * side)], "look": [(1, 30 * side), (2, -30 * side), (3, 0)],
-                  "drop": [(0.5, 0.07), (1, 0.03), (1.5, 0.07), (2, 0.03), (2.5, 0.07), (3, 0.03)]}
+    body: Keys = {
+        "twist": [(1, 14 * side), (2, -14 * side), (3, 14 * side)],
+        "look": [(1, 30 * side), (2, -30 * side), (3, 0)],
+        "drop": [(0.5, 0.07), (1, 0.03), (1.5, 0.07), (2, 0.03), (2.5, 0.07), (3, 0.03)],
+    }
     arms = [_arm(side, p, (b,)) for b, p in ((1, "goal"), (2, "shield"), (3, "wing"))]
     others = [_arm(-side, p, (b,)) for b, p in ((1, "wing"), (2, "goal"), (3, "shield"))]
     return 4, _join(body, *arms, *others)
@@ -187,10 +268,13 @@ def choreograph(
     tempo = float(rng.uniform(118, 144)) if tempo is None else tempo
     beat = 60 / tempo
     keys: Keys = {name: [(0.0, rest)] for name, rest in CHANNELS.items()}
-    start, danced, heading = 0.0, [], 0.0
+    start, heading = 0.0, 0.0
+    danced: list[str] = []
     while start * beat < frames / fps:
         name = moves[len(danced) % len(moves)]
         length, wanted = MOVES[name](rng, int(rng.choice([-1, 1])), float(rng.uniform(0.8, 1.15)))
+        if "turn" not in name and rng.random() < 0.5:
+            length, wanted = 2.5, {part: [key for key in keys_ if key[0] <= 2] for part, keys_ in wanted.items()}
         _place(keys, wanted, start, length, heading)
         heading = keys["heading"][-1][1]
         danced.append(name)
@@ -230,7 +314,9 @@ def _follow(keys: list[tuple[float, float]], beats: Array) -> Array:
 
 def _unrest(rng: np.random.Generator, channel: str, times: Array) -> Array:
     """Slow noise of a few sines, about 2 degrees on joints; hips and feet have less of it."""
-    amount = {"x": 0.008, "y": 0.012, "drop": 0.004, "heading": 2.0, "stance": 0.0, "step_height": 0.0}.get(channel, 1.8)
+    amount = {"x": 0.008, "y": 0.012, "drop": 0.004, "heading": 2.0, "stance": 0.0, "step_height": 0.0}.get(
+        channel, 1.8
+    )
     if channel.endswith(("lift", "kick", "fist")):
         amount = 0.0
     rates, phases = rng.uniform(0.15, 0.9, 3), rng.uniform(0, 2 * np.pi, 3)

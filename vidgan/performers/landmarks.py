@@ -25,8 +25,10 @@ SPOTS = {"eye_inner": (0.0165, -0.122, 0.645), "eye": (0.030, -0.126, 0.647), "e
          "mouth": (0.0235, -0.115, 0.578)}  # fmt: skip
 """Places on the reference person's left side."""
 BONES = {"pinky": "finger5-1", "index": "finger2-1", "thumb": "finger1-2"}
-ANCHORS = {"shoulder": "upperarm01", "hip": "root", "elbow": "lowerarm01", "wrist": "wrist", "knee": "lowerleg01",
-           "ankle": "foot", "heel": "foot", "foot_index": "foot", "pinky": "wrist", "index": "wrist", "thumb": "wrist"}  # fmt: skip
+ANCHORS = {
+    "shoulder": "upperarm01", "hip": "root", "elbow": "lowerarm01", "wrist": "wrist", "knee": "lowerleg01",
+    "ankle": "foot", "heel": "foot", "foot_index": "foot", "pinky": "wrist", "index": "wrist", "thumb": "wrist",
+}  # fmt: skip
 """The bone whose turns carry a landmark's offset; the head for the rest."""
 OFFSETS: Mapping[str, tuple[float, float, float]] = {
     "nose": (0.0, 0.006, 0.008), "eye_inner": (0.001, 0.007, 0.015), "eye": (-0.001, 0.015, 0.011),
@@ -79,7 +81,9 @@ class LandmarkMap:
                 self._terms[row, rig.index[f"wrist.{mark}"]] += [*body.joints[bone], 1]
             anchor = ANCHORS.get(part, "head")
             number = rig.index[anchor if anchor in ("head", "root") else f"{anchor}.{mark}"]
-            self._terms[row, number, :3] += np.array(OFFSETS.get(part, (0, 0, 0))) * [sign or 1, 1, 1] * body.height / 1.7
+            self._terms[row, number, :3] += (
+                np.array(OFFSETS.get(part, (0, 0, 0))) * [sign or 1, 1, 1] * body.height / 1.7
+            )
 
     def __call__(self, maps: Array, root: NDArray[np.floating]) -> Array:
         """Landmarks (33, 3) in the room under bone `maps` (B, 4, 4) with the root at `root` (3,)."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -100,14 +100,12 @@ def _moves(rng: np.random.Generator) -> tuple[tuple[str, ...], tuple[str, ...]]:
     driving = [name for name in names if name not in ("side turn", "full turn")][:4]
     driving.insert(int(rng.integers(0, 2)), turning[-1])
     others = [name for name in names if name not in driving]
-    footage = list(rng.permutation(driving[:3])) + ["full turn"] + others + driving[3:]
+    footage = [*rng.permutation(driving[:3]), "full turn", *others, *driving[3:]]
     order = [footage[0], *rng.permutation(footage[1:5]), *footage[5:]]
     return tuple(map(str, driving)), tuple(dict.fromkeys(map(str, order)))
 
 
-def render_pair(
-    out_dir: Path, *, seed: int, frames: int, size: int, fps: int = 25, progress: Progress
-) -> PairFiles:
+def render_pair(out_dir: Path, *, seed: int, frames: int, size: int, fps: int = 25, progress: Progress) -> PairFiles:
     """Render a benchmark pair into `out_dir`.
 
     Args:
@@ -137,7 +135,9 @@ def render_pair(
     poses, masks = {}, {}
     for name, performer, motion, setting in clips:
         progress.start(name, len(motion))
-        track, mask = _render(out_dir / f"{name}.mp4", performer, motion, setting, pair.faces[name], size, fps, progress)
+        track, mask = _render(
+            out_dir / f"{name}.mp4", performer, motion, setting, pair.faces[name], size, fps, progress
+        )
         poses[name], masks[name] = track, mask
     files = PairFiles(*(out_dir / name for name in _names()))
     _write(files.poses, json.dumps(_poses(poses, fps), separators=(",", ":")).encode())
@@ -161,15 +161,15 @@ def _write(path: Path, content: bytes) -> None:
     part = path.with_name(f".{path.name}.part")
     try:
         part.write_bytes(content)
-        os.replace(part, path)
+        part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot write ({error.strerror}); free some space or choose another folder") from error
+        raise OutputError(
+            f"{path}: cannot write ({error.strerror}); free some space or choose another folder"
+        ) from error
 
 
 def _write_masks(path: Path, masks: dict[str, NDArray[np.uint8]]) -> None:
-    import io
-
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **masks)  # type: ignore[arg-type]
     _write(path, buffer.getvalue())
@@ -199,7 +199,9 @@ def _render(
             progress.advance()
     pts = np.arange(len(motion), dtype=np.int64)
     present = np.ones(len(motion), bool)
-    track = PoseTrack(image, places, seen, present, pts, Fraction(1, fps), size, size, "exact", {"person": performer.person.name})
+    track = PoseTrack(
+        image, places, seen, present, pts, Fraction(1, fps), size, size, "exact", {"person": performer.person.name}
+    )
     return track, masks
 
 
@@ -250,7 +252,8 @@ def load_poses(path: Path) -> dict[str, PoseTrack]:
         frames, count = np.array(clip["frames"], np.float32), len(clip["frames"])
         tracks[name] = PoseTrack(
             frames[..., :2], np.array(clip["world"], np.float32), frames[..., 3], np.ones(count, bool),
-            np.arange(count, dtype=np.int64), 1 / Fraction(clip["rate"]), clip["width"], clip["height"], data["backend"],
+            np.arange(count, dtype=np.int64), 1 / Fraction(clip["rate"]), clip["width"], clip["height"],
+            data["backend"],
         )  # fmt: skip
     return tracks
 

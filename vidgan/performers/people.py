@@ -111,7 +111,7 @@ CAST: tuple[Person, ...] = (
         "Chie", {"gender": 1, "age": 0.64, "muscle": 0.45, "weight": 0.36, "height": 0.33, "proportions": 0.7,
                  "african": 0.05, "asian": 0.9, "caucasian": 0.05},
         "#ecc7a4", "#c0565c", "#35231a", "#1d1512", Hair("bob", "#1d1716", 0.020),
-        Top(dots("#c6304c", "#fbf3e6", 0.062), sleeve=0.5, neck="vee"),
+        Top(dots("#c6304c", "#fbf3e6", 0.062), sleeve=0.5, neck="vee", hem=0.06, loose=0.004),
         Bottom(plain("#1f2a44"), hem=-0.36, flare=0.05, skirt=True), Shoes("#1c1c22", sole="#1c1c22", top=-0.74),
     ),
     Person(
@@ -153,14 +153,16 @@ CAST: tuple[Person, ...] = (
         "Ines", {"gender": 1, "age": 0.62, "muscle": 0.7, "weight": 0.4, "height": 0.46, "proportions": 0.9,
                  "african": 0.35, "asian": 0.05, "caucasian": 0.6},
         "#a9714c", "#8f3d3c", "#3a2415", "#20150f", Hair("bun", "#2b1c14", 0.014),
-        Top(fade("#ff8a3c", "#d7263d", 0.05, 0.42), sleeve=0.0, hem=0.05, neck="scoop", emblem=Print("sun", "#fff1d0", 0.14, 0.27)),
+        Top(fade("#ff8a3c", "#d7263d", 0.05, 0.42), sleeve=0.0, hem=0.05, neck="scoop",
+            emblem=Print("sun", "#fff1d0", 0.14, 0.27)),
         Bottom(plain("#15171d"), flare=0.002, stripe="#ff8a3c"), Shoes("#19d3c5", sole="#ffffff"),
     ),
     Person(
         "Jiro", {"gender": 0, "age": 0.66, "muscle": 0.6, "weight": 0.45, "height": 0.36, "proportions": 0.65,
                  "african": 0.0, "asian": 0.95, "caucasian": 0.05},
         "#dcb087", "#ad6558", "#2a1b13", "#17110e", Hair("short", "#191516", 0.026),
-        Top(plain("#e9e9ec"), sleeve=1.85, hem=-0.06, emblem=Print("88", "#d42a2a", 0.2, 0.28), loose=0.018, sleeves=plain("#d42a2a")),
+        Top(plain("#e9e9ec"), sleeve=1.85, hem=-0.06, emblem=Print("88", "#d42a2a", 0.2, 0.28), loose=0.018,
+            sleeves=plain("#d42a2a")),
         Bottom(plain("#5a5f68"), flare=0.016, stripe="#ffffff"), Shoes("#101114", sole="#f4f4f4"),
     ),
 )  # fmt: skip

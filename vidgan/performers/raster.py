@@ -7,9 +7,11 @@ Legend: V vertices, F triangles, h, w the supersampled picture (`SAMPLES` a pixe
 picture's right, y away from the camera at rest, z up; metres.
 """
 
-# Warp reads the annotations of a kernel when it is defined, so this module keeps them as objects.
-# mypy: disable-error-code="valid-type, no-any-return, misc, untyped-decorator, operator, assignment"
-# ruff: noqa: ANN001, ANN202, D103
+# Warp compiles the functions below from their source and their annotations, which are objects and not types, so that
+# this module neither postpones annotations nor can be checked as Python.
+# mypy: ignore-errors
+# A number that a loop or branch changes must be made by float() or int() to be a variable in Warp.
+# ruff: noqa: ANN201, D103, RUF046, UP018
 
 import math
 from typing import Any
@@ -18,9 +20,6 @@ import warp as wp
 
 SAMPLES = 2
 FAR = 1e9
-
-wp.config.quiet = True
-wp.config.log_level = getattr(wp, "LOG_WARNING", 30)
 
 
 @wp.struct
@@ -315,9 +314,7 @@ def shade(
     """One sample a thread, in display values 0..255. `gloss` is (strength, exponent, wrap) of a layer."""
     i, j = wp.tid()
     f = hit[i, j]
-    local = wp.vec3(
-        (float(j) + 0.5 - view.centre_x) / view.focal, (float(i) + 0.5 - view.centre_y) / view.focal, 1.0
-    )
+    local = wp.vec3((float(j) + 0.5 - view.centre_x) / view.focal, (float(i) + 0.5 - view.centre_y) / view.focal, 1.0)
     ray = wp.normalize(view.right * local[0] + view.down * local[1] + view.forward)
     out = wp.vec3()
     if f < 0:
@@ -366,7 +363,8 @@ def bake(
     slack = 0.75 * (wp.length(b - a) + wp.length(c - a) + wp.length(c - b)) / 3.0 / wp.abs(area)
     last = picture.shape[0] - 1
     for y in range(
-        wp.max(0, int(wp.min(wp.min(a[1], b[1]), c[1]) - 1.0)), wp.min(last, int(wp.max(wp.max(a[1], b[1]), c[1]) + 1.0)) + 1
+        wp.max(0, int(wp.min(wp.min(a[1], b[1]), c[1]) - 1.0)),
+        wp.min(last, int(wp.max(wp.max(a[1], b[1]), c[1]) + 1.0)) + 1,
     ):
         for x in range(
             wp.max(0, int(wp.min(wp.min(a[0], b[0]), c[0]) - 1.0)),

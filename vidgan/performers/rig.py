@@ -86,7 +86,7 @@ class Rig:
         root = turn("z", channels["heading"]) @ turn("z", channels["hip_turn"]) @ turn("y", channels["sway"])
         self._spine(local, channels)
         self._hands(local, channels)
-        chest = root @ np.linalg.multi_dot([np.eye(3), np.eye(3)])
+        chest = root
         for bone in ("spine05", "spine04", "spine03", "spine02", "spine01"):
             chest = chest @ local[:, self.bones[bone]]
         pinned = {"root": root}
@@ -160,7 +160,7 @@ class Rig:
 
     def _leg(self, dance: Dance, root: Array, side: int, name: str) -> dict[str, Array]:
         mark = "L" if side > 0 else "R"
-        channels, foot = dance.channels, dance.feet[name]
+        channels = dance.channels
         hip0, knee0, ankle0 = (self.joint(f"{bone}.{mark}") for bone in ("upperleg01", "lowerleg01", "foot"))
         scale = self.reference.leg
         pelvis = np.stack([channels["x"] * scale, channels["y"] * scale, self._height(dance, root)], -1)
@@ -183,7 +183,7 @@ class Rig:
         }
 
     def _ankle(self, dance: Dance, name: str) -> tuple[Array, Array, Array]:
-        """Where the ankle goes (T, 3), the foot's yaw and pitch (T,), degrees; a kick lifts the toes, a knee drops them."""
+        """Where the ankle goes (T, 3), the foot's yaw and pitch (T,); a kick lifts the toes."""
         channels, foot, scale = dance.channels, dance.feet[name], self.reference.leg
         lift, kick = channels[f"{name}_lift"], channels[f"{name}_kick"]
         heading = np.deg2rad(channels["heading"])

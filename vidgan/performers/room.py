@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import colorsys
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidgan.performers.patterns import Colour, mix, noise, rgb, step
+from vidgan.performers.patterns import floats, mix, noise, rgb, step
 
 Array = NDArray[np.float32]
 
@@ -35,9 +35,9 @@ class LightSpec:
     """Direction towards the light (unit), its colour, the light from above and below."""
 
     direction: Array
-    colour: Colour
-    above: Colour
-    below: Colour
+    colour: tuple[float, float, float]
+    above: tuple[float, float, float]
+    below: tuple[float, float, float]
     softness: float
 
 
@@ -54,7 +54,9 @@ class CameraSpec:
 
     def at(self, time: float) -> tuple[Array, Array]:
         """Origin (3,) and rotation (3, 3) with rows right, down, forward, at `time` seconds."""
-        drift = [np.sin(2 * np.pi * rate * time + phase) for rate, phase in zip((0.11, 0.17, 0.23), self.phases, strict=True)]
+        drift = [
+            np.sin(2 * np.pi * rate * time + phase) for rate, phase in zip((0.11, 0.17, 0.23), self.phases, strict=True)
+        ]
         origin = np.array([0.10 * drift[0], -self.distance + 0.05 * drift[1], self.height + 0.03 * drift[2]])
         origin = np.array([0, -self.distance, self.height]) + self.sway * (origin - [0, -self.distance, self.height])
         target = np.array([0.03 * self.sway * drift[1], 0, self.aim + 0.02 * self.sway * drift[0]])
@@ -74,7 +76,9 @@ TILES = (("#cfc9bd", "#8f8a80"), ("#b2604a", "#d8cdbc"), ("#8d99a0", "#5f6a70"),
 def make_room(rng: np.random.Generator) -> RoomSpec:
     """A seeded room: papered or painted walls with pictures and a skirting board, planks or tiles, a rug at times."""
     half, depth = float(rng.uniform(1.9, 2.5)), float(rng.uniform(1.1, 1.7))
-    return RoomSpec(half, depth, 2.9, _to_bytes(_floor(rng)), _to_bytes(_wall(rng, half, True)), _to_bytes(_wall(rng, half, False)))
+    return RoomSpec(
+        half, depth, 2.9, _to_bytes(_floor(rng)), _to_bytes(_wall(rng, half, True)), _to_bytes(_wall(rng, half, False))
+    )
 
 
 def make_light(rng: np.random.Generator) -> LightSpec:
@@ -84,7 +88,8 @@ def make_light(rng: np.random.Generator) -> LightSpec:
     warmth = float(rng.uniform(-0.06, 0.08))
     strength = float(rng.uniform(1.2, 1.45))
     colour = (strength * (1 + warmth), strength, strength * (1 - 1.2 * warmth))
-    return LightSpec((direction / np.linalg.norm(direction)).astype(np.float32), colour, (0.66, 0.68, 0.73), (0.36, 0.33, 0.30),
+    toward = floats(direction / np.linalg.norm(direction))
+    return LightSpec(toward, colour, (0.66, 0.68, 0.73), (0.36, 0.33, 0.30),
                      float(rng.uniform(6, 10)))  # fmt: skip
 
 
@@ -93,7 +98,12 @@ def make_camera(rng: np.random.Generator, tall: float, *, moving: bool) -> Camer
     distance = float(rng.uniform(3.7, 4.6))
     room = tall * 1.26 + 0.10
     return CameraSpec(
-        distance, float(rng.uniform(0.95, 1.35)), 0.5 * room - 0.09, 1.0 if moving else 0.0, distance / room, rng.uniform(0, 6.3, 3).astype(np.float32)
+        distance,
+        float(rng.uniform(0.95, 1.35)),
+        0.5 * room - 0.09,
+        1.0 if moving else 0.0,
+        distance / room,
+        rng.uniform(0, 6.3, 3).astype(np.float32),
     )
 
 
@@ -120,7 +130,7 @@ def _floor(rng: np.random.Generator) -> Array:
 
 
 def _planks(rng: np.random.Generator, u: Array, v: Array) -> Array:
-    wood = np.float32(rgb(WOODS[int(rng.integers(len(WOODS)))]))
+    wood = floats(rgb(WOODS[int(rng.integers(len(WOODS)))]))
     wide, count = FLOOR_SPAN / 32, 32
     column = np.floor(u / wide).astype(int) % count
     shift = rng.uniform(0, FLOOR_SPAN, count).astype(np.float32)
@@ -137,7 +147,7 @@ def _wall(rng: np.random.Generator, half: float, back: bool) -> Array:
     span = 2 * half
     u, v = _metres(span)
     wall, second = PAINTS[int(rng.integers(len(PAINTS)))] if back else PAINTS[5]
-    colour = np.broadcast_to(np.float32(rgb(wall)), (WALL, WALL, 3))
+    colour = np.broadcast_to(rgb(wall), (WALL, WALL, 3))
     kind = int(rng.integers(4)) if back else 0
     if kind == 1:
         width = span / round(span / 0.32)
@@ -159,7 +169,7 @@ def _bricks(rng: np.random.Generator, u: Array, v: Array) -> Array:
     row = np.floor(v / 0.085)
     x = u / 0.26 + 0.5 * (row % 2)
     tone = rng.uniform(0.75, 1.1, (64, 64)).astype(np.float32)[(row % 64).astype(int), (np.floor(x) % 64).astype(int)]
-    brick = np.float32(rgb("#a5624b")) * tone[..., None]
+    brick = rgb("#a5624b") * tone[..., None]
     gap = np.minimum(np.abs(x - np.round(x)) * 0.26, np.abs(v / 0.085 - np.round(v / 0.085)) * 0.085)
     return mix(brick, rgb("#cbbfae"), step(0.007 - gap, 0.003))
 
@@ -181,9 +191,7 @@ def _pictures(rng: np.random.Generator, colour: Array, u: Array, v: Array, half:
 
 def _painting(rng: np.random.Generator, x: Array, y: Array) -> Array:
     hues = rng.uniform(0, 180, 4)
-    palette = [
-        tuple(cv2.cvtColor(np.uint8([[[hue, 120, 210]]]), cv2.COLOR_HSV2RGB)[0, 0].astype(float) / 255) for hue in hues
-    ]
+    palette = [floats(colorsys.hsv_to_rgb(hue / 180, 0.47, 0.82)) for hue in hues]
     if rng.random() < 0.5:
         hill = 0.25 * np.sin(3 * x + hues[0]) + 0.1 * np.sin(7 * x + hues[1]) - 0.1
         colour = mix(palette[0], palette[1], (y + 1) / 2)

@@ -26,7 +26,7 @@ def mip_chain(texture: NDArray[np.uint8], levels: int) -> list[NDArray[np.uint8]
     chain = [texture]
     for _ in range(levels):
         side = chain[-1].shape[0] // 2
-        chain.append(cv2.resize(chain[-1], (side, side), interpolation=cv2.INTER_AREA))
+        chain.append(cv2.resize(chain[-1], (side, side), interpolation=cv2.INTER_AREA).astype(np.uint8))
     return chain
 
 
@@ -47,7 +47,7 @@ class Stage:
         self._room = self._make_room(room)
         self._light_spec = light
         layers = performer.layers
-        self._textures = wp.array(textures, dtype=raster.Texture, device=self._device)
+        self._textures: Any = wp.array(textures, dtype=raster.Texture, device=self._device)
         self._store = self._array(np.concatenate(self._texels), wp.vec4ub)
         self._faces = self._array(performer.faces, int)
         self._uv = self._array(np.concatenate([layer.uv for layer in layers]), wp.vec2)
@@ -77,7 +77,9 @@ class Stage:
         room.floor, room.back, room.side = self._texture(spec.floor), self._texture(spec.back), self._texture(spec.side)
         return room
 
-    def draw(self, points: Array, camera: CameraSpec, time: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Array]:
+    def draw(
+        self, points: Array, camera: CameraSpec, time: float
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Array]:
         """One frame.
 
         Args:
@@ -102,9 +104,10 @@ class Stage:
         )  # fmt: skip
         light, sun_map, sky_map = self._shadows(points)
         picture = wp.zeros((side, side), dtype=wp.vec3, device=device)
+        normals = vertex_normals(points, self.performer.faces)
         wp.launch(
             raster.shade, dim=(side, side), device=device,
-            inputs=[view, self._array(points, wp.vec3), self._array(vertex_normals(points, self.performer.faces), wp.vec3),
+            inputs=[view, self._array(points, wp.vec3), self._array(normals, wp.vec3),
                     self._faces, self._uv, self._layer, self._textures, self._gloss, self._density, self._store, hit,
                     weights, depth, light, sun_map, sky_map, self._room, picture],
         )  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidgan.performers.chart import SHOULDER_TO_ELBOW, Chart
-from vidgan.performers.patterns import emblem, mix, noise, rgb, stamp, step
+from vidgan.performers.patterns import emblem, floats, mix, noise, rgb, stamp, step
 from vidgan.performers.people import Bottom, Hair, Person, Shoes, Top
 
 Array = NDArray[np.float32]
@@ -48,13 +48,19 @@ def bottom_coverage(chart: Chart, hem: float, waist: float = WAIST) -> Array:
 
 def shoe_coverage(chart: Chart, shoes: Shoes) -> Array:
     """Shoes: below the collar, which is lower over the instep."""
-    return np.where(chart.z > -0.6, -1, shoes.top - 0.10 * np.clip(-chart.y - 0.03, 0, 0.1) - chart.z).astype(np.float32)
+    return np.where(chart.z > -0.6, -1, shoes.top - 0.10 * np.clip(-chart.y - 0.03, 0, 0.1) - chart.z).astype(
+        np.float32
+    )
 
 
 def hairline(chart: Chart) -> Array:
     """Distance above the hairline, measured along z."""
     angle = np.abs(np.rad2deg(np.arctan2(chart.x, -(chart.y + 0.015))))
-    line = np.interp(angle, [0, 22, 40, 56, 66, 78, 96, 112, 135, 180], [0.703, 0.706, 0.694, 0.674, 0.640, 0.622, 0.628, 0.600, 0.575, 0.562])
+    line = np.interp(
+        angle,
+        [0, 22, 40, 56, 66, 78, 96, 112, 135, 180],
+        [0.703, 0.706, 0.694, 0.674, 0.640, 0.622, 0.628, 0.600, 0.575, 0.562],
+    )
     return np.where(chart.z < 0.5, -1, chart.z - line).astype(np.float32)
 
 
@@ -101,7 +107,9 @@ def paint_bottom(chart: Chart, bottom: Bottom) -> Array:
     dark = colour * 0.6
     colour = mix(colour, dark, 0.6 * step(0.05 - outward, 0.03) * side)
     colour = mix(colour, dark, 0.5 * step(0.003 - np.abs(chart.z - (WAIST - 0.035)), 0.0015))
-    pocket = np.abs(np.abs(chart.x) - 0.045 - 0.9 * (chart.z + 0.0)) + 10 * np.clip(np.abs(chart.z - 0.035) - 0.03, 0, 1)
+    pocket = np.abs(np.abs(chart.x) - 0.045 - 0.9 * (chart.z + 0.0)) + 10 * np.clip(
+        np.abs(chart.z - 0.035) - 0.03, 0, 1
+    )
     colour = mix(colour, dark, 0.6 * step(0.004 - pocket, 0.002) * (chart.front > 0.1))
     fly = np.abs(chart.x) + 10 * np.clip(np.abs(chart.z - 0.02) - 0.05, 0, 1)
     colour = mix(colour, dark, 0.4 * step(0.003 - fly, 0.002) * (chart.front > 0))
@@ -118,21 +126,34 @@ def _folds(colour: Array, chart: Chart, depth: float) -> Array:
     return np.clip(colour * (1 + (amount * streak)[..., None]), 0, 1).astype(np.float32)
 
 
-def paint_shoes(chart: Chart, shoes: Shoes) -> Array:
-    """Colours of shoes: upper, sole, toe cap, laces."""
-    colour = np.broadcast_to(np.float32(rgb(shoes.upper)), (*chart.x.shape, 3))
+def paint_shoes(along: Array, across: Array, height: Array, shoes: Shoes) -> Array:
+    """Colours of shoes: upper, toe cap, laces, collar, sole.
+
+    Args:
+        along: 0 at the toe to 1 at the heel.
+        across: metres from the middle.
+        height: metres above the floor.
+        shoes: their colours.
+    """
+    colour = np.broadcast_to(rgb(shoes.upper), (*along.shape, 3))
+    colour = colour * (1 + 0.06 * noise(across, along * 0.25, 0.02, 81, 2))[..., None]
     if shoes.toe is not None:
-        colour = mix(colour, rgb(shoes.toe), step(-chart.y - 0.155, 0.004))
-    instep = (np.abs(np.abs(chart.x) - 0.155) < 0.022) & (chart.y < -0.02) & (chart.y > -0.135) & (chart.z > -0.835)
-    laces = step(np.abs((chart.y / 0.022) % 1 - 0.5) - 0.3, 0.06) * instep
-    colour = mix(colour, rgb(shoes.sole), laces)
-    colour = mix(colour, colour * 0.55, 0.8 * step(0.012 - shoe_coverage(chart, shoes), 0.003))
-    return mix(colour, rgb(shoes.sole), step(-0.842 - chart.z, 0.002))
+        colour = mix(colour, rgb(shoes.toe), step(0.17 - along, 0.01))
+    instep = (
+        step(0.020 - np.abs(across), 0.003)
+        * step(along - 0.24, 0.01)
+        * step(0.58 - along, 0.01)
+        * step(height - 0.045, 0.004)
+    )
+    colour = mix(colour, colour * 0.7, instep)
+    colour = mix(colour, rgb(shoes.sole), instep * step(np.abs((along / 0.075) % 1 - 0.5) - 0.28, 0.08))
+    line = step(0.0025 - np.abs(height - 0.024), 0.001)
+    return mix(mix(colour, colour * 0.5, line), rgb(shoes.sole), step(0.022 - height, 0.0015))
 
 
 def paint_hair(u: Array, v: Array, hair: Hair) -> Array:
     """Colours of hair strands; u runs across them, v along."""
-    base = np.float32(rgb(hair.colour))
+    base = rgb(hair.colour)
     if hair.style in ("curly", "crop", "shaved"):
         strand = noise(u, v, 0.012, 51, 2)
     else:
@@ -142,40 +163,40 @@ def paint_hair(u: Array, v: Array, hair: Hair) -> Array:
 
 def paint_skin(chart: Chart, person: Person, lips: Array, lids: Array) -> Array:
     """Colours of skin and face: blush, lips, brows, lids, beard, knuckles."""
-    skin = np.float32(rgb(person.skin))
+    skin = rgb(person.skin)
     blotch = noise(chart.x + chart.y, chart.z, 0.03, 61)
     colour = np.clip(skin * (1 + 0.035 * blotch[..., None]), 0, 1)
     across = np.abs(chart.x)
     facing = step(chart.front - 0.1, 0.3)
-    warm = skin * np.float32([1.06, 0.80, 0.76])
+    warm = skin * floats([1.06, 0.80, 0.76])
     cheek = np.exp(-(((across - 0.040) / 0.016) ** 2) - ((chart.z - 0.607) / 0.016) ** 2)
     nose = np.exp(-((across / 0.012) ** 2) - ((chart.z - 0.608) / 0.014) ** 2)
     colour = mix(colour, warm, 0.55 * (cheek + 0.7 * nose) * facing)
     socket = np.exp(-(((across - 0.030) / 0.018) ** 2) - ((chart.z - 0.649) / 0.011) ** 2)
-    colour = mix(colour, skin * np.float32([0.62, 0.52, 0.50]), 0.42 * socket * facing)
+    colour = mix(colour, skin * floats([0.62, 0.52, 0.50]), 0.42 * socket * facing)
     if person.hair.beard > 0:
         jaw = step(0.592 - chart.z + 0.9 * np.clip(across - 0.03, 0, 1), 0.012) * step(chart.z - 0.528, 0.01)
         lip_gap = 1 - step(0.024 - across, 0.004) * step(chart.z - 0.566, 0.003) * step(0.586 - chart.z, 0.003)
         moustache = step(0.028 - across, 0.004) * step(0.0045 - np.abs(chart.z - 0.5935 + 0.12 * across), 0.003)
         grain = 0.8 + 0.35 * noise(chart.x, chart.z, 0.004, 62, 2)
         cover = np.clip(jaw * lip_gap + moustache, 0, 1) * step(-chart.y - 0.03, 0.02)
-        colour = mix(colour, np.float32(rgb(person.hair.colour)) * 0.9, person.hair.beard * 0.85 * grain * cover)
+        colour = mix(colour, rgb(person.hair.colour) * 0.9, person.hair.beard * 0.85 * grain * cover)
     arch = 0.6735 + 0.10 * (across - 0.012) - 6.5 * np.clip(across - 0.034, 0, 1) ** 2
     thick = 0.0046 - 0.075 * np.clip(across - 0.03, 0, 1)
     brow = step(thick - np.abs(chart.z - arch), 0.0016) * step(across - 0.0115, 0.003) * step(0.052 - across, 0.003)
     colour = mix(colour, rgb(person.brows), 0.9 * brow * facing)
     colour = mix(colour, rgb(person.lips), 0.85 * lips)
     mouth = step(0.0016 - np.abs(chart.z - 0.5795), 0.001) * step(0.026 - across, 0.004)
-    colour = mix(colour, np.float32(rgb(person.lips)) * 0.35, 0.8 * mouth * facing)
-    return mix(colour, np.float32(rgb(person.brows)) * 0.5, 0.75 * lids)
+    colour = mix(colour, rgb(person.lips) * 0.35, 0.8 * mouth * facing)
+    return mix(colour, rgb(person.brows) * 0.5, 0.75 * lids)
 
 
 def paint_eye(chart: Chart, person: Person, centre: tuple[float, float]) -> Array:
     """Colours of an eyeball that looks ahead from `centre` (x, z)."""
     radius = np.hypot(chart.x - centre[0], chart.z - centre[1])
     ahead = chart.y < -0.1
-    white = np.broadcast_to(np.float32([0.93, 0.92, 0.90]), (*radius.shape, 3))
-    iris = np.float32(rgb(person.eyes)) * (0.75 + 0.5 * np.clip(radius / 0.0065, 0, 1))[..., None]
+    white = np.broadcast_to(floats([0.93, 0.92, 0.90]), (*radius.shape, 3))
+    iris = rgb(person.eyes) * (0.75 + 0.5 * np.clip(radius / 0.0065, 0, 1))[..., None]
     colour = mix(white, iris, step(0.0066 - radius, 0.0007) * ahead)
-    colour = mix(colour, np.float32(rgb(person.eyes)) * 0.3, step(0.0009 - np.abs(radius - 0.0066), 0.0006) * ahead)
-    return mix(colour, (0.03, 0.025, 0.03), step(0.0031 - radius, 0.0005) * ahead)
+    colour = mix(colour, rgb(person.eyes) * 0.3, step(0.0009 - np.abs(radius - 0.0066), 0.0006) * ahead)
+    return mix(colour, floats([0.03, 0.025, 0.03]), step(0.0031 - radius, 0.0005) * ahead)
