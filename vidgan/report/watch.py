@@ -47,7 +47,7 @@ class WatchConfig:
 
 @dataclass
 class Watched:
-    """What the pass gathered. `backend` found the poses; heads are RGB crops; `clip` is the side-by-side video or None."""
+    """What the pass gathered. `backend` found the poses; heads are RGB crops; `clip` the side-by-side video or None."""
 
     pose: PoseError | None = None
     backend: str = ""
