@@ -1,6 +1,7 @@
 """The generator that repairs a draft by choosing: blend weights over the warped references, own colour and a matte.
 
-Legend: B pictures, K references (the previous output counts as one), M pose maps, (H, W) pixels.
+Legend: B pictures, K references, of which the last is the previous output and is looked at but not blended, M pose
+maps, (H, W) pixels.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from vidgan.nets.blocks import Down, ResidualBlock, Up
 class Repair(NamedTuple):
     """What the generator puts out.
 
-    logits: (B, K + 1, H, W), to be added to the draft's trust in each reference; the last is the own colour's;
+    logits: (B, K, H, W), to be added to the draft's trust in each of the K - 1 references; the last is the own colour's;
     colour: (B, 3, H, W) in [-1, 1]; matte: (B, 1, H, W), a logit to be added to the draft's matte logit.
     """
 
@@ -64,13 +65,13 @@ class RepairGenerator(nn.Module):
         super().__init__()
         self.references = references
         # plate, then colour, matte and confidence of every reference
-        self.net = UNet(3 + 5 * references, maps, references + 1 + 3 + 1, width, depth)
+        self.net = UNet(3 + 5 * references, maps, references + 3 + 1, width, depth)
 
     def forward(self, maps: Tensor, plate: Tensor, colour: Tensor, matte: Tensor, confidence: Tensor) -> Repair:
         """maps (B, M, H/2, W/2), plate (B, 3, H, W), colour (B, K, 3, H, W), matte and confidence (B, K, H, W)."""
         k = self.references
         out = self.net(torch.cat([plate, colour.flatten(1, 2), matte, confidence], 1), maps)
-        return Repair(logits=out[:, : k + 1], colour=torch.tanh(out[:, k + 1 : k + 4]), matte=out[:, k + 4 :])
+        return Repair(logits=out[:, :k], colour=torch.tanh(out[:, k : k + 3]), matte=out[:, k + 3 :])
 
 
 class PoseOnlyGenerator(nn.Module):
@@ -89,6 +90,6 @@ class PoseOnlyGenerator(nn.Module):
         """See `RepairGenerator.forward`."""
         out = self.net(torch.cat([plate, colour[:, -1]], 1), maps)
         b, _, h, w = out.shape
-        logits = torch.full((b, self.references + 1, h, w), -60.0, device=out.device)
+        logits = torch.full((b, self.references, h, w), -60.0, device=out.device)
         logits[:, -1] = 60.0
         return Repair(logits=logits, colour=torch.tanh(out[:, :3]), matte=out[:, 3:])

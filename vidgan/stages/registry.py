@@ -19,6 +19,7 @@ STAGES = {
     "subject": "vidgan.stages.subject:SubjectStage",
     "retarget": "vidgan.stages.retarget:RetargetStage",
     "train": "vidgan.stages.train:TrainStage",
+    "heldout": "vidgan.stages.heldout:HeldoutStage",
     "render": "vidgan.stages.render:RenderStage",
     "encode": "vidgan.stages.encode:EncodeStage",
     "report": "vidgan.stages.report:ReportStage",

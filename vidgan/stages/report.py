@@ -146,7 +146,7 @@ class ReportStage(Stage[ReportConfig]):
         )  # fmt: skip
 
 
-_ORDER = ("source_pose", "target_pose", "subject", "motion", "model", "frames", "video")
+_ORDER = ("source_pose", "target_pose", "subject", "motion", "model", "heldout", "frames", "video")
 
 
 def read_manifests(inputs: Mapping[str, Path | None]) -> dict[str, Manifest]:

@@ -42,7 +42,7 @@ def background_features(rgb: NDArray[np.uint8], person: NDArray[np.uint8]) -> Fe
     if descriptors is None:
         return Features(np.zeros((0, 2), np.float32), np.zeros((0, 32), np.uint8))
     points = np.array([keypoint.pt for keypoint in keypoints], np.float32)
-    return Features((points + 0.5) / scale, descriptors)
+    return Features((points + 0.5) / scale, np.asarray(descriptors, np.uint8))
 
 
 def homography_between(features: Features, reference: Features) -> NDArray[np.float64] | None:

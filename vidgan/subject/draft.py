@@ -16,13 +16,13 @@ from vidgan.subject.warp import Flow, part_flow, resize_flow, sample
 FLOW_STRIDE = 4
 """The flow is computed on a grid this much coarser than the picture and interpolated."""
 
-SHARPNESS = 6.0
+SHARPNESS = 4.0
 """Exponent of the confidence when references are averaged: high prefers the one reference that fits."""
 
 RANK_PENALTY = 1.2
 """Each further slot, a farther pose, counts exp(-RANK_PENALTY) of the one before at equal confidence."""
 
-GATE_LOW, GATE_HIGH = 0.5, 0.8
+GATE_LOW, GATE_HIGH = 0.5, 0.95
 """Outside the body, mattes fade out as the confidence falls from the upper to the lower of these."""
 
 

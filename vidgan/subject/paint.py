@@ -1,7 +1,10 @@
 """From poses to pictures with a repair generator: the step that training, scoring and rendering share.
 
-Legend: B driving poses, K references; the slots of a blend are the K references, then the previous output, then the
-generator's own colour; s pixels at the network's size, S at the picture's size.
+The previous output is shown to the generator beside the references, but never blended in: sampled again and again from
+frame to frame it would wash out.
+
+Legend: B driving poses, K references; the slots of a blend are the K references, then the generator's own colour;
+s pixels at the network's size, S at the picture's size.
 """
 
 from __future__ import annotations
@@ -14,11 +17,10 @@ from torch.nn import functional as F
 
 from vidgan.nets.repair import Repair
 from vidgan.pose.rasterise import pose_maps
-from vidgan.subject.draft import FLOW_STRIDE, RANK_PENALTY, Warped, blend_logits, composite
+from vidgan.subject.draft import FLOW_STRIDE, Warped, blend_logits, composite
 from vidgan.subject.warp import Flow, part_flow, resize_flow, sample
 
 OWN_COLOUR_LOGIT = -3.0
-PREVIOUS_LOGIT = -1.0
 
 SIGMA = 0.016
 """Softness of the pose maps as a share of the window."""
@@ -43,7 +45,7 @@ class Previous:
 @dataclass(frozen=True)
 class Painted:
     """picture: (B, 3, S, S) in [-1, 1], over the plate; colour: (B, 3, S, S) of the person; matte: (B, 1, S, S);
-    weights: (B, K + 2, S, S).
+    weights: (B, K + 1, S, S).
     """
 
     picture: Tensor
@@ -89,20 +91,16 @@ def repair(generator: nn.Module, points: Tensor, visibility: Tensor, plate: Tens
 
 
 def paint(out: Repair, warped: Warped, plate: Tensor, own: bool = False) -> Painted:
-    """Blend at the size of `warped` and `plate`, which may be larger than the generator's: the weights, the own colour
-    and the matte's change are upsampled, the references are sampled at full resolution.
+    """Blend the references `warped` (without the previous output) at its size and that of `plate`, which may be
+    larger than the generator's: weights, own colour and the matte's change are upsampled, references stay sharp.
 
     `own` takes the generator's matte as it is instead of as a change of the draft's (for the pose-only generator).
     """
     size = plate.shape[-1]
     out = _at_size(out, size)
-    slots = warped.confidence.shape[1]
     base = blend_logits(warped)
-    offset = torch.zeros(slots, device=base.device)
-    offset[-1] = PREVIOUS_LOGIT + (slots - 1) * RANK_PENALTY  # the last slot has no rank
-    colour_base = torch.full_like(base[:, :1], OWN_COLOUR_LOGIT)
-    logits = torch.cat([base + offset[:, None, None], colour_base], 1) + out.logits
-    weights = torch.softmax(logits, 1)
+    own_base = torch.full_like(base[:, :1], OWN_COLOUR_LOGIT)
+    weights = torch.softmax(torch.cat([base, own_base], 1) + out.logits, 1)
     colour = (weights[:, :-1, None] * warped.colour).sum(1) + weights[:, -1:] * out.colour
     share = weights[:, :-1] / weights[:, :-1].sum(1, keepdim=True).clamp_min(1e-6)
     if own:
@@ -121,7 +119,9 @@ def _at_size(out: Repair, size: int) -> Repair:
     return Repair(stacked[:, :slots], stacked[:, slots : slots + 3], stacked[:, slots + 3 :])
 
 
-def as_previous(painted: Painted, points: Tensor, heights: Tensor) -> Previous:
-    """What the next frame sees of this one: the person's colour, not the picture, so that no plate is dragged along."""
+def as_previous(painted: Painted, points: Tensor, heights: Tensor, size: int) -> Previous:
+    """What the next frame sees of this one, at the network's size: the person's colour, so that no plate comes along."""
     picture = torch.cat([painted.colour, painted.matte], 1)
+    if picture.shape[-1] != size:
+        picture = F.interpolate(picture, (size, size), mode="area")
     return Previous(picture, points, heights, torch.ones(len(points), device=points.device))

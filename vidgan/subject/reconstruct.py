@@ -82,23 +82,19 @@ class Painter:
                 state = None
             else:
                 points, heights = pose.driving[t : t + 1], pose.height[t : t + 1]
-                last = before or nothing_before(points, heights, size)
-                full = with_previous(warped, last, previous_flow(last, points, heights, size), size)
                 small = self.subject.crops.shape[1]
+                last = before or nothing_before(points, heights, small)
                 seen = _tensor(motion.visibility[t : t + 1]).to(self.device)
-                if small == size:
-                    low, low_plate = full, plate
-                else:
+                low, low_plate = warped, plate
+                if small != size:
                     low_plate = F.interpolate(plate, (small, small), mode="area")
-                    low_last = Previous(
-                        F.interpolate(last.picture, (small, small), mode="area"), last.points, last.heights, last.trust
-                    )
-                    low_references = _picture(self.subject.small_references[choice.index[t]]).to(self.device)
-                    low_references[:, 3] = (low_references[:, 3] + 1) / 2
-                    low = warp_references(low_references[None], flow, pose.fade[t : t + 1], small)
-                    low = with_previous(low, low_last, previous_flow(low_last, points, heights, small), small)
-                painted = paint(repair(self.generator, points, seen, low_plate, low), full, plate, self.own_matte)
-                before = as_previous(painted, points, heights)
+                    fewer = _picture(self.subject.small_references[choice.index[t]]).to(self.device)
+                    fewer[:, 3] = (fewer[:, 3] + 1) / 2
+                    low = warp_references(fewer[None], flow, pose.fade[t : t + 1], small)
+                full = with_previous(low, last, previous_flow(last, points, heights, small), small)
+                out = repair(self.generator, points, seen, low_plate, full)
+                painted = paint(out, warped, plate, self.own_matte)
+                before = as_previous(painted, points, heights, small)
                 picture, matte, state = painted.picture, painted.matte, before
             yield Picture(_bytes(picture[0].movedim(0, -1)), _bytes(matte[0, 0] * 2 - 1)), state
 

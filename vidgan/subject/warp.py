@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from vidgan.pose.body import PARTS, Part
 from vidgan.pose.track import JOINT
 
-TEMPERATURE = 0.35
+TEMPERATURE = 0.25
 """Of the softmax over squared bone distances in part radii: lower cuts parts apart, higher bends joints over more."""
 
 STRETCH = 2.5

@@ -182,8 +182,8 @@ class TransferTask(Trainable):
             points, heights = batch.points[:, t], batch.heights[:, t]
             full = with_previous(here, before, previous_flow(before, points, heights, self.size), self.size)
             out = repair(self.generator, points, batch.visibility[:, t], batch.plate[:, t], full)
-            painted.append(paint(out, full, batch.plate[:, t], own))
-            before = as_previous(painted[-1], points, heights).detached()
+            painted.append(paint(out, here, batch.plate[:, t], own))
+            before = as_previous(painted[-1], points, heights, self.size).detached()
         return painted
 
     def _remember(self, batch: Sequences, painted: list[Painted]) -> None:

@@ -1,0 +1,93 @@
+"""The held-out stage: how well the subject's own unseen frames are made, next to the baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from vidgan.config import Config
+from vidgan.losses.perceptual import PerceptualLoss
+from vidgan.metrics.frames import Box, Mask
+from vidgan.metrics.video import VideoScores
+from vidgan.stages.base import Stage, StageContext
+from vidgan.stages.train import load_generator
+from vidgan.subject.examples import ExampleConfig, split
+from vidgan.subject.model import Subject
+from vidgan.subject.reconstruct import Painter, Picture, nearest_pose_frames
+from vidgan.subject.references import ReferenceConfig
+
+MARGIN = 6
+
+
+class HeldoutConfig(Config):
+    """The share of the clip that is held out when nothing was trained (a trained generator says its own), and at most
+    how many of its frames are made.
+    """
+
+    held_out: float = Field(0.15, gt=0, lt=1)
+    frames: int = Field(60, ge=2)
+    references: ReferenceConfig = ReferenceConfig()
+
+
+class HeldoutStage(Stage[HeldoutConfig]):
+    """Inputs: `subject`, `model` (train or None). No files.
+
+    The facts hold `heldout`, a row of scores on the person's box for the nearest-pose frame, the draft and the trained
+    generator, and the feature network of the perceptual distance.
+    """
+
+    name = "heldout"
+    version = 1
+    Config: ClassVar[type[Config]] = HeldoutConfig
+
+    def run(self, context: StageContext) -> dict[str, Any]:
+        """Make the held-out frames from the rest of the clip in each way."""
+        subject = Subject.load(context.input("subject"))
+        model = context.inputs["model"]
+        generator, facts = load_generator(model, context.device) if model else (None, {})
+        share = facts.get("held_out", self.config.held_out)
+        train, held = split(subject.frames, share, facts.get("apart", ExampleConfig().apart))
+        held = held[: self.config.frames]
+        references = self.config.references
+        perceptual = PerceptualLoss("auto", context.device)
+        ways: dict[str, Iterator[Picture]] = {
+            "nearest pose": nearest_pose_frames(subject, train, held, references.facing_weight),
+            "draft": Painter(subject, None, references, context.device).reconstruct(train, held),
+        }
+        if generator is not None:
+            own = facts["network"] == "pose-only"
+            painter = Painter(subject, generator, references, context.device, own_matte=own)
+            ways["trained"] = painter.reconstruct(train, held)
+        context.progress.start("held-out frames", len(ways) * len(held))
+        table = {}
+        for way, pictures in ways.items():
+            scores = VideoScores(perceptual)
+            for position, picture in zip(held, pictures, strict=True):
+                crop = subject.crops[position]
+                truth, mask = np.ascontiguousarray(crop[..., :3]), crop[..., 3]
+                scores.update(picture.picture, truth, person_box(mask))
+                context.progress.advance()
+            table[way] = scores.result()
+        return {
+            "heldout": table,
+            "feature_network": perceptual.feature_network,
+            "frames_held_out": len(held),
+            "frames_used": len(train),
+        }
+
+
+def person_box(mask: Mask) -> Box:
+    """The box of a matte (H, W) 0-255, a little wider; empty when nobody is in it."""
+    rows, columns = np.flatnonzero((mask > 60).any(1)), np.flatnonzero((mask > 60).any(0))
+    if not len(rows):
+        return Box(0, 0, 0, 0)
+    height, width = mask.shape
+    return Box(
+        max(0, int(columns[0]) - MARGIN),
+        max(0, int(rows[0]) - MARGIN),
+        min(width, int(columns[-1]) + 1 + MARGIN),
+        min(height, int(rows[-1]) + 1 + MARGIN),
+    )
