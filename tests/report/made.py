@@ -42,7 +42,7 @@ def report_data(**changes):
         identity=Identity(method="made", output=0.8, target=0.9, driver=0.4),
         av_sync={"shift": 0.001, "in_sync": True},
         presence=[Presence(video="source", frames=50, filled=2, missing=3, spans=[(0.5, 0.62)])],
-        retarget={"scale": 0.9},
+        retarget={"scale": 0.9, "limbs.upper_arm": [0.9, 1.1]},
         training={},
         stages=[StageCost(name="render", seconds=61, memory_mb=700.4, device="cpu")],
         warnings=[Message(stage="subject", text="the camera moves")],

@@ -31,4 +31,4 @@ def test_ordinary_names_stay_as_they_are():
 
 def test_facts_become_lines():
     facts = {"scale": 0.123456, "place": [1.5, 2], "limbs": {"upper_arm": 0.9}, "long": list(range(50)), "none": None}
-    assert plain_facts(facts) == {"scale": 0.1235, "place": [1.5, 2], "limbs · upper arm": 0.9, "none": None}
+    assert plain_facts(facts) == {"scale": 0.1235, "place": [1.5, 2], "limbs.upper_arm": 0.9, "none": None}

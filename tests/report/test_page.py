@@ -81,7 +81,8 @@ def test_numbers_and_words_are_there(still):
     text = Page(render_page(report_data(), [still], None)).text
     for expected in (
         "1.50 %", "98 % of points", "film more", "the camera moves", "efficientnet-lite0", "1 min 1 s", "700 MB",
-        "3 of 50", "0.50–0.62 s", "nearest-pose frame", "20.5", "within half a frame", "libx264",
+        "limbs · upper arm", "0.9, 1.1", "3 of 50",
+        "0.50–0.62 s", "nearest-pose frame", "20.5", "within half a frame", "libx264",
     ):  # fmt: skip
         assert expected in text
 

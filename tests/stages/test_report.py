@@ -92,8 +92,8 @@ def test_report_says_what_was_made_and_how_well(report):
     assert (data.pose.pck_005, data.pose.checked, data.pose.missed) == (1, 22, 0)
     assert data.heldout == HELDOUT
     assert data.feature_network == "efficientnet-lite0"
-    assert data.retarget == {"scale": 0.9, "limbs · thigh": 1.1}
-    assert data.training == {"feature network": "efficientnet-lite0", "steps": 9}
+    assert data.retarget == {"scale": 0.9, "limbs.thigh": 1.1}
+    assert data.training == {"feature_network": "efficientnet-lite0", "steps": 9}
     assert [stage.name for stage in data.stages] == [
         "source_pose", "target_pose", "subject", "retarget", "train", "render", "encode",
     ]  # fmt: skip

@@ -147,15 +147,17 @@ def plain_facts(facts: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Facts worth a line each, nested ones by dotted names: numbers, short texts and short lists of them."""
     plain: dict[str, Any] = {}
     for key, value in facts.items():
-        name = printable(f"{prefix}{key}").replace("_", " ")
+        name = printable(f"{prefix}{key}")
         if isinstance(value, Mapping):
-            plain |= plain_facts(value, f"{name} · ")
+            plain |= plain_facts(value, f"{name}.")
         elif isinstance(value, str):
             plain[name] = printable(value)[:200]
         elif isinstance(value, float):
             plain[name] = round(value, 4)
-        elif isinstance(value, int | None) or (_is_short(value)):
+        elif isinstance(value, int | None):
             plain[name] = value
+        elif _is_short(value):
+            plain[name] = [round(one, 4) for one in value]
     return plain
 
 

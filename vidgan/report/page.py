@@ -40,7 +40,13 @@ class Shown:
 def render_page(data: ReportData, stills: list[Still], clip_uri: str | None) -> str:
     """The page; everything that came from outside is escaped, and no script or outside address is in it."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"number": number, "percent": percent, "duration": duration, "printable": printable}
+    environment.filters |= {
+        "number": number,
+        "percent": percent,
+        "duration": duration,
+        "printable": printable,
+        "words": words,
+    }
     text = resources.files("vidgan.report").joinpath(TEMPLATE).read_text(encoding="utf-8")
     rows = [
         [Shown.of(picture, f"{name}, {still.seconds:.2f} s") for name, picture in _columns(still).items()]
@@ -72,6 +78,11 @@ def best_rows(table: dict[str, dict[str, float | None]]) -> dict[str, str]:
 def number(value: float | None, digits: int = 2) -> str:
     """A number with its digits; a dash for what was not measured."""
     return "–" if value is None else f"{value:.{digits}f}"
+
+
+def words(name: str) -> str:
+    """A fact's dotted name as words."""
+    return name.replace("_", " ").replace(".", " · ")
 
 
 def percent(value: float | None, digits: int = 0) -> str:
