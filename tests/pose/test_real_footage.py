@@ -43,8 +43,44 @@ def test_the_person_is_there_in_every_frame_and_moves_smoothly(data_dir, tmp_pat
     assert (np.abs(facing(track.world)) < np.pi / 2).mean() > 0.95  # both men face the camera: no swap is left
 
 
-def test_another_person_in_the_room_is_told_and_not_taken(data_dir, tmp_path):
-    _, facts, progress = run(data_dir / "body" / "treadmill_cam02.mp4", tmp_path / "pose")
+def test_another_person_in_the_room_is_told_and_can_be_chosen(data_dir, tmp_path):
+    """A man on the treadmill, and a woman behind him at the left edge of the 1080x1920 picture."""
+    man, facts, progress = run(data_dir / "body" / "treadmill_cam01.mp4", tmp_path / "man")
+    woman, _, _ = run(data_dir / "body" / "treadmill_cam01.mp4", tmp_path / "woman", person="1")
     assert facts["people"] == 2
-    assert facts["swaps_repaired"] > 10
     assert any("2 people seen, taking number 2 from the left (largest)" in line for line in progress.warnings)
+    assert man.present.all()
+    assert woman.present.mean() > 0.9
+    assert np.nanmax(woman.image[..., 0]) < 200
+    assert np.nanmax(man.image[..., 0], axis=1).min() > 500
+
+
+def test_swapped_sides_are_repaired(data_dir, tmp_path):
+    """MediaPipe takes this man's front for his back in some twenty frames of his side bend."""
+    track, facts, _ = run(data_dir / "body" / "treadmill_cam02.mp4", tmp_path / "pose")
+    assert facts["people"] == 1
+    assert facts["swaps_repaired"] > 10
+    assert (track.image[:, 11, 0] > track.image[:, 12, 0]).all()
+
+
+class Killed(Silent):
+    """Progress that interrupts the run after 40 frames."""
+
+    left = 40
+
+    def advance(self, amount=1, **info):
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+
+
+def test_a_killed_run_goes_on_to_the_same_landmarks(data_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr("vidgan.stages.pose.CHUNK", 32)
+    video = data_dir / "body" / "squats_woman_5fps.mp4"
+    whole, _, _ = run(video, tmp_path / "whole")
+    (tmp_path / "killed").mkdir()
+    stage = PoseStage(PoseConfig())
+    with pytest.raises(KeyboardInterrupt):
+        stage.run(StageContext(tmp_path / "killed", {"video": video}, "cpu", 0, Killed()))
+    stage.run(StageContext(tmp_path / "killed", {"video": video}, "cpu", 0, Silent()))
+    np.testing.assert_array_equal(PoseTrack.load(tmp_path / "killed" / "track.npz").image, whole.image)

@@ -19,7 +19,7 @@ MAX_PEOPLE = 6
 """At most so many people are looked for in a frame."""
 
 _MIN_VISIBILITY = 0.5
-"""A second person counts only when shoulders and hips are seen this well: leftovers of a blanked one are not."""
+"""Somebody counts only when shoulders and hips are seen this well."""
 
 _TRUNK = [11, 12, 23, 24]
 
@@ -44,27 +44,34 @@ class Person:
 def find_people(backend: PoseBackend, rgb: NDArray[np.uint8], index: int = 0, seconds: float = 0.0) -> list[Person]:
     """Everybody in the `index`-th frame, from left to right.
 
-    A backend that finds one person is run again on the frame with those already found blanked out, then on its
-    overlapping halves, where people small in the frame are larger.
+    A backend that finds one person is run again on the frame with those already found blanked out, then on
+    overlapping squares, where people small in the frame are larger. Who is found so must be found a second time, in a
+    close-up: detectors see people in pillars and in what is left of a blanked one.
     """
     if backend.several:
         backend.reset()
         return _sorted([Person(landmark_box(found.image)) for found in backend.detect(rgb, index, seconds)])
     people: list[Person] = []
     canvas = rgb.copy()
-    height, width = rgb.shape[:2]
-    step, span = (width - width * 3 // 5), width * 3 // 5
-    windows = [(0, width), (0, width), (0, span), (step, width)]
-    for left, right in windows:
+    for window in _search_windows(rgb.shape[1], rgb.shape[0]):
         while len(people) < MAX_PEOPLE:
-            backend.reset()
-            found = backend.detect(canvas[:, left:right], index, seconds)
-            if not found or (people and not _distinct(found[0], left, people, (height, width))):
+            box = _first_box(backend, canvas, window, index, seconds)
+            if box is None or any(_overlap(box, person.box) > 0.3 for person in people):
                 break
-            box = landmark_box(found[0].image, left)
+            if people:
+                closer = _first_box(backend, rgb, _window_around(box, rgb.shape[1], rgb.shape[0]), index, seconds)
+                if closer is None or _overlap(box, closer) < 0.6:
+                    break
             people.append(Person(box))
             _blank(canvas, box)
     return _sorted(people)
+
+
+def seen_again(people: list[Person], elsewhere: list[list[Person]]) -> list[Person]:
+    """Those of one frame's people who are also about there in another frame; all of them if there is no other."""
+    if not elsewhere:
+        return people
+    return [p for p in people if any(_overlap(p.box, other.box) > 0.3 for frame in elsewhere for other in frame)]
 
 
 def choose(people: list[Person], asked: str, width: int) -> Person:
@@ -143,10 +150,9 @@ def needs_following(people: list[Person], height: int) -> bool:
     return len(people) > 1 or (len(people) == 1 and bool(np.ptp(people[0].box[1::2]) < 0.25 * height))
 
 
-def landmark_box(image: NDArray, left: float = 0.0) -> Box:
-    """The box around landmarks (J, 2), moved to the right by `left` pixels."""
-    box = np.concatenate([np.nanmin(image, axis=0), np.nanmax(image, axis=0)])
-    return np.asarray(box + np.array([left, 0, left, 0]), np.float64)
+def landmark_box(image: NDArray) -> Box:
+    """The box around landmarks (J, 2)."""
+    return np.concatenate([np.nanmin(image, axis=0), np.nanmax(image, axis=0)]).astype(np.float64)
 
 
 def centre_distance(image: NDArray, other: NDArray) -> float:
@@ -163,13 +169,26 @@ def _sorted(people: list[Person]) -> list[Person]:
     return sorted(people, key=lambda person: float(person.centre[0]))
 
 
-def _distinct(found: Detection, left: int, people: list[Person], size: tuple[int, int]) -> bool:
-    """Whether a detection is somebody new: well seen, in the frame, and not on someone already found."""
-    box = landmark_box(found.image, left)
-    centre = Person(box).centre
-    in_frame = bool(0 <= centre[0] < size[1] and 0 <= centre[1] < size[0])
-    seen = float(found.visibility[_TRUNK].min()) >= _MIN_VISIBILITY
-    return in_frame and seen and all(_overlap(box, person.box) < 0.3 for person in people)
+def _search_windows(width: int, height: int) -> list[tuple[int, int, int, int]]:
+    """The frame, then three squares of its shorter side along its longer one, as (x0, y0, x1, y1)."""
+    side = min(width, height)
+    starts = [((width - side) * share // 2, (height - side) * share // 2) for share in range(3)]
+    squares = dict.fromkeys((x, y, x + side, y + side) for x, y in starts)
+    return [(0, 0, width, height), *(square for square in squares if width != height)]
+
+
+def _first_box(
+    backend: PoseBackend, rgb: NDArray[np.uint8], window: tuple[int, int, int, int], index: int, seconds: float
+) -> Box | None:
+    """Where the backend sees somebody well in a window of a frame, in pixels of the frame."""
+    x0, y0, x1, y1 = window
+    backend.reset()
+    found = backend.detect(rgb[y0:y1, x0:x1], index, seconds)
+    if not found or found[0].visibility[_TRUNK].min() < _MIN_VISIBILITY:
+        return None
+    box = landmark_box(found[0].image) + np.array([x0, y0, x0, y0])
+    x, y = Person(box).centre
+    return box if 0 <= x < rgb.shape[1] and 0 <= y < rgb.shape[0] else None
 
 
 def _overlap(one: Box, other: Box) -> float:
