@@ -43,7 +43,7 @@ class Mesh:
 
 @contextlib.contextmanager
 def _without_stderr() -> Iterator[None]:
-    """Close the process's stderr for a moment: Warp's native part warns there that it found no GPU, which it need not."""
+    """Mute the process's stderr for a moment: Warp's native part says there that it found no GPU, and needs none."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -21,7 +21,7 @@ Keys = dict[str, list[tuple[float, float]]]
 ARM = ("elevation", "azimuth", "flexion", "rotation")
 ARMS = {
     "rest": (12, 15, 24, 0), "out": (86, 6, 14, 0), "vee": (148, 12, 16, 10), "up": (168, 25, 12, 0),
-    "front": (84, 84, 12, 10), "goal": (88, 8, 92, 84), "hip": (44, -32, 92, -42), "cross": (58, 74, 104, 12),
+    "front": (84, 84, 12, 10), "goal": (88, 8, 92, 84), "hip": (44, -32, 92, -42), "cross": (56, 88, 108, 12),
     "low_cross": (34, 84, 34, 0), "across": (68, 112, 24, 0), "head": (128, 14, 128, 78), "point": (132, 18, 8, 0),
     "down_point": (34, 70, 10, 0), "swing_front": (42, 82, 52, 8), "swing_back": (34, -58, 34, 0),
     "clap": (58, 66, 66, 14), "shield": (72, 64, 96, 70), "wing": (70, -8, 84, -40),
@@ -280,7 +280,7 @@ def choreograph(
         danced.append(name)
         start += length
     times = np.arange(frames) / fps
-    channels = {name: _follow(keys[name], times / beat) for name in CHANNELS}
+    channels = {name: follow(keys[name], times / beat) for name in CHANNELS}
     for name in channels:
         channels[name] = channels[name] + _unrest(rng, name, times)
     pulse = np.cos(2 * np.pi * times / beat)
@@ -299,7 +299,7 @@ def _place(keys: Keys, wanted: Keys, start: float, length: float, heading: float
         keys[name] += [key for key in added if key[0] > keys[name][-1][0] + 0.05]
 
 
-def _follow(keys: list[tuple[float, float]], beats: Array) -> Array:
+def follow(keys: list[tuple[float, float]], beats: Array) -> Array:
     """The minimum-jerk path through the keys."""
     places = np.array([key[0] for key in keys])
     values = np.array([key[1] for key in keys])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 from dataclasses import dataclass
@@ -42,13 +43,19 @@ class PairFiles:
     meta: Path
 
 
-@dataclass(frozen=True)
 class Setting:
-    """Where somebody dances."""
+    """Where somebody dances: a seed's room, light and camera, for a person of height `tall` in metres."""
 
-    room: RoomSpec
-    light: LightSpec
-    camera: CameraSpec
+    def __init__(self, seed: tuple[int, int], tall: float) -> None:
+        self._seed = seed
+        rng = np.random.default_rng(seed)
+        self.light: LightSpec = make_light(rng)
+        self.camera: CameraSpec = make_camera(rng, tall, moving=bool(rng.random() < 0.3))
+
+    @functools.cached_property
+    def room(self) -> RoomSpec:
+        """The room, painted when first asked for."""
+        return make_room(np.random.default_rng((*self._seed, 1)))
 
 
 @dataclass(frozen=True)
@@ -68,17 +75,14 @@ def plan_pair(seed: int, frames: int, fps: int) -> Pair:
     """Choose the people, the dances and the rooms of a seed. Needs the body model."""
     from vidgan.performers import chart
 
-    streams = [np.random.default_rng((seed, stream)) for stream in range(7)]
+    streams = [np.random.default_rng((seed, stream)) for stream in range(4)]
     first, second = streams[0].permutation(len(CAST))[:2]
     driver, subject = CAST[int(first)], CAST[int(second)]
     rig = Rig(chart.reference())
     driving_moves, footage_moves = _moves(streams[1])
     driving = rig.motion(choreograph(streams[2], frames, fps, driving_moves))
     footage = rig.motion(choreograph(streams[3], round(frames * FOOTAGE), fps, footage_moves))
-    here, there = (
-        Setting(make_room(rng), make_light(rng), make_camera(rng, _height(person), moving=bool(rng.random() < 0.3)))
-        for rng, person in ((streams[4], driver), (streams[5], subject))
-    )
+    here, there = Setting((seed, 4), _height(driver)), Setting((seed, 5), _height(subject))
     faces = {
         "source": face_track(driver, len(driving), fps, np.random.default_rng((seed, 10))),
         "target": face_track(subject, len(footage), fps, np.random.default_rng((seed, 11))),

@@ -1,0 +1,3 @@
+"""The size of the pair the tests render."""
+
+SEED, FRAMES, SIZE = 13, 6, 64
