@@ -88,7 +88,7 @@ class Bars(Lines):
     def _on_start(self, event: Event) -> None:
         self._drop(event["stage"])
         timed = event["unit"] == "s"
-        counts = "{n:.0f}/{total:.0f} s" if timed else "{n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}]"
+        counts = "{n:.0f}/{total:.0f} s" if timed else "{n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
         self._bars[event["stage"]] = tqdm(
             desc=_label(event),
             total=event["total"],

@@ -140,3 +140,16 @@ def test_a_signal_ends_with_130_and_the_same_command_goes_on(run, folder, stage,
     assert err.splitlines()[-1] == f"vidgan: interrupted in {stage}; run the same command again to go on"
     (folder / "faults" / stage).unlink()
     assert f"{stage}: resume (an earlier run was not finished)" in run()[2]
+
+
+def test_a_script_needs_no_main_guard(folder):
+    (folder / "script.py").write_text(
+        "from vidgan import api\n"
+        "run = api.prepare('fake.yaml', {'film': 'film.mp4'}, 'o.mp4', device='cpu')\n"
+        "print(run.go().video)\n"
+    )
+    path = os.pathsep.join(sys.path)
+    done = subprocess.run(
+        [sys.executable, "script.py"], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}
+    )
+    assert (done.stdout, done.stderr) == ("o.mp4\n", "")
