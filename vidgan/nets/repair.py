@@ -18,7 +18,7 @@ from vidgan.nets.blocks import Down, ResidualBlock, Up
 class Repair(NamedTuple):
     """What the generator puts out.
 
-    logits: (B, K, H, W), to be added to the draft's trust in each of the K - 1 references; the last is the own colour's;
+    logits: (B, K, H, W), added to the draft's trust in each of the K - 1 references; the last is the own colour's;
     colour: (B, 3, H, W) in [-1, 1]; matte: (B, 1, H, W), a logit to be added to the draft's matte logit.
     """
 

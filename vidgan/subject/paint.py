@@ -120,7 +120,7 @@ def _at_size(out: Repair, size: int) -> Repair:
 
 
 def as_previous(painted: Painted, points: Tensor, heights: Tensor, size: int) -> Previous:
-    """What the next frame sees of this one, at the network's size: the person's colour, so that no plate comes along."""
+    """What the next frame sees of this one, at the network's size: the person's colour, so no plate comes along."""
     picture = torch.cat([painted.colour, painted.matte], 1)
     if picture.shape[-1] != size:
         picture = F.interpolate(picture, (size, size), mode="area")
