@@ -127,7 +127,7 @@ def rasterise(
     b = screen[faces[f, 1]]
     c = screen[faces[f, 2]]
     area = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])
-    if wp.abs(area) < 1e-9:
+    if wp.abs(area) < 1e-9 or wp.min(wp.min(a[2], b[2]), c[2]) <= 0.0:
         return
     h = depth.shape[0]
     w = depth.shape[1]

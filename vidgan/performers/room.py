@@ -77,7 +77,7 @@ def make_room(rng: np.random.Generator) -> RoomSpec:
     """A seeded room: papered or painted walls with pictures and a skirting board, planks or tiles, a rug at times."""
     half, depth = float(rng.uniform(1.9, 2.5)), float(rng.uniform(1.1, 1.7))
     return RoomSpec(
-        half, depth, 2.9, _to_bytes(_floor(rng)), _to_bytes(_wall(rng, half, True)), _to_bytes(_wall(rng, half, False))
+        half, depth, 3.3, _to_bytes(_floor(rng)), _to_bytes(_wall(rng, half, True)), _to_bytes(_wall(rng, half, False))
     )
 
 
@@ -96,11 +96,11 @@ def make_light(rng: np.random.Generator) -> LightSpec:
 def make_camera(rng: np.random.Generator, tall: float, *, moving: bool) -> CameraSpec:
     """A seeded camera that keeps a dancer of height `tall` (metres), arms up, in a square frame."""
     distance = float(rng.uniform(3.7, 4.6))
-    room = tall * 1.26 + 0.10
+    room = tall * 1.31 + 0.12
     return CameraSpec(
         distance,
         float(rng.uniform(0.95, 1.35)),
-        0.5 * room - 0.09,
+        0.5 * room - 0.13,
         1.0 if moving else 0.0,
         distance / room,
         rng.uniform(0, 6.3, 3).astype(np.float32),

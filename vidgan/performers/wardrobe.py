@@ -101,7 +101,8 @@ def paint_bottom(chart: Chart, bottom: Bottom) -> Array:
     u, v = chart.around()
     colour = bottom.pattern(u, v)
     outward = np.abs(chart.front)
-    side = (np.abs(chart.x) > 0.11) & (chart.z < 0.12)
+    middle = np.interp(chart.z, [-0.80, -0.40, 0.0], [0.168, 0.131, 0.105])
+    side = (np.abs(chart.x) > middle) & (chart.z < 0.12)
     if bottom.stripe is not None:
         colour = mix(colour, rgb(bottom.stripe), step(0.34 - outward, 0.06) * side)
     dark = colour * 0.6
