@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from fractions import Fraction
 
@@ -137,9 +138,15 @@ def test_interruption_leaves_no_half_written_clip(out_dir):
     assert not [path.name for path in out_dir.iterdir() if path.suffix in (".mp4", ".json", ".npz")]
 
 
-def test_missing_package_is_one_line(monkeypatch, out_dir):
+def test_the_extra_is_asked_for_late():
+    check = "import sys, vidgan.performers.pair as _; sys.exit(bool({'anny', 'warp', 'torch'} & set(sys.modules)))"
+    subprocess.run([sys.executable, "-c", check], check=True)
+
+
+@pytest.mark.parametrize("package", ["anny", "warp"])
+def test_missing_package_is_one_line(monkeypatch, out_dir, package):
     body.library.cache_clear()
-    monkeypatch.setitem(sys.modules, "anny", None)
+    monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(DependencyError, match=r"pip install 'vidgan\[performers\]'"):
         render_pair(out_dir, seed=0, frames=2, size=SIZE, progress=Silent())
     monkeypatch.undo()

@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidgan.performers import raster
 from vidgan.performers.body import Body, library, meshes, skeleton
 
 Array = NDArray[np.float32]
@@ -99,7 +98,10 @@ def texels(part: str, side: int) -> tuple[Chart, NDArray[np.bool_]]:
 
 def baked(uv: Array, faces: NDArray[np.int32], values: Array, side: int) -> tuple[Array, NDArray[np.bool_]]:
     """Per-vertex `values` (V, k) drawn into texture space: (side, side, k), and where something was drawn."""
+    library()
     import warp as wp
+
+    from vidgan.performers import raster
 
     device = raster.device()
     picture = wp.zeros((side, side, values.shape[1]), dtype=float, device=device)
