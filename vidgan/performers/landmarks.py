@@ -36,7 +36,7 @@ OFFSETS: Mapping[str, tuple[float, float, float]] = {
     "shoulder": (0.005, 0.006, -0.005), "elbow": (0.0, 0.005, 0.010), "wrist": (0.008, -0.006, -0.004),
     "pinky": (-0.026, -0.008, 0.014), "index": (-0.014, 0.027, -0.003), "thumb": (0.024, 0.003, -0.011),
     "hip": (0.0, -0.002, 0.016), "knee": (-0.006, -0.003, 0.009), "ankle": (0.0, -0.010, -0.012),
-    "heel": (-0.015, 0.0, -0.003), "foot_index": (0.010, 0.034, -0.002),
+    "heel": (-0.016, 0.006, -0.002), "foot_index": (0.012, 0.022, -0.005),
 }  # fmt: skip
 """Metres on a person of 1.7 m in the reference pose, left side, by landmark; the right side mirrors them."""
 
