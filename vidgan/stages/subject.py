@@ -65,7 +65,7 @@ class SubjectStage(Stage[SubjectConfig]):
     """
 
     name = "subject"
-    version = 1
+    version = 2
     Config: ClassVar[type[Config]] = SubjectConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -73,7 +73,9 @@ class SubjectStage(Stage[SubjectConfig]):
         pose = context.input("pose")
         track = self._at_read_size(context, PoseTrack.load(pose / "track.npz"))
         masks = np.load(pose / "masks.npy", mmap_mode="r", allow_pickle=False)
-        frames = kept_frames(track.present, self.config.max_frames)
+        # Where the pose was filled in, the mask is empty: such frames show the person but not where.
+        seen = np.array([bool(here) and bool(masks[i].max() > 127) for i, here in enumerate(track.present)])
+        frames = kept_frames(seen, self.config.max_frames)
         if len(frames) < 2:
             raise PersonError(
                 f"{context.input('video').name}: a person is seen in {len(frames)} frame(s), at least 2 are needed; "
@@ -156,7 +158,7 @@ class SubjectStage(Stage[SubjectConfig]):
         context.progress.start("subject", len(frames))
         for index, rgb in self._read(context, frames):
             matrix, mask, window = camera.homographies[index], masks[frames[index]], motion.windows[index]
-            matte = crop(mask, window, size, matrix @ _grow(mask, track))
+            matte = firm(crop(mask, window, size, matrix @ _grow(mask, track)))
             picture = crop(rgb, window, size, matrix)
             sharpness[index] = sharpness_of(np.dstack([picture, matte]))
             references[index] = np.dstack([push_pull(picture, matte > 240), matte])
@@ -183,6 +185,11 @@ class SubjectStage(Stage[SubjectConfig]):
             "camera": {"moving": camera.moving, "motion": camera.motion, "lost": camera.lost,
                        "registered": camera.registered},
         }  # fmt: skip
+
+
+def firm(matte: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The matte with its soft skirt cut: what the segmenter is unsure of is mostly background, and shows as a halo."""
+    return np.clip((matte.astype(np.float32) - 90) * (255 / 130), 0, 255).astype(np.uint8)
 
 
 def _memory_map(path: Path, shape: tuple[int, ...]) -> np.memmap:

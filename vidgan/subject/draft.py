@@ -19,7 +19,7 @@ FLOW_STRIDE = 4
 SHARPNESS = 4.0
 """Exponent of the confidence when references are averaged: high prefers the one reference that fits."""
 
-RANK_PENALTY = 1.2
+RANK_PENALTY = 0.8
 """Each further slot, a farther pose, counts exp(-RANK_PENALTY) of the one before at equal confidence."""
 
 GATE_LOW, GATE_HIGH = 0.5, 0.95
@@ -64,7 +64,7 @@ def warp_references(pictures: Tensor, flow: Flow, fade: Tensor, size: int) -> Wa
     fine = resize_flow(flow, (size, size))
     pulled = sample(pictures, fine)
     own = ((fine.confidence - GATE_LOW) / (GATE_HIGH - GATE_LOW)).clamp(0, 1)
-    matte = pulled[:, :, 3] * torch.maximum(own, fine.inside[:, None])
+    matte = pulled[:, :, 3] * torch.maximum(own, fine.inside[:, None]) * fine.near[:, None]
     return Warped(pulled[:, :, :3], matte, fine.confidence * fade[..., None, None])
 
 

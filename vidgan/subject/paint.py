@@ -9,6 +9,7 @@ s pixels at the network's size, S at the picture's size.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +22,8 @@ from vidgan.subject.draft import FLOW_STRIDE, Warped, blend_logits, composite
 from vidgan.subject.warp import Flow, part_flow, resize_flow, sample
 
 OWN_COLOUR_LOGIT = -3.0
+
+COLUMN_MARGIN = 0.1
 
 SIGMA = 0.016
 """Softness of the pose maps as a share of the window."""
@@ -83,11 +86,27 @@ def conditioning(points: Tensor, visibility: Tensor, size: int) -> Tensor:
     return pose_maps(points * half, visibility, (half, half), sigma=SIGMA * half)
 
 
+def columns(points: Tensor, size: int, multiple: int = 32) -> slice:
+    """The columns, about the window's middle, that hold the poses (..., J, 2) with a margin: a standing person fills a
+    third of the square window, and what is left out is not worth a network's time.
+    """
+    reach = float((points[..., 0] - 0.5).abs().amax()) + COLUMN_MARGIN
+    half = min(size // 2, multiple // 2 * math.ceil(2 * reach * size / multiple))
+    return slice(size // 2 - half, size // 2 + half)
+
+
 def repair(generator: nn.Module, points: Tensor, visibility: Tensor, plate: Tensor, warped: Warped) -> Repair:
-    """Run the generator at its own size s: points (B, J, 2) in window units, plate (B, 3, s, s)."""
-    maps = conditioning(points, visibility, plate.shape[-1])
-    out: Repair = generator(maps, plate, warped.colour, warped.matte, warped.confidence)
-    return out
+    """Run the generator at its own size s: points (B, J, 2) in window units, plate (B, 3, s, s).
+
+    It sees the columns around the person; beyond them its output is zero, which leaves the draft as it is.
+    """
+    size = plate.shape[-1]
+    inner = columns(points, size)
+    maps = conditioning(points, visibility, size)[..., inner.start // 2 : inner.stop // 2]
+    pictures = (plate, warped.colour, warped.matte, warped.confidence)
+    out: Repair = generator(maps, *(picture[..., inner] for picture in pictures))
+    border = (inner.start, size - inner.stop)
+    return Repair(*(F.pad(value, border) for value in out))
 
 
 def paint(out: Repair, warped: Warped, plate: Tensor, own: bool = False) -> Painted:

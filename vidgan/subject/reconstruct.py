@@ -75,7 +75,7 @@ class Painter:
             references = _picture(pictures[choice.index[t]]).to(self.device)
             references[:, 3] = (references[:, 3] + 1) / 2
             plate = _picture(plate_bytes[None]).to(self.device)
-            flow = Flow(*(value[t : t + 1] for value in (coarse.where, coarse.confidence, coarse.inside)))
+            flow = Flow(*(value[t : t + 1] for value in vars(coarse).values()))
             warped = warp_references(references[None], flow, pose.fade[t : t + 1], size)
             if self.generator is None:
                 picture, matte = draft(warped, plate)

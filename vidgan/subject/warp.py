@@ -26,6 +26,12 @@ TEMPERATURE = 0.25
 STRETCH = 2.5
 """A limb is stretched or shortened along its bone by this factor at most, against foreshortened bones."""
 
+RIGID = 1.25
+"""The same for hands and feet: too short to measure a stretch by."""
+
+REACH = 3.0
+"""How far beyond its bone, in part radii, a part may show: hair and loose clothes, but no smears."""
+
 TORSO = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "mouth_left", "mouth_right")
 
@@ -44,6 +50,12 @@ class PartTable:
     def names(self) -> tuple[str, ...]:
         """The parts' names, in order."""
         return tuple(part.name for part in PARTS)
+
+    @property
+    def stretch(self) -> Tensor:
+        """How far each part may be stretched along its bone, (P,)."""
+        ends = [name.endswith(("hand", "foot")) for name in self.names]
+        return torch.where(torch.tensor(ends, device=self.radius.device), RIGID, STRETCH)
 
 
 def _mean_of(names: tuple[str, ...]) -> Tensor:
@@ -87,11 +99,11 @@ def part_weights(distances: Tensor) -> Tensor:
     return torch.softmax(-distances / TEMPERATURE, dim=1)
 
 
-def _limb_linear(axis_d: Tensor, axis_r: Tensor, scale: Tensor) -> Tensor:
+def _limb_linear(axis_d: Tensor, axis_r: Tensor, scale: Tensor, stretch: Tensor) -> Tensor:
     """Maps bone onto bone along its axis and keeps the thickness across it: axes (..., 2) → (..., 2, 2)."""
     length_d = axis_d.norm(dim=-1).clamp_min(1e-4)
     length_r = axis_r.norm(dim=-1).clamp_min(1e-4)
-    along = (length_r / length_d).clamp(scale / STRETCH, scale * STRETCH)
+    along = (length_r / length_d).clamp(scale / stretch, scale * stretch)
     unit_d, unit_r = axis_d / length_d[..., None], axis_r / length_r[..., None]
     across_d = torch.stack([-unit_d[..., 1], unit_d[..., 0]], -1)
     across_r = torch.stack([-unit_r[..., 1], unit_r[..., 0]], -1)
@@ -141,7 +153,8 @@ def part_affines(driving: Tensor, reference: Tensor, height_d: Tensor, height_r:
     scale = height_r / height_d[:, None]
     start_d, end_d = bones(x, table)
     start_r, end_r = bones(reference, table)
-    linear = _limb_linear(end_d - start_d, end_r - start_r, scale[..., None].expand(start_d.shape[:-1]))
+    sizes = scale[..., None].expand(start_d.shape[:-1])
+    linear = _limb_linear(end_d - start_d, end_r - start_r, sizes, table.stretch)
     shift = start_r - (linear @ start_d[..., None]).squeeze(-1)
     affines = torch.cat([linear, shift[..., None]], -1)
     for name, landmarks, ridge in (("torso", TORSO, 0.08), ("head", FACE, 0.06)):
@@ -165,12 +178,13 @@ def grid_points(size: tuple[int, int], device: torch.device | str = "cpu") -> Te
 @dataclass(frozen=True)
 class Flow:
     """Backward flow: where (B, K, h, w, 2) in window units of the reference; confidence (B, K, h, w) in [0, 1];
-    inside (B, h, w) in [0, 1], 1 where the driving body's capsules are.
+    inside (B, h, w) in [0, 1], 1 where the driving body's capsules are; near (B, h, w), 0 beyond the parts' reach.
     """
 
     where: Tensor
     confidence: Tensor
     inside: Tensor
+    near: Tensor
 
 
 def part_flow(driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, size: tuple[int, int]) -> Flow:
@@ -184,6 +198,7 @@ def part_flow(driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Te
     table = part_table(driving.device)
     at = grid_points(size, driving.device).expand(b, -1, -1)
     distances_d = bone_distances(driving, at, height_d, table)
+    nearest = distances_d.amin(1)
     weights_d = part_weights(distances_d)
     affines = part_affines(driving, reference, height_d, height_r, table)
     mixed = torch.einsum("bpn,bkpc->bknc", weights_d, affines.flatten(-2))
@@ -196,7 +211,8 @@ def part_flow(driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Te
     return Flow(
         where=rearrange(where_xy, "b k (h w) c -> b k h w c", h=h, w=w),
         confidence=rearrange(agreement * inside, "b k (h w) -> b k h w", h=h, w=w),
-        inside=rearrange(torch.sigmoid((1 - distances_d.amin(1)) / 0.2), "b (h w) -> b h w", h=h, w=w),
+        inside=rearrange(torch.sigmoid((1 - nearest) / 0.2), "b (h w) -> b h w", h=h, w=w),
+        near=rearrange(torch.sigmoid(REACH - nearest.sqrt()) * 2, "b (h w) -> b h w", h=h, w=w).clamp(0, 1),
     )
 
 
@@ -206,12 +222,13 @@ def resize_flow(flow: Flow, size: tuple[int, int]) -> Flow:
         return flow
     k = flow.confidence.shape[1]
     where = rearrange(flow.where, "b k h w c -> b (k c) h w")
-    stacked = torch.cat([where, flow.confidence, flow.inside[:, None]], 1)
+    stacked = torch.cat([where, flow.confidence, flow.inside[:, None], flow.near[:, None]], 1)
     fine = F.interpolate(stacked, size, mode="bilinear", align_corners=False)
     return Flow(
         where=rearrange(fine[:, : 2 * k], "b (k c) h w -> b k h w c", c=2),
         confidence=fine[:, 2 * k : 3 * k],
-        inside=fine[:, -1],
+        inside=fine[:, -2],
+        near=fine[:, -1],
     )
 
 

@@ -27,6 +27,7 @@ from vidgan.subject.paint import (
     Painted,
     Previous,
     as_previous,
+    columns,
     conditioning,
     nothing_before,
     paint,
@@ -213,8 +214,9 @@ class TransferTask(Trainable):
             wrong = (fake[:, 1:] - fake[:, :-1].detach()) - (batch.picture[:, 1:] - batch.picture[:, :-1])
             terms["change"] = config.change_weight * (emphasis[:, 1:] * wrong.abs()).mean()
         if config.perceptual_weight:
+            inner = columns(batch.points, self.size)
             terms["perceptual"] = config.perceptual_weight * self.perceptual(
-                fake.flatten(0, 1), batch.picture.flatten(0, 1)
+                fake.flatten(0, 1)[..., inner], batch.picture.flatten(0, 1)[..., inner]
             )
         return terms
 
@@ -226,6 +228,7 @@ class TransferTask(Trainable):
         poses = torch.einsum("bmhw,mc->bchw", maps, self.palette)
         poses = F.interpolate(poses, (self.size, self.size), mode="bilinear", align_corners=False).unflatten(0, (b, r))
         frames = torch.cat([pictures, poses], 2)
+        frames = frames[..., columns(batch.points, self.size)]
         return torch.stack([frames[:, t : t + n].flatten(1, 2) for t in range(r - n + 1)], 1).flatten(0, 1)
 
     def _adversarial(self, batch: Sequences, fake: Tensor) -> dict[str, Tensor]:
