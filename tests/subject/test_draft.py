@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from tests.subject.sticks import picture_of, pose_of, references_of, stick_subject
+from vidgan.subject.draft import Warped, blend_logits, composite, draft, flows, mix, warp_references
+
+
+@pytest.fixture(scope="module")
+def subject():
+    return stick_subject(12)
+
+
+def drafted(subject, driving, indices, size=32, fade=1.0):
+    pose = pose_of(subject, driving, indices, fade)
+    warped = warp_references(references_of(subject, indices), flows(pose, size), pose.fade, size)
+    return draft(warped, torch.zeros(1, 3, size, size)), warped
+
+
+def test_the_draft_of_a_references_own_pose_is_that_reference(subject):
+    (picture, matte), _ = drafted(subject, 4, [4])
+    truth = references_of(subject, [4])[0, 0]
+    person = truth[3] > 0.9
+    assert (matte[0, 0][person] > 0.9).float().mean() > 0.95
+    assert (picture[0, :, person] - truth[:3, person]).abs().mean() < 0.05
+
+
+def test_a_wrong_pose_drafts_the_driving_body_not_the_references(subject):
+    """Farther than the reference itself, nearer than its own pose: the person follows the driving pose."""
+    first = 0
+    far = int(np.abs(subject.motion.points - subject.motion.points[first]).max((1, 2)).argmax())
+    (_, matte), _ = drafted(subject, first, [far])
+    wanted, own = (torch.from_numpy(subject.crops[i, ..., 3] / 255.0).float() for i in (first, far))
+    assert (matte[0, 0] - wanted).abs().mean() < 0.6 * (own - wanted).abs().mean()
+
+
+def test_the_draft_is_as_large_as_asked(subject):
+    (picture, matte), _ = drafted(subject, 2, [3, 9], size=48)
+    assert picture.shape == (1, 3, 48, 48)
+    assert matte.shape == (1, 1, 48, 48)
+    assert matte.min() >= 0
+    assert matte.max() <= 1
+
+
+def test_a_faded_reference_counts_less(subject):
+    pose = pose_of(subject, 2, [2, 2])
+    flow = flows(pose, 32)
+    even = warp_references(references_of(subject, [2, 2]), flow, torch.tensor([[1.0, 1.0]]), 32)
+    faded = warp_references(references_of(subject, [2, 2]), flow, torch.tensor([[0.2, 1.0]]), 32)
+    share = [torch.softmax(blend_logits(one), 1)[:, 0] for one in (even, faded)]
+    assert (share[1] < share[0]).all()
+
+
+def test_at_equal_confidence_nearer_slots_count_more():
+    warped = Warped(torch.zeros(1, 3, 3, 2, 2), torch.zeros(1, 3, 2, 2), torch.ones(1, 3, 2, 2))
+    weights = torch.softmax(blend_logits(warped), 1)[0, :, 0, 0]
+    assert weights[0] > weights[1] > weights[2]
+
+
+def test_mixing_is_the_weighted_mean():
+    torch.manual_seed(0)
+    warped = Warped(torch.rand(2, 3, 3, 4, 4), torch.rand(2, 3, 4, 4), torch.ones(2, 3, 4, 4))
+    weights = torch.softmax(torch.randn(2, 3, 4, 4), 1)
+    colour, matte = mix(weights, warped)
+    wanted = sum(weights[:, i : i + 1] * warped.colour[:, i] for i in range(3))
+    torch.testing.assert_close(colour, wanted)
+    torch.testing.assert_close(matte[:, 0], sum(weights[:, i] * warped.matte[:, i] for i in range(3)))
+
+
+def test_the_composite_shows_the_plate_where_nobody_is():
+    colour, plate = torch.full((1, 3, 2, 2), 0.8), torch.full((1, 3, 2, 2), -0.4)
+    matte = torch.tensor([[[[0.0, 1.0], [0.5, 0.25]]]])
+    wanted = torch.tensor([[-0.4, 0.8], [0.2, -0.1]])
+    torch.testing.assert_close(composite(colour, matte, plate)[0, 0], wanted)
+
+
+def test_pictures_come_as_they_are():
+    assert picture_of(np.full((1, 2, 2, 3), 255, np.uint8)).max() == 1
+    assert picture_of(np.zeros((1, 2, 2, 3), np.uint8)).min() == -1

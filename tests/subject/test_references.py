@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from tests.pose.skeletons import figure
+from vidgan.subject.references import ReferenceConfig, choose, descriptor, fades, pose_distances, steadiest_path
+
+
+def cost_of(path, costs, switch_cost):
+    return sum(costs[t, i] for t, i in enumerate(path)) + switch_cost * np.count_nonzero(np.diff(path))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    costs=arrays(np.float64, array_shapes(min_dims=2, max_dims=2, max_side=4), elements=st.floats(0, 10)),
+    switch_cost=st.floats(0, 10),
+)
+def test_the_steadiest_path_is_the_cheapest_of_all(costs, switch_cost):
+    frames, targets = costs.shape
+    cheapest = min(cost_of(path, costs, switch_cost) for path in product(range(targets), repeat=frames))
+    assert cost_of(steadiest_path(costs, switch_cost), costs, switch_cost) == pytest.approx(cheapest)
+
+
+def test_nothing_changes_when_changing_is_dear():
+    costs = np.random.default_rng(0).random((40, 12))
+    path = steadiest_path(costs, 1e3)
+    assert len(set(path)) == 1
+    assert path[0] == costs.sum(0).argmin()
+
+
+def test_everything_changes_when_changing_is_free():
+    costs = np.random.default_rng(0).random((40, 12))
+    np.testing.assert_array_equal(steadiest_path(costs, 0.0), costs.argmin(1))
+
+
+def test_fades_are_the_same_before_and_after_a_change():
+    fade = fades(np.array([4] * 8 + [9] * 8), 3)
+    np.testing.assert_allclose(fade, fade[::-1])
+    np.testing.assert_allclose(fade[7:11], [1 / 6, 1 / 6, 3 / 6, 5 / 6])
+    assert fade[0] == 1
+
+
+def test_without_a_change_nothing_fades():
+    np.testing.assert_array_equal(fades(np.full(9, 2), 3), np.ones(9))
+
+
+@settings(max_examples=40, deadline=None)
+@given(path=arrays(np.int64, st.integers(1, 20), elements=st.integers(0, 2)), length=st.integers(1, 5))
+def test_fades_count_the_frames_to_the_nearest_change(path, length):
+    changes = [t + 0.5 for t in range(len(path) - 1) if path[t] != path[t + 1]]
+    wanted = [min([1.0, *(abs(t - change) / length for change in changes)]) for t in range(len(path))]
+    np.testing.assert_allclose(fades(path, length), wanted, rtol=1e-6)
+
+
+def poses(count=30):
+    angles = np.linspace(0.1, 2.4, count)
+    points = np.stack([figure(0.7, (0.5, 0.9), arms=(a, 2.5 - a)) for a in angles]).astype(np.float32)
+    return points, np.full(count, 0.7, np.float32), np.linspace(-1, 1, count, dtype=np.float32)
+
+
+def test_neither_place_nor_size_counts():
+    points, heights, facing = poses()
+    wanted = descriptor(points, heights, facing, 0.1)
+    moved = descriptor(points * 3 + np.float32([7, -2]), heights * 3, facing, 0.1)
+    np.testing.assert_allclose(moved, wanted, atol=1e-5)
+
+
+def test_facing_counts_on_the_circle_and_by_its_weight():
+    points, heights, facing = poses(1)
+    here, around, back = (descriptor(points, heights, facing + turn, 0.25) for turn in (0, 2 * np.pi, np.pi))
+    np.testing.assert_allclose(around, here, atol=1e-5)
+    assert pose_distances(here, back)[0, 0] == pytest.approx(0.25 * 2**2, rel=1e-4)
+
+
+def test_moving_a_joint_counts_and_a_larger_move_counts_more():
+    points, heights, facing = poses(1)
+    near, far = points.copy(), points.copy()
+    near[0, 15] += 0.05
+    far[0, 15] += 0.1
+    here = descriptor(points, heights, facing, 0.1)
+    distances = [pose_distances(here, descriptor(one, heights, facing, 0.1))[0, 0] for one in (near, far)]
+    assert 0 < distances[0] < distances[1]
+    assert distances[1] == pytest.approx(4 * distances[0], rel=1e-2)
+
+
+def test_distances_are_squared_euclidean():
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(size=(5, 7)).astype(np.float32), rng.normal(size=(4, 7)).astype(np.float32)
+    np.testing.assert_allclose(pose_distances(a, b), ((a[:, None] - b[None]) ** 2).sum(-1), rtol=1e-4)
+    assert pose_distances(a, a).min() >= 0
+
+
+def described(count):
+    return descriptor(*poses(count), 0.05)
+
+
+def test_a_motion_through_the_footage_is_followed_frame_by_frame():
+    target = described(20)
+    config = ReferenceConfig(count=1, switch_cost=0.0, blur_weight=0.0)
+    choice = choose(target, target, np.zeros(20, np.float32), config)
+    np.testing.assert_array_equal(choice.index[:, 0], np.arange(20))
+
+
+def test_slots_show_different_moments():
+    target = described(60)
+    config = ReferenceConfig(count=3, apart=8)
+    choice = choose(target[::2], target, np.zeros(60, np.float32), config)
+    assert choice.index.shape == choice.fade.shape == (30, 3)
+    for a, b in ((0, 1), (0, 2), (1, 2)):
+        assert np.abs(choice.index[:, a] - choice.index[:, b]).min() >= 8
+    assert choice.fade.min() > 0
+    assert choice.fade.max() <= 1
+
+
+def test_of_two_equal_frames_the_sharper_is_taken():
+    target = np.repeat(described(2)[:1], 2, axis=0)
+    config = ReferenceConfig(count=1, blur_weight=0.1)
+    for sharp in (0, 1):
+        blur = np.float32([1, 1])
+        blur[sharp] = 0
+        assert set(choose(target[:1].repeat(5, 0), target, blur, config).index[:, 0]) == {sharp}
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_fewer_frames_than_slots_are_used_again(frames):
+    choice = choose(described(5), described(frames), np.zeros(frames, np.float32), ReferenceConfig(count=3))
+    assert choice.index.shape == (5, 3)
+    assert choice.index.max() < frames

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from tests.pose.skeletons import figure
+from vidgan.pose.body import PART, PARTS
+from vidgan.pose.track import JOINT, LANDMARKS
+from vidgan.subject.warp import (
+    bone_distances,
+    bones,
+    grid_points,
+    part_affines,
+    part_flow,
+    part_table,
+    part_weights,
+    resize_flow,
+    sample,
+)
+
+HEIGHT = torch.tensor([0.75])
+GRID = (32, 32)
+LEFT_HAND = tuple(name for name in LANDMARKS if name in ("left_wrist", "left_pinky", "left_index", "left_thumb"))
+
+
+def pose(**how):
+    """Somebody standing in a window of side 1, (1, J, 2)."""
+    return torch.tensor(figure(0.75, (0.5, 0.92), **how), dtype=torch.float32)[None]
+
+
+def similarity(points, angle, scale, shift):
+    turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    return points @ (scale * turn).T + torch.tensor(shift), torch.cat([scale * turn, torch.tensor([shift]).T], 1)
+
+
+def flow_between(driving, reference, size=GRID, scale=1.0):
+    return part_flow(driving, reference[:, None], HEIGHT, scale * HEIGHT[:, None], size)
+
+
+def at(points, size=GRID):
+    """The index of the pixels of the grid that are nearest to points (N, 2)."""
+    return [(int(y * size[0]), int(x * size[1])) for x, y in points]
+
+
+def test_the_same_pose_flows_nowhere_and_is_trusted():
+    flow = flow_between(pose(), pose())
+    torch.testing.assert_close(flow.where[0, 0].reshape(-1, 2), grid_points(GRID), atol=1e-4, rtol=0)
+    assert flow.confidence.min() > 0.999
+
+
+@pytest.mark.parametrize(
+    ("angle", "scale", "shift"), [(0, 1, (0.1, -0.2)), (0.5, 1, (0, 0)), (0, 1.2, (0.03, 0)), (-2, 0.7, (0.4, 0.6))]
+)
+def test_a_moved_pose_moves_every_part_by_exactly_that(angle, scale, shift):
+    driving = pose(arms=(0.4, 1.2), knees=(0.2, 0.1))
+    reference, affine = similarity(driving, angle, scale, shift)
+    found = part_affines(driving, reference[:, None], HEIGHT, scale * HEIGHT[:, None], part_table())
+    torch.testing.assert_close(found[0, 0], affine.expand(len(PARTS), 2, 3), atol=2e-4, rtol=0)
+
+
+def test_the_flow_of_a_moved_pose_is_that_move_everywhere():
+    reference, affine = similarity(pose(), 0.1, 0.9, (0.05, 0.02))
+    flow = flow_between(pose(), reference, scale=0.9)
+    wanted = grid_points(GRID) @ affine[:, :2].T + affine[:, 2]
+    torch.testing.assert_close(flow.where[0, 0].reshape(-1, 2), wanted, atol=1e-3, rtol=0)
+
+
+def test_bones_are_mapped_onto_bones():
+    driving, reference = pose(arms=(0.3, 0.3)), pose(arms=(1.4, 0.8), knees=(0.3, 0.2))
+    table = part_table()
+    affines = part_affines(driving, reference[:, None], HEIGHT, HEIGHT[:, None], table)[0, 0]
+    for here, there in zip(bones(driving, table), bones(reference, table), strict=True):
+        moved = torch.einsum("pij,pj->pi", affines[:, :, :2], here[0]) + affines[:, :, 2]
+        limbs = [index for name, index in PART.items() if name not in ("head", "torso")]
+        torch.testing.assert_close(moved[limbs], there[0, limbs], atol=1e-4, rtol=0)
+
+
+def test_a_turned_forearm_moves_its_own_pixels_only():
+    driving, reference = pose(), pose()
+    elbow = driving[0, JOINT["left_elbow"]]
+    hand = [JOINT[name] for name in LEFT_HAND]
+    turned, _ = similarity(driving[0, hand] - elbow, 0.8, 1.0, (0.0, 0.0))
+    reference[0, hand] = turned + elbow
+    where = flow_between(driving, reference, (96, 96)).where[0, 0]
+    still = grid_points((96, 96)).reshape(96, 96, 2)
+
+    def middle(points, part):
+        start, end = bones(points, part_table())
+        return (start[0, PART[part]] + end[0, PART[part]]) / 2
+
+    y, x = at([middle(driving, "left_lower_arm")], (96, 96))[0]
+    assert (where[y, x] - middle(reference, "left_lower_arm")).norm() < 0.03
+    assert (where[y, x] - still[y, x]).norm() > 0.03
+    for part in ("head", "torso", "right_lower_arm", "right_thigh", "left_shin", "right_foot"):
+        y, x = at([middle(driving, part)], (96, 96))[0]
+        assert (where[y, x] - still[y, x]).norm() < 0.005, part
+
+
+def test_what_another_part_covers_in_the_reference_is_not_trusted():
+    """The reference's left arm lies over its torso: the driving pose's torso finds an arm there."""
+    driving, reference = pose(arms=(1.3, 0.3)), pose(arms=(1.3, 0.3))
+    arm = [JOINT[name] for name in ("left_elbow", *LEFT_HAND)]
+    torso = reference[0, [JOINT["left_shoulder"], JOINT["right_shoulder"], JOINT["left_hip"], JOINT["right_hip"]]]
+    reference[0, arm] = torso.mean(0)
+    flow = flow_between(driving, reference, (96, 96))
+    y, x = at([torso.mean(0)], (96, 96))[0]
+    covered = flow.confidence[0, 0, y, x]
+    y, x = at([driving[0, JOINT["right_knee"]]], (96, 96))[0]
+    assert covered < flow.confidence[0, 0, y, x] - 0.05
+
+
+def test_nothing_outside_the_references_window_is_trusted():
+    reference, _ = similarity(pose(), 0.0, 1.0, (0.0, -0.6))
+    flow = flow_between(pose(), reference)
+    outside = ((flow.where < 0) | (flow.where > 1)).any(-1)
+    assert outside.any()
+    assert flow.confidence[outside].max() == 0
+
+
+def test_inside_is_the_body_and_near_fades_away_from_it():
+    driving = pose()
+    flow = flow_between(driving, driving, (64, 64))
+    for name in ("left_knee", "right_shoulder", "left_hip"):
+        y, x = at([driving[0, JOINT[name]]], (64, 64))[0]
+        assert flow.inside[0, y, x] > 0.9
+        assert flow.near[0, y, x] > 0.9
+    assert flow.inside[0, 0, 0] < 0.01
+    assert flow.near[0, 0, 0] < 0.1
+
+
+def test_distances_to_bones_match_the_distance_to_sampled_points_on_them():
+    points, pixels = pose(arms=(0.7, 1.1)), grid_points((6, 6))
+    found = bone_distances(points, pixels[None], HEIGHT, part_table())[0]
+    start, end = bones(points, part_table())
+    share = torch.linspace(0, 1, 2001)[None, :, None]
+    along = start[0][:, None] + share * (end - start)[0][:, None]
+    nearest = (along[:, :, None] - pixels).norm(dim=-1).amin(1)
+    radius = torch.tensor([part.radius for part in PARTS]) * HEIGHT
+    torch.testing.assert_close(found.sqrt(), nearest / radius[:, None], atol=1e-2, rtol=1e-3)
+
+
+def test_part_weights_sum_to_one_and_prefer_the_nearest():
+    distances = torch.rand(2, len(PARTS), 50) * 20
+    weights = part_weights(distances)
+    torch.testing.assert_close(weights.sum(1), torch.ones(2, 50))
+    assert torch.equal(weights.argmax(1), distances.argmin(1))
+
+
+def test_a_flow_is_resized_without_being_moved():
+    reference, affine = similarity(pose(), 0.2, 1.0, (0.05, 0.0))
+    coarse = flow_between(pose(), reference, (16, 16))
+    fine = resize_flow(coarse, (64, 64))
+    assert fine.confidence.shape == (1, 1, 64, 64)
+    assert fine.inside.shape == fine.near.shape == (1, 64, 64)
+    wanted = (grid_points((64, 64)) @ affine[:, :2].T + affine[:, 2]).reshape(64, 64, 2)
+    torch.testing.assert_close(fine.where[0, 0, 4:-4, 4:-4], wanted[4:-4, 4:-4], atol=1e-3, rtol=0)
+    assert resize_flow(coarse, (16, 16)) is coarse
+
+
+def test_several_references_are_resized_each_on_its_own():
+    first, _ = similarity(pose(), 0.0, 1.0, (0.1, 0.0))
+    second, _ = similarity(pose(), 0.0, 1.0, (0.0, 0.1))
+    both = part_flow(pose(), torch.stack([first, second], 1), HEIGHT, HEIGHT.expand(1, 2), (16, 16))
+    fine = resize_flow(both, (32, 32))
+    for index, reference in enumerate((first, second)):
+        alone = resize_flow(flow_between(pose(), reference, (16, 16)), (32, 32))
+        torch.testing.assert_close(fine.where[:, index], alone.where[:, 0])
+        torch.testing.assert_close(fine.confidence[:, index], alone.confidence[:, 0])
+
+
+def test_sampling_a_ramp_gives_where_the_flow_points():
+    reference, _ = similarity(pose(), 0.1, 1.0, (0.06, -0.04))
+    flow = flow_between(pose(), reference)
+    ramp = grid_points((40, 40)).T.reshape(1, 1, 2, 40, 40)
+    pulled = sample(ramp, flow)[0, 0].movedim(0, -1)
+    inner = ((flow.where > 0.05) & (flow.where < 0.95)).all(-1)[0, 0]
+    assert inner.float().mean() > 0.5
+    torch.testing.assert_close(pulled[inner], flow.where[0, 0][inner], atol=1e-4, rtol=0)
+
+
+def test_sampling_beyond_the_picture_gives_zero():
+    reference, _ = similarity(pose(), 0.0, 1.0, (2.0, 2.0))
+    assert sample(torch.ones(1, 1, 4, 8, 8), flow_between(pose(), reference)).abs().max() == 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    driving=arrays(np.float32, (33, 2), elements=st.floats(-1, 2, width=32)),
+    reference=arrays(np.float32, (33, 2), elements=st.floats(-1, 2, width=32)),
+    heights=st.tuples(st.floats(0.05, 1.5), st.floats(0.05, 1.5)),
+)
+def test_no_pose_gives_anything_but_numbers(driving, reference, heights):
+    flow = part_flow(
+        torch.from_numpy(driving)[None], torch.from_numpy(reference)[None, None],
+        torch.tensor(heights[:1]), torch.tensor([heights[1:]]), (8, 8),
+    )  # fmt: skip
+    assert torch.isfinite(flow.where).all()
+    for share in (flow.confidence, flow.inside, flow.near):
+        assert share.min() >= 0
+        assert share.max() <= 1 + 1e-4
+
+
+@pytest.mark.parametrize("collapsed", [0.0, 0.5])
+def test_a_person_without_extent_gives_numbers(collapsed):
+    point = torch.full((1, 33, 2), collapsed)
+    for driving, reference in ((point, pose()), (pose(), point), (point, point)):
+        flow = flow_between(driving, reference)
+        assert torch.isfinite(flow.where).all()
+        assert torch.isfinite(flow.confidence).all()
