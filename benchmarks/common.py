@@ -1,0 +1,171 @@
+"""What the benchmarks share: a part of the transfer pipeline run in a process of its own, tables, JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import numpy as np
+import yaml
+
+from vidgan import resources
+from vidgan.api import prepare
+from vidgan.progress import Emit
+from vidgan.stages.manifest import Manifest
+from vidgan.stages.pipeline import Pipeline, read_pipeline
+from vidgan.stages.runner import run_plan
+
+Row = dict[str, Any]
+Result = TypeVar("Result")
+
+JSON_OPTION = click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the results here too.")
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished stage: its directory and its manifest."""
+
+    dir: Path
+    manifest: Manifest
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the stage says of itself."""
+        return self.manifest.facts
+
+
+def in_child(function: Callable[..., Result], *args: Any) -> Result:
+    """Call in a fresh process, so that one run's memory and thread pools do not count for the next."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *args).result()
+
+
+def part_of_transfer(last: Iterable[str], folder: Path) -> Path:
+    """The shipped transfer pipeline cut down to the stages `last` and what they need, as a YAML file in `folder`.
+
+    Stages keep their names, so all parts share their results in one work folder. The train stage is always among them,
+    on or off, as its settings are in every preset.
+    """
+    whole = read_pipeline(resources.find("pipelines", "transfer"))
+    inputs = {spec.name: set(spec.inputs.values()) for spec in whole.stages}
+    wanted, found = {*last, "train"}, set()
+    while wanted:
+        name = wanted.pop()
+        found.add(name)
+        wanted |= inputs.get(name, set()) - found
+    stages = [spec for spec in whole.stages if spec.name in found]
+    part = Pipeline(
+        name=whole.name,
+        inputs=[name for name in whole.inputs if name in found],
+        stages=stages,
+        outputs={"manifest": f"{stages[-1].name}/manifest.json"},
+        presets=whole.presets,
+        preset=whole.preset,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"until-{'-'.join(sorted(last))}.yaml"
+    path.write_text(yaml.safe_dump(part.model_dump(mode="json"), sort_keys=False))
+    return path
+
+
+def run_stages(
+    last: Iterable[str],
+    files: Mapping[str, Path],
+    work: Path,
+    *,
+    preset: str = "draft",
+    overrides: Sequence[str] = (),
+    seed: int = 0,
+    device: str = "auto",
+    emit: Emit = lambda event: None,
+) -> dict[str, Finished]:
+    """Run the transfer pipeline as far as the stages `last`; what `work` holds already is not run again."""
+    pipeline = part_of_transfer(last, work)
+    needed = {name: files[name] for name in read_pipeline(pipeline).inputs}
+    run = prepare(
+        pipeline, needed, work / "unused.mp4", preset=preset, overrides=overrides, seed=seed, device=device, work=work
+    )
+    run_plan(run.plan, run.store, run.device, emit)
+    finished = {}
+    for stage in run.plan.stages:
+        folder = stage.job.entry(run.store).dir
+        manifest = Manifest.read(folder)
+        assert manifest is not None, folder
+        finished[stage.name] = Finished(folder, manifest)
+    return finished
+
+
+def total_seconds(stages: Mapping[str, Finished]) -> float:
+    """What the stages take from nothing: the two pose stages beside each other, the rest one after the other."""
+    poses = [stage.manifest.seconds for name, stage in stages.items() if name.endswith("_pose")]
+    rest = [stage.manifest.seconds for name, stage in stages.items() if not name.endswith("_pose")]
+    return max(poses, default=0.0) + sum(rest)
+
+
+def peak_memory(stages: Mapping[str, Finished]) -> float:
+    """The largest resident memory of any stage, in MB."""
+    return max(stage.manifest.memory_mb for stage in stages.values())
+
+
+def mean_rows(rows: Sequence[Row], by: str) -> list[Row]:
+    """One row for each value of the column `by`, numbers averaged over those that are there; order of appearance."""
+    merged: list[Row] = []
+    for name in dict.fromkeys(row[by] for row in rows):
+        same = [row for row in rows if row[by] == name]
+        columns = dict.fromkeys(column for row in same for column in row)
+        merged.append({by: name} | {column: _mean(same, column) for column in columns if column != by})
+    return merged
+
+
+def _mean(rows: Sequence[Row], column: str) -> Any:
+    values = [row[column] for row in rows if isinstance(row.get(column), int | float)]
+    return float(np.mean(values)) if values else next((row[column] for row in rows if row.get(column)), None)
+
+
+def markdown(rows: Sequence[Row], digits: Mapping[str, int] | None = None) -> str:
+    """The rows as a Markdown table; numbers with the column's `digits` (2), missing ones as a dash."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    table = [columns, *([_cell(row.get(name), (digits or {}).get(name, 2)) for name in columns] for row in rows)]
+    widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
+    left = [any(isinstance(row.get(name), str) for row in rows) for name in columns]
+    lines = [
+        " | ".join(
+            cell.ljust(width) if text else cell.rjust(width)
+            for cell, width, text in zip(line, widths, left, strict=True)
+        )
+        for line in table
+    ]
+    rule = "|".join("-" * (width + 1) + ("-" if text else ":") for width, text in zip(widths, left, strict=True))
+    return "\n".join([f"| {lines[0]} |", f"|{rule}|", *(f"| {line} |" for line in lines[1:])])
+
+
+def _cell(value: Any, digits: int) -> str:
+    if value is None or (isinstance(value, float) and not np.isfinite(value)):
+        return "-"
+    return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
+
+
+def finish(title: str, rows: Sequence[Row], digits: Mapping[str, int], json_file: Path | None, **facts: Any) -> None:
+    """Print the table; write `facts` and the rows as JSON when a file is given."""
+    click.echo(f"\n{title}\n\n{markdown(rows, digits)}")
+    if json_file:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(json.dumps({"title": title, **facts, "rows": list(rows)}, indent=1) + "\n")
+
+
+def say(message: str) -> None:
+    """A line on stderr, where progress goes."""
+    click.echo(message, err=True)
+
+
+def minutes(budget: str) -> str:
+    """A budget as it stands in a row's name."""
+    return budget.removesuffix("m") + " min" if budget.endswith("m") else budget

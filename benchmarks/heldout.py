@@ -1,0 +1,115 @@
+"""The held-out end of real clips: frames that were never trained on, made from the rest of the clip in each way.
+
+    python -m benchmarks.heldout dance.mp4 taichi.mp4 --budgets 1m,5m --ablations --json out/heldout.json
+
+For every clip the real stages run (pose, subject, train, heldout) in one work folder. The rows are those of the
+held-out stage: the training frame with the nearest pose as it is, the draft, the trained generator at every budget, and
+the same training on pose maps alone; with --ablations also (at the longest budget) without the discriminator, without
+rollout, and without the loss on change. Scores are on the person's box; perceptual distance and flicker: lower is
+better. Every run has a process of its own; longer budgets first, so that no run goes on from a shorter one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from benchmarks.common import (
+    FILE,
+    FOLDER,
+    JSON_OPTION,
+    Row,
+    finish,
+    in_child,
+    mean_rows,
+    minutes,
+    peak_memory,
+    run_stages,
+    say,
+)
+from vidgan.config import parse_duration
+
+DIGITS = {"perceptual": 3, "ssim": 3, "sharpness": 2, "steps": 0, "peak MB": 0}
+
+ABLATIONS = {
+    "without discriminator": ("train.adversarial_weight=0", "train.matching_weight=0"),
+    "without rollout": ("train.rollout=1", "train.discriminator_frames=1"),
+    "without loss on change": ("train.change_weight=0",),
+}
+
+
+@dataclass(frozen=True)
+class Training:
+    """A trained row: its name and settings."""
+
+    name: str
+    overrides: tuple[str, ...]
+
+
+def trainings(budgets: Sequence[str], ablations: bool) -> list[Training]:
+    """What is trained, in the order of the table."""
+    ordered = sorted(budgets, key=parse_duration)
+    rows = []
+    for budget in ordered:
+        given = (f"train.budget={budget}",)
+        rows.append(Training(f"pose maps only, {minutes(budget)}", (*given, "train.network=pose-only")))
+        rows.append(Training(f"standard, {minutes(budget)}", given))
+    if ablations and ordered:
+        given = (f"train.budget={ordered[-1]}",)
+        rows += [Training(f"{name}, {minutes(ordered[-1])}", (*given, *extra)) for name, extra in ABLATIONS.items()]
+    return rows
+
+
+def run_clip(clip: Path, work: Path, training: Training | None, share: float, frames: int, seed: int) -> list[Row]:
+    """The rows of one run: the trained generator's, or without training those of the nearest pose and the draft."""
+    overrides = [f"heldout.held_out={share}", f"train.held_out={share}", f"heldout.frames={frames}"]
+    overrides += training.overrides if training else ()
+    preset = "standard" if training else "draft"
+    stages = run_stages(["heldout"], {"target": clip}, work, preset=preset, overrides=overrides, seed=seed)
+    facts = stages["heldout"].facts
+    shared = {"peak MB": peak_memory(stages), "feature network": facts["feature_network"]}
+    if training is None:
+        return [{"method": way, **scores, **shared} for way, scores in facts["heldout"].items()]
+    steps = stages["train"].facts["steps"]
+    return [{"method": training.name, **facts["heldout"]["trained"], "steps": steps, **shared}]
+
+
+@click.command()
+@click.argument("clips", nargs=-1, required=True, type=FILE)
+@click.option("--budgets", default="5m", show_default=True, help="Times of training; empty for none.")
+@click.option("--ablations", is_flag=True, help="Also train without single parts, at the longest budget.")
+@click.option("--held-out", default=0.3, show_default=True, help="Share of each clip, at its end, never trained on.")
+@click.option("--frames", default=120, show_default=True, help="At most so many held-out frames are made.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--work", type=FOLDER, default=Path("out/benchmarks/heldout"), show_default=True, help="Work folder.")
+@JSON_OPTION
+def main(
+    clips: tuple[Path, ...], budgets: str, ablations: bool, held_out: float, frames: int, seed: int, work: Path,
+    json_file: Path | None,
+) -> None:  # fmt: skip
+    """Make the held-out end of CLIPS from the rest of them, in each way."""
+    chosen = trainings([budget for budget in budgets.split(",") if budget], ablations)
+    rows: list[Row] = []
+    for clip in clips:
+        found: dict[str, list[Row]] = {}
+        for training in [*reversed(chosen), None]:
+            name = training.name if training else "baselines"
+            say(f"{clip.name}: {name}")
+            found[name] = in_child(run_clip, clip, work, training, held_out, frames, seed)
+        ordered = found["baselines"] + [row for training in chosen for row in found[training.name]]
+        rows += [{"clip": clip.name} | row for row in ordered]
+    network = rows[0]["feature network"]
+    hidden = ("clip", "feature network")
+    shown = [{name: value for name, value in row.items() if name not in hidden} for row in rows]
+    for clip in clips:
+        mine = [row for row, full in zip(shown, rows, strict=True) if full["clip"] == clip.name]
+        finish(f"{clip.name}, last {held_out:.0%}, perceptual distance in {network} features", mine, DIGITS, None)
+    title = f"mean over {len(clips)} clips, perceptual distance in {network} features"
+    finish(title, mean_rows(shown, "method"), DIGITS, json_file, per_clip=rows)
+
+
+if __name__ == "__main__":
+    main()
