@@ -69,7 +69,7 @@ def push_pull(rgb: NDArray, known: NDArray[np.bool_]) -> NDArray[np.uint8]:
     rgb: (H, W, 3); known: (H, W). (Gortler et al., "The Lumigraph", 1996, section 3.4.)
     """
     levels: list[tuple[NDArray, NDArray]] = [(rgb.astype(np.float32) * known[..., None], known.astype(np.float32))]
-    while min(levels[-1][1].shape) > 1:
+    while max(levels[-1][1].shape) > 1:
         colour, weight = levels[-1]
         size = (max(1, weight.shape[1] // 2), max(1, weight.shape[0] // 2))
         levels.append(
