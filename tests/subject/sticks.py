@@ -90,7 +90,10 @@ def stick_subject(count=30, small=32, large=64, absent=()):
 
     def cut(size):
         return np.stack(
-            [np.dstack([crop(pictures[f], w, size), crop(masks[f], w, size)]) for f, w in zip(frames, motion.windows)]
+            [
+                np.dstack([crop(pictures[f], w, size), crop(masks[f], w, size)])
+                for f, w in zip(frames, motion.windows, strict=True)
+            ]
         )
 
     plate = background()

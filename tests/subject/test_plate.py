@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.subject.sticks import background
+from vidgan.subject.plate import clean_plate, inpaint, masked_median, push_pull
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6), count=st.integers(1, 7), height=st.integers(1, 70), width=st.integers(1, 6))
+def test_the_median_is_that_of_the_visible_values(seed, count, height, width):
+    rng = np.random.default_rng(seed)
+    frames = rng.integers(0, 256, (count, height, width, 3)).astype(np.uint8)
+    hidden = rng.random((count, height, width)) < 0.4
+    median, seen = masked_median(frames, hidden)
+    np.testing.assert_array_equal(seen, ~hidden.all(0))
+    for y, x in np.ndindex(height, width):
+        visible = np.sort(frames[~hidden[:, y, x], y, x], axis=0)
+        if not len(visible):
+            assert (median[y, x] == 0).all()
+        elif len(visible) % 2:
+            np.testing.assert_array_equal(median[y, x], np.median(visible, axis=0))
+        else:
+            np.testing.assert_array_equal(median[y, x], visible[len(visible) // 2 - 1])
+
+
+def square_crossing(behind, count=15, side=20):
+    """A grey square moves across; its mask comes at half the size."""
+    height, width = behind.shape[:2]
+    frames, masks = np.repeat(behind[None], count, 0), np.zeros((count, height // 2, width // 2), np.uint8)
+    for index, left in enumerate(np.linspace(0, width - side, count).astype(int)):
+        frames[index, 40 : 40 + side, left : left + side] = 128
+        masks[index, 20 : 20 + side // 2, left // 2 : (left + side) // 2] = 255
+    return frames, masks
+
+
+def nothing_outside(frames):
+    return np.zeros(frames.shape[:3], bool)
+
+
+def test_the_background_behind_somebody_who_moves_is_recovered():
+    behind = background(160, 96)
+    frames, masks = square_crossing(behind)
+    plate = clean_plate(frames, masks, nothing_outside(frames))
+    assert plate.seen.all()
+    np.testing.assert_array_equal(plate.rgb, behind)
+
+
+def test_noise_is_averaged_away():
+    behind = background(160, 96)
+    frames, masks = square_crossing(behind)
+    noisy = np.clip(frames + np.random.default_rng(0).normal(0, 8, frames.shape), 0, 255).astype(np.uint8)
+    plate = clean_plate(noisy, masks, nothing_outside(frames))
+    assert np.abs(plate.rgb.astype(float) - behind).mean() < 0.5 * np.abs(noisy[0].astype(float) - behind).mean()
+
+
+def test_where_the_background_is_never_seen_it_is_filled_and_said():
+    behind = np.full((96, 160, 3), (40, 90, 160), np.uint8)
+    frames, masks = np.repeat(behind[None], 5, 0), np.zeros((5, 96, 160), np.uint8)
+    frames[:, 30:60, 50:80], masks[:, 30:60, 50:80] = 255, 255
+    plate = clean_plate(frames, masks, nothing_outside(frames))
+    assert not plate.seen[30:60, 50:80].any()
+    assert plate.seen[:20].all()
+    assert np.abs(plate.rgb.astype(int) - behind).max() <= 3
+
+
+def test_what_a_moved_camera_does_not_show_is_not_taken():
+    behind = background(160, 96)
+    frames = np.repeat(behind[None], 5, 0)
+    outside = nothing_outside(frames)
+    frames[:3, :, :30], outside[:3, :, :30] = 0, True
+    plate = clean_plate(frames, np.zeros((5, 48, 80), np.uint8), outside)
+    np.testing.assert_array_equal(plate.rgb, behind)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (33, 47), (5, 90)])
+def test_push_pull_keeps_what_is_known_and_fills_the_rest_from_it(shape):
+    rng = np.random.default_rng(2)
+    rgb = rng.integers(60, 200, (*shape, 3)).astype(np.uint8)
+    known = rng.random(shape) < 0.1
+    known[0, 0] = True
+    filled = push_pull(rgb, known)
+    np.testing.assert_array_equal(filled[known], rgb[known])
+    assert filled.dtype == np.uint8
+    assert filled.min() >= rgb[known].min() - 1
+    assert filled.max() <= rgb[known].max() + 1
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (20, 150), (150, 20), (2, 64)])
+def test_push_pull_reaches_everywhere_from_one_corner(shape):
+    known = np.zeros(shape, bool)
+    known[:2, :2] = True
+    filled = push_pull(np.full((*shape, 3), 90, np.uint8), known)
+    assert np.abs(filled.astype(int) - 90).max() <= 1
+
+
+def test_inpainting_keeps_what_is_seen():
+    rgb = background(96, 80)
+    seen = np.ones((80, 96), bool)
+    seen[20:50, 30:60] = False
+    filled = inpaint(rgb, seen)
+    np.testing.assert_array_equal(filled[seen], rgb[seen])
+    assert inpaint(rgb, np.ones_like(seen)) is rgb
+
+
+def test_inpainting_continues_a_gradient():
+    ramp = np.repeat(np.linspace(20, 220, 96)[None, :, None], 80, 0).repeat(3, 2).astype(np.uint8)
+    seen = np.ones((80, 96), bool)
+    seen[25:45, 40:60] = False
+    assert np.abs(inpaint(ramp, seen).astype(int) - ramp)[25:45, 40:60].mean() < 15
+
+
+def test_a_background_never_seen_is_grey_not_black():
+    assert (inpaint(np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), bool)) == 128).all()
