@@ -5,8 +5,9 @@
 For every seed a pair is rendered (or reused from --pairs DIR/seedN, made by `vidgan performers`). Every method runs the
 real stages in one work folder, so pose and subject are made once, and its finished video is compared with truth.mp4 on
 the person's box (of the exact masks): perceptual distance, SSIM, PSNR, flicker (difference of frame-to-frame change),
-IoU of the person's mask and pose error (both found again in the video by MediaPipe, against the exact ones; the row
-`truth` is what the detector itself adds), seconds of all stages from nothing, and peak memory of any stage.
+IoU of the person's mask and pose error in % of the person's height (both found again in the video by MediaPipe, against
+the exact ones; the row `truth` is what the detector itself adds), `asked %`, the same against the retargeted track that
+the video should show, seconds of all stages from nothing, and peak memory of any stage.
 
 `nearest pose` shows, for every driving frame, the target's frame with the nearest pose, whole, moved and scaled to
 where the person should be. `pose maps only` is the same training without warped references (Everybody Dance Now's
@@ -40,6 +41,7 @@ from benchmarks.common import (
 )
 from vidgan.config import parse_duration
 from vidgan.losses.perceptual import PerceptualLoss
+from vidgan.metrics.pose_error import pose_error
 from vidgan.metrics.redetect import Redetector
 from vidgan.metrics.video import VideoScores
 from vidgan.performers.pair import load_poses, render_pair
@@ -91,8 +93,8 @@ class _Watched:
         self.backend.reset()
 
 
-def score(frames: Iterable[Frame], pair: Path, loss: PerceptualLoss) -> Row:
-    """A video against the pair's truth, frame by frame."""
+def score(frames: Iterable[Frame], pair: Path, loss: PerceptualLoss, asked: PoseTrack | None = None) -> Row:
+    """A video against the pair's truth, frame by frame; its pose also against the track that was asked for."""
     wanted = load_poses(pair / "poses.json")["truth"]
     scores = VideoScores(loss)
     with (
@@ -107,9 +109,11 @@ def score(frames: Iterable[Frame], pair: Path, loss: PerceptualLoss) -> Row:
             found = np.zeros_like(true_masks[index]) if watched.mask is None else watched.mask
             scores.update(frame, true.rgb, person_box(true_masks[index]), found, true_masks[index])
     values, pose = scores.result(), detector.error()
+    followed = pose_error(detector.track(), asked).mean if asked else None
     return {
         "perceptual": values["perceptual"], "ssim": values["ssim"], "psnr": values["psnr"],
-        "flicker": values["flicker"], "mask iou": values["mask_iou"], "pose error %": pose.mean, "missed": pose.missed,
+        "flicker": values["flicker"], "mask iou": values["mask_iou"], "pose error %": pose.mean, "asked %": followed,
+        "missed": pose.missed,
     }  # fmt: skip
 
 
@@ -139,12 +143,12 @@ def run_method(method: Method, pair: Path, work: Path, seed: int, device: str) -
     cost = {"seconds": total_seconds(stages), "peak MB": peak_memory(stages)}
     if "train" in stages:
         facts |= {name: stages["train"].facts[name] for name in ("steps", "best_step")}
+    asked = PoseTrack.load(stages["retarget"].dir / "track.npz")
     if last == "retarget":
-        track = PoseTrack.load(stages["retarget"].dir / "track.npz")
-        frames = nearest_pose_video(Subject.load(stages["subject"].dir), track)
-        return row | score(frames, pair, loss) | cost | facts
+        frames = nearest_pose_video(Subject.load(stages["subject"].dir), asked)
+        return row | score(frames, pair, loss, asked) | cost | facts
     with ClipReader(stages["encode"].dir / "output.mp4") as clip:
-        return row | score((frame.rgb for frame in clip), pair, loss) | cost | facts
+        return row | score((frame.rgb for frame in clip), pair, loss, asked) | cost | facts
 
 
 def make_pair(folder: Path, seed: int, frames: int, size: int) -> Path:
