@@ -65,9 +65,11 @@ class Sequences:
 
 
 def split(frames: NDArray[np.int64], held_out: float, gap: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions for training and the held-out tail of the clip, `gap` frames apart."""
-    first = len(frames) - max(1, round(held_out * len(frames)))
-    return np.arange(max(2, first - gap)), np.arange(first, len(frames))
+    """Positions for training and the held-out tail of the clip, `gap` frames apart (fewer in a short clip, so that at
+    least half of what comes before the tail is trained on).
+    """
+    first = max(1, len(frames) - max(1, round(held_out * len(frames))))
+    return np.arange(first - min(gap, first // 2)), np.arange(first, len(frames))
 
 
 def runs_of(frames: NDArray[np.int64], among: NDArray[np.int64], length: int) -> NDArray[np.int64]:
