@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,7 +30,9 @@ def load_checkpoint(path: Path, device: str = "cpu") -> dict[str, Any]:
     """Read a checkpoint. Raises TrainingError when it is damaged or holds anything but tensors and plain values."""
     try:
         state = torch.load(path, map_location=device, weights_only=True)
-    except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except OSError as error:
+        raise TrainingError(f"{path}: the checkpoint cannot be read ({error.strerror})") from error
+    except Exception as error:  # a damaged pickle fails in any way
         raise TrainingError(f"{path}: the checkpoint is damaged; delete it to train anew") from error
     if not isinstance(state, dict):
         raise TrainingError(f"{path}: not a checkpoint of vidgan; delete it to train anew")
