@@ -48,11 +48,12 @@ def in_child(function: Callable[..., Result], *args: Any) -> Result:
         return pool.submit(function, *args).result()
 
 
-def part_of_transfer(last: Iterable[str], folder: Path) -> Path:
+def part_of_transfer(last: Iterable[str], folder: Path, instead: Mapping[str, str] | None = None) -> Path:
     """The shipped transfer pipeline cut down to the stages `last` and what they need, as a YAML file in `folder`.
 
-    Stages keep their names, so all parts share their results in one work folder. The train stage is always among them,
-    on or off, as its settings are in every preset.
+    `instead` names other classes, as `module:Class`, for some of the stages. Stages keep their names, so all parts
+    share their results in one work folder. The train stage is always among them, on or off, as its settings are in
+    every preset.
     """
     whole = read_pipeline(resources.find("pipelines", "transfer"))
     inputs = {spec.name: set(spec.inputs.values()) for spec in whole.stages}
@@ -61,7 +62,11 @@ def part_of_transfer(last: Iterable[str], folder: Path) -> Path:
         name = wanted.pop()
         found.add(name)
         wanted |= inputs.get(name, set()) - found
-    stages = [spec for spec in whole.stages if spec.name in found]
+    stages = [
+        spec.model_copy(update={"stage": (instead or {}).get(spec.name, spec.stage), "config": spec.section})
+        for spec in whole.stages
+        if spec.name in found
+    ]
     part = Pipeline(
         name=whole.name,
         inputs=[name for name in whole.inputs if name in found],
@@ -85,10 +90,11 @@ def run_stages(
     overrides: Sequence[str] = (),
     seed: int = 0,
     device: str = "auto",
+    instead: Mapping[str, str] | None = None,
     emit: Emit = lambda event: None,
 ) -> dict[str, Finished]:
     """Run the transfer pipeline as far as the stages `last`; what `work` holds already is not run again."""
-    pipeline = part_of_transfer(last, work)
+    pipeline = part_of_transfer(last, work, instead)
     needed = {name: files[name] for name in read_pipeline(pipeline).inputs}
     run = prepare(
         pipeline, needed, work / "unused.mp4", preset=preset, overrides=overrides, seed=seed, device=device, work=work

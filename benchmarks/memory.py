@@ -53,12 +53,13 @@ def looped(clip: Path, path: Path, seconds: float) -> Path:
     with av.open(str(clip)) as source, av.open(str(path), "w") as out:
         stream = source.streams.video[0]
         copy = out.add_stream_from_template(stream)
-        step = round(1 / (Fraction(stream.average_rate) * stream.time_base))
-        length = stream.frames * step
+        assert stream.average_rate is not None
+        assert stream.time_base is not None
+        length = stream.frames * round(1 / (Fraction(stream.average_rate) * stream.time_base))
         for loop in range(max(1, round(seconds / float(length * stream.time_base)))):
             source.seek(0, stream=stream)
             for packet in source.demux(stream):
-                if packet.pts is None:
+                if packet.pts is None or packet.dts is None:
                     continue
                 packet.pts += loop * length
                 packet.dts += loop * length

@@ -118,7 +118,7 @@ def draft_rate(stages: dict[str, Finished], size: int, device: str) -> float:
     """Frames a second of the render stage without a generator."""
     inputs = {"subject": stages["subject"].dir, "motion": stages["retarget"].dir, "model": None}
     with tempfile.TemporaryDirectory() as folder:
-        stage = RenderStage(RenderConfig(size=size))
+        stage = RenderStage(RenderConfig.model_validate({"size": size}))
         began = time.perf_counter()
         facts = stage.run(StageContext(Path(folder), inputs, device, 0, Silent()))
         return float(facts["frames"] / (time.perf_counter() - began))

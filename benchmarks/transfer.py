@@ -12,19 +12,19 @@ the video should show, seconds of all stages from nothing, and peak memory of an
 `nearest pose` shows, for every driving frame, the target's frame with the nearest pose, whole, moved and scaled to
 where the person should be. `pose maps only` is the same training without warped references (Everybody Dance Now's
 way). Every method runs in a process of its own; longer budgets first, so that no run goes on from a shorter one.
+
+Where in the target's room the person stands is not in the two clips: the retargeted track is moved by a constant to the
+truth's mean place (`moved` in the JSON, pixels), unless `--as-placed` is given.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.common import (
     FOLDER,
@@ -39,22 +39,15 @@ from benchmarks.common import (
     say,
     total_seconds,
 )
+from benchmarks.truth import make_pair, nearest_pose_video, score
 from vidgan.config import parse_duration
 from vidgan.losses.perceptual import PerceptualLoss
-from vidgan.metrics.pose_error import pose_error
-from vidgan.metrics.redetect import Redetector
-from vidgan.metrics.video import VideoScores
-from vidgan.performers.pair import load_poses, render_pair
-from vidgan.pose.backend import BackendConfig, Detection, PoseBackend, open_backend
 from vidgan.pose.track import PoseTrack
-from vidgan.progress import EventProgress
-from vidgan.stages.heldout import person_box
-from vidgan.stages.render import aligned, canvas_for
 from vidgan.subject.model import Subject
-from vidgan.subject.references import ReferenceConfig, pose_distances
 from vidgan.video.read import ClipReader
 
-Frame = NDArray[np.uint8]
+PLACED = {"retarget": "benchmarks.truth:PlacedRetargetStage"}
+HIDDEN = ("seed", "feature network", "moved")
 DIGITS = {"perceptual": 3, "ssim": 3, "mask iou": 3, "seconds": 0, "peak MB": 0}
 
 
@@ -77,59 +70,7 @@ def methods(budgets: Iterable[str]) -> list[Method]:
     return rows
 
 
-class _Watched:
-    """A pose backend that keeps the mask it found last."""
-
-    def __init__(self, backend: PoseBackend) -> None:
-        self.backend, self.name, self.several = backend, backend.name, backend.several
-        self.mask: NDArray[np.uint8] | None = None
-
-    def detect(self, rgb: Frame, index: int, seconds: float) -> list[Detection]:
-        found = self.backend.detect(rgb, index, seconds)
-        self.mask = found[0].mask if found else None
-        return found
-
-    def reset(self) -> None:
-        self.backend.reset()
-
-
-def score(frames: Iterable[Frame], pair: Path, loss: PerceptualLoss, asked: PoseTrack | None = None) -> Row:
-    """A video against the pair's truth, frame by frame; its pose also against the track that was asked for."""
-    wanted = load_poses(pair / "poses.json")["truth"]
-    scores = VideoScores(loss)
-    with (
-        np.load(pair / "masks.npz") as masks,
-        open_backend(BackendConfig(), masks=True) as backend,
-        ClipReader(pair / "truth.mp4") as truth,
-    ):
-        true_masks, watched = masks["truth"], _Watched(backend)
-        detector = Redetector(watched, wanted)  # type: ignore[arg-type]
-        for index, (frame, true) in enumerate(zip(frames, truth, strict=True)):
-            detector.add(index, frame)
-            found = np.zeros_like(true_masks[index]) if watched.mask is None else watched.mask
-            scores.update(frame, true.rgb, person_box(true_masks[index]), found, true_masks[index])
-    values, pose = scores.result(), detector.error()
-    followed = pose_error(detector.track(), asked).mean if asked else None
-    return {
-        "perceptual": values["perceptual"], "ssim": values["ssim"], "psnr": values["psnr"],
-        "flicker": values["flicker"], "mask iou": values["mask_iou"], "pose error %": pose.mean, "asked %": followed,
-        "missed": pose.missed,
-    }  # fmt: skip
-
-
-def nearest_pose_video(subject: Subject, track: PoseTrack) -> Iterator[Frame]:
-    """For every driving frame the target's window with the nearest pose, whole, over the plate at the right place."""
-    motion, place, size = aligned(track, 1.0)
-    canvas, weight = canvas_for(subject.plate, None), ReferenceConfig().facing_weight
-    distances = pose_distances(motion.descriptors(weight), subject.motion.descriptors(weight))
-    for index, nearest in enumerate(distances.argmin(1)):
-        side = max(2, round(size * float(motion.heights[index] / subject.motion.heights[nearest])))
-        window = cv2.resize(np.ascontiguousarray(subject.crops[nearest, ..., :3]), (side, side))
-        left, top = (place[index] + (size - side) / 2).round().astype(int)
-        yield canvas.paste(np.asarray(window, np.uint8), (int(left), int(top)))
-
-
-def run_method(method: Method, pair: Path, work: Path, seed: int, device: str) -> Row:
+def run_method(method: Method, pair: Path, work: Path, seed: int, device: str, as_placed: bool = False) -> Row:
     """Make a method's video and score it."""
     files = {"source": pair / "source.mp4", "target": pair / "target.mp4"}
     loss = PerceptualLoss("auto")
@@ -139,7 +80,12 @@ def run_method(method: Method, pair: Path, work: Path, seed: int, device: str) -
         with ClipReader(pair / "truth.mp4") as clip:
             return row | score((frame.rgb for frame in clip), pair, loss) | facts
     last = "retarget" if method.name == "nearest pose" else "encode"
-    stages = run_stages([last], files, work, preset=method.preset, overrides=method.overrides, seed=seed, device=device)
+    overrides = method.overrides + (() if as_placed else (f"retarget.truth={pair / 'poses.json'}",))
+    stages = run_stages(
+        [last], files, work, preset=method.preset, overrides=overrides, seed=seed, device=device,
+        instead={} if as_placed else PLACED,
+    )  # fmt: skip
+    facts["moved"] = stages["retarget"].facts.get("moved")
     cost = {"seconds": total_seconds(stages), "peak MB": peak_memory(stages)}
     if "train" in stages:
         facts |= {name: stages["train"].facts[name] for name in ("steps", "best_step")}
@@ -151,22 +97,12 @@ def run_method(method: Method, pair: Path, work: Path, seed: int, device: str) -
         return row | score((frame.rgb for frame in clip), pair, loss, asked) | cost | facts
 
 
-def make_pair(folder: Path, seed: int, frames: int, size: int) -> Path:
-    """The pair of a seed, rendered unless it is there."""
-    if not (folder / "meta.json").exists():
-        say(f"rendering the pair of seed {seed}")
-        render_pair(
-            folder, seed=seed, frames=frames, size=size, progress=EventProgress("performers", lambda event: None)
-        )
-    return folder
-
-
-def run_seed(pair: Path, work: Path, chosen: list[Method], seed: int, device: str) -> list[Row]:
-    """All methods of one pair, the longest training first, in the order of the table."""
+def run_seed(pair: Path, work: Path, chosen: list[Method], *settings: Any) -> list[Row]:
+    """All methods of one pair, the longest training first, in the order of the table; `settings` as in `run_method`."""
     rows: dict[str, Row] = {}
     for method in reversed(chosen):
-        say(f"seed {seed}: {method.name}")
-        rows[method.name] = {"seed": seed} | in_child(run_method, method, pair, work, seed, device)
+        say(f"{pair.name}: {method.name}")
+        rows[method.name] = in_child(run_method, method, pair, work, *settings)
     return [rows[method.name] for method in chosen]
 
 
@@ -178,6 +114,7 @@ def run_seed(pair: Path, work: Path, chosen: list[Method], seed: int, device: st
 @click.option("--pairs", type=FOLDER, default=Path("out/benchmarks/pairs"), show_default=True, help="Rendered pairs.")
 @click.option("--work", type=FOLDER, default=Path("out/benchmarks/transfer"), show_default=True, help="Work folder.")
 @click.option("--only", default="", help="Only methods whose name holds this text.")
+@click.option("--as-placed", is_flag=True, help="Leave the person where the retarget stage puts them.")
 @click.option("--device", default="auto", show_default=True)
 @JSON_OPTION
 def main(json_file: Path | None, **options: Any) -> None:
@@ -186,9 +123,10 @@ def main(json_file: Path | None, **options: Any) -> None:
     rows: list[Row] = []
     for seed in map(int, options["seeds"].split(",")):
         pair = make_pair(options["pairs"] / f"seed{seed}", seed, options["frames"], options["size"])
-        rows += run_seed(pair, options["work"] / f"seed{seed}", chosen, seed, options["device"])
+        found = run_seed(pair, options["work"] / f"seed{seed}", chosen, seed, options["device"], options["as_placed"])
+        rows += [{"seed": seed} | row for row in found]
     network = rows[0]["feature network"]
-    shown = [{name: value for name, value in row.items() if name not in ("seed", "feature network")} for row in rows]
+    shown = [{name: value for name, value in row.items() if name not in HIDDEN} for row in rows]
     for seed in dict.fromkeys(row["seed"] for row in rows):
         mine = [row for row, full in zip(shown, rows, strict=True) if full["seed"] == seed]
         finish(f"seed {seed}, perceptual distance in {network} features", mine, DIGITS, None)
