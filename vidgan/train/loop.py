@@ -85,8 +85,8 @@ def train(
     is a finished run with a smaller budget to carry on from. Raises TrainingError when a loss is not a number.
     """
     (folder / "previews").mkdir(parents=True, exist_ok=True)
-    run = _resume(task, folder, previous, progress)
-    stats = Stats(folder, run.step)
+    run, pending = _resume(task, folder, previous, progress)
+    stats = Stats(folder, run.step, pending)
     total = float(config.steps or config.budget)
     unit = "steps" if config.steps else "s"
     progress.start("train", total, unit, done=run.step if config.steps else run.elapsed)
@@ -105,29 +105,33 @@ def train(
             looked += 1
             _look(task, run, stats, folder)
         if time.monotonic() - saved > config.checkpoint_seconds:
-            _save(task, run, folder)
+            _save(task, run, stats, folder)
             saved = time.monotonic()
-    _save(task, run, folder)
+    _save(task, run, stats, folder)
     stats.close()
     return run, load_checkpoint(folder / "best.pt")
 
 
-def _resume(task: Trainable, folder: Path, previous: Path | None, progress: Progress) -> RunState:
+def _resume(
+    task: Trainable, folder: Path, previous: Path | None, progress: Progress
+) -> tuple[RunState, dict[str, list[float]]]:
+    """Where the run was, and the values that wait for the next line of its statistics."""
     here = folder / "checkpoint.pt"
     source = here if here.exists() else previous / "checkpoint.pt" if previous else None
     if source is None or not source.exists():
-        return RunState()
+        return RunState(), {}
     state = load_checkpoint(source)
     task.load_state(state["task"])
     run = RunState(**state["run"])
     if source != here:  # keep what the earlier run had as best
         save_checkpoint(folder / "best.pt", load_checkpoint(source.with_name("best.pt")))
     progress.note(f"training goes on from step {run.step} ({run.elapsed:.0f} s)")
-    return run
+    return run, state.get("pending", {})
 
 
-def _save(task: Trainable, run: RunState, folder: Path) -> None:
-    save_checkpoint(folder / "checkpoint.pt", {"task": task.state(), "run": vars(run).copy()})
+def _save(task: Trainable, run: RunState, stats: Stats, folder: Path) -> None:
+    state = {"task": task.state(), "run": vars(run).copy(), "pending": dict(stats.pending)}
+    save_checkpoint(folder / "checkpoint.pt", state)
 
 
 def _look(task: Trainable, run: RunState, stats: Stats, folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
@@ -13,12 +14,13 @@ from torch.utils.tensorboard import SummaryWriter
 class Stats:
     """Averages what is reported between two writes and appends it as one line.
 
-    A resumed run drops lines at or after the step it goes on from, so the file reads as one uninterrupted run.
+    A resumed run drops lines after the step it goes on from and takes up the values that were `pending` there, so the
+    file reads as one uninterrupted run.
     """
 
-    def __init__(self, folder: Path, resumed_at: int) -> None:
+    def __init__(self, folder: Path, resumed_at: int, pending: Mapping[str, list[float]] | None = None) -> None:
         self.path = folder / "stats.jsonl"
-        self.pending: dict[str, list[float]] = defaultdict(list)
+        self.pending: dict[str, list[float]] = defaultdict(list, pending or {})
         if self.path.exists():
             lines = self.path.read_text().splitlines()
             kept = [line for line in lines if _step_of(line) <= resumed_at]
