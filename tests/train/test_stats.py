@@ -11,13 +11,14 @@ def rows(folder):
     return [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]
 
 
-def run(folder, first, last, resumed_at=0, every=2):
-    stats = Stats(folder, resumed_at)
+def run(folder, first, last, resumed_at=0, every=2, pending=None):
+    stats = Stats(folder, resumed_at, pending)
     for step in range(first, last + 1):
         stats.report(loss=float(step))
         if step % every == 0:
             stats.write(step, score=10.0 - step)
     stats.close()
+    return dict(stats.pending)
 
 
 def test_a_line_is_the_mean_since_the_last_one(tmp_path):
@@ -31,6 +32,15 @@ def test_a_resumed_file_reads_as_an_uninterrupted_one(tmp_path):
     run(whole, 1, 8)
     run(cut, 1, 6)
     run(cut, 5, 8, resumed_at=4)
+    assert rows(cut) == rows(whole)
+
+
+def test_values_that_waited_for_their_line_are_taken_up(tmp_path):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    whole.mkdir(), cut.mkdir()
+    run(whole, 1, 6, every=3)
+    pending = run(cut, 1, 4, every=3)
+    run(cut, 5, 6, resumed_at=4, every=3, pending=pending)
     assert rows(cut) == rows(whole)
 
 
