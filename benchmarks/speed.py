@@ -160,6 +160,7 @@ def main(clip: Path, repeats: int, size: int, steps: int, device: str, work: Pat
         precision, _ = choose_precision(config.precision, device)
         task = transfer.TransferTask(Subject.load(stages["subject"].dir), config, launch(device, precision), 0)
         shares = training_shares(task, device, steps)
+        rows.append({"what": "training, steps/s", "ours": shares.pop("steps/s")})
         rows += [{"what": f"training, share in {name}", "ours": value} for name, value in shares.items()]
     finish(
         f"speed on {clip.name}, {torch.get_num_threads()} threads, {device}", rows, {"ours": 3, "against": 3}, json_file
