@@ -10,12 +10,13 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from benchmarks import clock, common, heldout, memory, speed, transfer, truth
+from benchmarks import clock, common, heldout, memory, retarget, speed, transfer, truth
+from tests.metrics.people import standing_track
 from vidgan.stages.pipeline import read_pipeline
 from vidgan.video.read import ClipReader
 
 
-@pytest.mark.parametrize("module", [transfer, heldout, speed, memory])
+@pytest.mark.parametrize("module", [transfer, heldout, speed, memory, retarget])
 def test_help_says_the_options(module):
     result = CliRunner().invoke(module.main, ["--help"])
     assert result.exit_code == 0
@@ -23,7 +24,7 @@ def test_help_says_the_options(module):
 
 
 def test_every_module_says_its_command():
-    for module in (transfer, heldout, speed, memory):
+    for module in (transfer, heldout, speed, memory, retarget):
         assert f"python -m {module.__name__}" in module.__doc__
 
 
@@ -126,6 +127,14 @@ def test_ablations_are_trained_at_the_longest_budget_only():
     assert len(ablated) == len(heldout.ABLATIONS)
     assert all("train.budget=5m" in row.overrides for row in ablated)
     assert heldout.trainings([], ablations=True) == []
+
+
+def test_a_person_retargeted_onto_themselves_is_the_truth_in_every_mode():
+    track = standing_track(30)
+    track.world[:] = np.concatenate([track.image, np.zeros_like(track.image[..., :1])], -1) / 100
+    rows = retarget.errors(track, track, track)
+    assert [row["mode"] for row in rows] == ["none", "global", "limbs", "global+limbs"]
+    assert all(row["placed %"] < 0.5 and row["shape %"] < 0.5 for row in rows)
 
 
 # --- speed and memory -------------------------------------------------------------------------------------------------
