@@ -43,9 +43,9 @@ def kept_frames(present: NDArray[np.bool_], limit: int) -> NDArray[np.int64]:
     frames = np.flatnonzero(present)
     if len(frames) <= limit:
         return frames
-    runs = max(1, limit // RUN)
-    starts = np.linspace(0, len(frames) - RUN, runs).round().astype(int)
-    kept: NDArray[np.int64] = frames[np.unique((starts[:, None] + np.arange(RUN)).ravel())]
+    length = min(RUN, limit)
+    starts = np.linspace(0, len(frames) - length, limit // length).round().astype(int)
+    kept: NDArray[np.int64] = frames[np.unique((starts[:, None] + np.arange(length)).ravel())]
     return kept
 
 
