@@ -260,3 +260,34 @@ def _noisy_clip(path, container_options):
 
 def _quiet_x265(crf):
     return {"crf": str(crf), "preset": "fast", "x265-params": "log-level=none"}
+
+
+@pytest.fixture(scope="session")
+def stick_clip(clips_dir):
+    """A coloured stick person of 112x128 pixels who moves before a textured wall: 30 frames, 25 frames/s."""
+    from tests.subject.sticks import stick_frames, stick_track, write_stick_clip
+
+    track = stick_track()
+    return write_stick_clip(clips_dir / "sticks.mp4", track, stick_frames(track)[0])
+
+
+@pytest.fixture(scope="session")
+def stick_pose(tmp_path_factory):
+    """What a pose stage would leave of `stick_clip`: the true pose and masks."""
+    from tests.subject.sticks import save_pose, stick_frames, stick_track
+
+    track = stick_track()
+    return save_pose(tmp_path_factory.mktemp("stick_pose"), track, stick_frames(track)[1])
+
+
+@pytest.fixture(scope="session")
+def stick_subject_dir(tmp_path_factory, stick_clip, stick_pose):
+    """What the subject stage leaves of `stick_clip`, trained on at 32 pixels. Only to be read."""
+    from vidgan.progress import Silent
+    from vidgan.stages.base import StageContext
+    from vidgan.stages.subject import SubjectConfig, SubjectStage
+
+    folder = tmp_path_factory.mktemp("stick_subject")
+    inputs = {"video": stick_clip, "pose": stick_pose}
+    SubjectStage(SubjectConfig(train_size=32, crop_size=96)).run(StageContext(folder, inputs, "cpu", 0, Silent()))
+    return folder
