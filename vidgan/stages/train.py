@@ -44,6 +44,11 @@ class TrainStage(Stage[TransferConfig]):
             )
         precision, why = choose_precision(config.precision, context.device)
         task = TransferTask(subject, config, launch(context.device, precision), context.seed)
+        if not len(task.starts):
+            raise PersonError(
+                f"the target never shows the person in {config.rollout} frames in a row, training needs that: "
+                "give a target clip that keeps the person in view, or use --quality draft"
+            )
         context.progress.note(
             f"training on {context.device} in {precision} ({why}), perceptual loss on {task.perceptual.feature_network}"
         )
