@@ -14,6 +14,9 @@ from tests.video.clips import click, numbered_frame, write_clip
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# The tensors of tests are too small to be worth a second thread; torch reads this when it is loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def data_dir():
