@@ -26,10 +26,18 @@ class ResidualBlock(nn.Module):
 
 
 class Down(nn.Sequential):
-    """Halves the picture: a 4x4 convolution of stride 2, then a residual block."""
+    """Halves the picture: group norm and a 4x4 convolution of stride 2, then a residual block.
+
+    Without the norm here and in `Up` the plain convolutions feed each other and the stream grows a thousandfold.
+    """
 
     def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), ResidualBlock(outputs))
+        super().__init__(
+            nn.GroupNorm(8, inputs),
+            nn.SiLU(),
+            nn.Conv2d(inputs, outputs, 4, stride=2, padding=1),
+            ResidualBlock(outputs),
+        )
 
 
 class Up(nn.Module):
@@ -37,13 +45,14 @@ class Up(nn.Module):
 
     def __init__(self, inputs: int, skip: int, outputs: int) -> None:
         super().__init__()
+        self.norm = nn.GroupNorm(8, inputs + skip)
         self.join = nn.Conv2d(inputs + skip, outputs, 3, padding=1)
         self.block = ResidualBlock(outputs)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         """x (B, C, H, W), skip (B, S, 2 H, 2 W) → (B, O, 2 H, 2 W)."""
         x = F.interpolate(x, scale_factor=2.0, mode="nearest")
-        return self.block(self.join(torch.cat([x, skip], 1)))
+        return self.block(self.join(F.silu(self.norm(torch.cat([x, skip], 1)))))
 
 
 def spectral_conv(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Module:

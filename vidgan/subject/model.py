@@ -78,7 +78,7 @@ class Subject:
     """A target person, as written by the subject stage.
 
     references: (N, S, S, 4) uint8 memory map, RGB spread beyond the matte, then the matte;
-    crops: (N, s, s, 4) uint8 memory map at training size, the true picture, then the matte;
+    crops: (N, s, s, 4) uint8 at training size, in memory, the true picture, then the matte;
     plate: (H, W, 3) uint8; motion: the N reference frames' motion; frames: (N,) their numbers in the target's clip;
     blur: (N,) in [0, 1]; facts: see `SubjectStage`.
     """
@@ -103,7 +103,7 @@ class Subject:
         plate = cv2.cvtColor(cv2.imread(str(folder / "plate.png")), cv2.COLOR_BGR2RGB)
         return cls(
             references=np.load(folder / "references.npy", mmap_mode="r", allow_pickle=False),
-            crops=np.load(folder / "crops.npy", mmap_mode="r", allow_pickle=False),
+            crops=np.load(folder / "crops.npy", allow_pickle=False),
             plate=np.asarray(plate, np.uint8),
             motion=motion_of(track)[frames],
             frames=frames,

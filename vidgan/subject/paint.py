@@ -18,10 +18,10 @@ from torch.nn import functional as F
 
 from vidgan.nets.repair import Repair
 from vidgan.pose.rasterise import pose_maps
-from vidgan.subject.draft import FLOW_STRIDE, Warped, blend_logits, composite
+from vidgan.subject.draft import FLOW_STRIDE, Warped, blend_logits, composite, mix
 from vidgan.subject.warp import Flow, part_flow, resize_flow, sample
 
-OWN_COLOUR_LOGIT = -3.0
+OWN_COLOUR_LOGIT = -1.5
 
 COLUMN_MARGIN = 0.1
 
@@ -95,10 +95,13 @@ def columns(points: Tensor, size: int, multiple: int = 32) -> slice:
     return slice(size // 2 - half, size // 2 + half)
 
 
-def repair(generator: nn.Module, points: Tensor, visibility: Tensor, plate: Tensor, warped: Warped) -> Repair:
+def repair(
+    generator: nn.Module, points: Tensor, visibility: Tensor, plate: Tensor, warped: Warped, own: bool = False
+) -> Repair:
     """Run the generator at its own size s: points (B, J, 2) in window units, plate (B, 3, s, s).
 
-    It sees the columns around the person; beyond them its output is zero, which leaves the draft as it is.
+    It sees the columns around the person; beyond them its output is zero, which leaves the draft as it is. `own` takes
+    its colour as it is instead of as a change of the draft's.
     """
     size = plate.shape[-1]
     inner = columns(points, size)
@@ -106,7 +109,13 @@ def repair(generator: nn.Module, points: Tensor, visibility: Tensor, plate: Tens
     pictures = (plate, warped.colour, warped.matte, warped.confidence)
     out: Repair = generator(maps, *(picture[..., inner] for picture in pictures))
     border = (inner.start, size - inner.stop)
-    return Repair(*(F.pad(value, border) for value in out))
+    out = Repair(*(F.pad(value, border) for value in out))
+    if own:
+        return out
+    # The own colour begins as the draft's: from grey it would never win weight, and so never learn.
+    references = Warped(*(value[:, :-1] for value in vars(warped).values()))
+    start, _ = mix(torch.softmax(blend_logits(references), 1), references)
+    return out._replace(colour=start.detach() + out.colour)
 
 
 def paint(out: Repair, warped: Warped, plate: Tensor, own: bool = False) -> Painted:
@@ -118,7 +127,8 @@ def paint(out: Repair, warped: Warped, plate: Tensor, own: bool = False) -> Pain
     size = plate.shape[-1]
     out = _at_size(out, size)
     base = blend_logits(warped)
-    own_base = torch.full_like(base[:, :1], OWN_COLOUR_LOGIT)
+    # Below all references together, so that moments when every slot fades do not fall to the own colour.
+    own_base = base.logsumexp(1, keepdim=True) + OWN_COLOUR_LOGIT
     weights = torch.softmax(torch.cat([base, own_base], 1) + out.logits, 1)
     colour = (weights[:, :-1, None] * warped.colour).sum(1) + weights[:, -1:] * out.colour
     share = weights[:, :-1] / weights[:, :-1].sum(1, keepdim=True).clamp_min(1e-6)

@@ -92,7 +92,7 @@ class Painter:
                     fewer[:, 3] = (fewer[:, 3] + 1) / 2
                     low = warp_references(fewer[None], flow, pose.fade[t : t + 1], small)
                 full = with_previous(low, last, previous_flow(last, points, heights, small), small)
-                out = repair(self.generator, points, seen, low_plate, full)
+                out = repair(self.generator, points, seen, low_plate, full, self.own_matte)
                 painted = paint(out, warped, plate, self.own_matte)
                 before = as_previous(painted, points, heights, small)
                 picture, matte, state = painted.picture, painted.matte, before

@@ -29,7 +29,7 @@ STRETCH = 2.5
 RIGID = 1.25
 """The same for hands and feet: too short to measure a stretch by."""
 
-REACH = 3.0
+REACH = 2.4
 """How far beyond its bone, in part radii, a part may show: hair and loose clothes, but no smears."""
 
 TORSO = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
@@ -111,16 +111,36 @@ def _limb_linear(axis_d: Tensor, axis_r: Tensor, scale: Tensor, stretch: Tensor)
     return outer_along + scale[..., None, None] * across_r[..., :, None] * across_d[..., None, :]
 
 
-def _ridge_affine(x: Tensor, y: Tensor, prior: Tensor, ridge: Tensor) -> Tensor:
-    """The affine that takes x (..., N, 2) to y with its linear part drawn to `prior` (..., 2, 2) by `ridge` (...)."""
+def _ridge_affine(x: Tensor, y: Tensor, prior: Tensor, ridge: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """The affine that takes x (..., N, 2) to y, its linear part drawn to `prior` (..., 2, 2) by `ridge` (...) and its
+    stretch kept in [low, high] (...).
+    """
     centre_x, centre_y = x.mean(-2, keepdim=True), y.mean(-2, keepdim=True)
     dx, dy = x - centre_x, y - centre_y
     weight = ridge[..., None, None]
     gram = dx.transpose(-1, -2) @ dx + weight * torch.eye(2, device=x.device)
     linear = (dy.transpose(-1, -2) @ dx + weight * prior) @ _inverse(gram)
+    linear = _clamp_stretch(linear, low, high)
     shift = centre_y.transpose(-1, -2) - linear @ centre_x.transpose(-1, -2)
     affine: Tensor = torch.cat([linear, shift], -1)
     return affine
+
+
+def _clamp_stretch(matrix: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """The 2x2 matrices with both singular values kept in [low, high], no reflection (closed-form SVD)."""
+    a, b, c, d = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 1, 0], matrix[..., 1, 1]
+    e, f, g, h = (a + d) / 2, (a - d) / 2, (c + b) / 2, (c - b) / 2
+    mean, spread = torch.hypot(e, h), torch.hypot(f, g)
+    angle_f, angle_e = torch.atan2(g, f), torch.atan2(h, e)
+    first = torch.minimum(torch.maximum(mean + spread, low), high)
+    second = torch.minimum(torch.maximum(mean - spread, low), high)
+    scales = torch.diag_embed(torch.stack([first, second], -1))
+    return _rotation((angle_e + angle_f) / 2) @ scales @ _rotation((angle_e - angle_f) / 2)
+
+
+def _rotation(angle: Tensor) -> Tensor:
+    cos, sin = angle.cos(), angle.sin()
+    return torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
 
 
 def _inverse(matrix: Tensor) -> Tensor:
@@ -157,12 +177,14 @@ def part_affines(driving: Tensor, reference: Tensor, height_d: Tensor, height_r:
     linear = _limb_linear(end_d - start_d, end_r - start_r, sizes, table.stretch)
     shift = start_r - (linear @ start_d[..., None]).squeeze(-1)
     affines = torch.cat([linear, shift[..., None]], -1)
-    for name, landmarks, ridge in (("torso", TORSO, 0.08), ("head", FACE, 0.06)):
+    for name, landmarks, ridge, most in (("torso", TORSO, 0.08, 1.5), ("head", FACE, 0.06, 1.25)):
         joints = [JOINT[landmark] for landmark in landmarks]
         points_x, points_y = x[..., joints, :], reference[..., joints, :]
         prior = _similarity(points_x, points_y, 0.8 * scale, 1.25 * scale)
         strength = (ridge * height_d[:, None]).square().expand(scale.shape)
-        affines[:, :, table.names.index(name)] = _ridge_affine(points_x, points_y, prior, strength)
+        affines[:, :, table.names.index(name)] = _ridge_affine(
+            points_x, points_y, prior, strength, scale / most, scale * most
+        )
     return affines
 
 
@@ -212,7 +234,7 @@ def part_flow(driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Te
         where=rearrange(where_xy, "b k (h w) c -> b k h w c", h=h, w=w),
         confidence=rearrange(agreement * inside, "b k (h w) -> b k h w", h=h, w=w),
         inside=rearrange(torch.sigmoid((1 - nearest) / 0.2), "b (h w) -> b h w", h=h, w=w),
-        near=rearrange(torch.sigmoid(REACH - nearest.sqrt()) * 2, "b (h w) -> b h w", h=h, w=w).clamp(0, 1),
+        near=rearrange((REACH + 1 - nearest.sqrt()), "b (h w) -> b h w", h=h, w=w).clamp(0, 1),
     )
 
 

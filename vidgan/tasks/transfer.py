@@ -55,7 +55,7 @@ class TransferConfig(LoopConfig):
     batch: int = 2
     rollout: int = 3
     held_out: float = 0.15
-    learning_rate: float = 4e-4
+    learning_rate: float = 6e-4
     precision: Literal["bf16-mixed", "32-true", "auto"] = "auto"
     references: ReferenceConfig = ReferenceConfig()
     examples: ExampleConfig = ExampleConfig()
@@ -182,7 +182,7 @@ class TransferTask(Trainable):
             here = Warped(*(value.unflatten(0, (b, r))[:, t] for value in vars(warped).values()))
             points, heights = batch.points[:, t], batch.heights[:, t]
             full = with_previous(here, before, previous_flow(before, points, heights, self.size), self.size)
-            out = repair(self.generator, points, batch.visibility[:, t], batch.plate[:, t], full)
+            out = repair(self.generator, points, batch.visibility[:, t], batch.plate[:, t], full, own)
             painted.append(paint(out, here, batch.plate[:, t], own))
             before = as_previous(painted[-1], points, heights, self.size).detached()
         return painted

@@ -29,7 +29,7 @@ class LoopConfig(Config):
     budget: Duration = extends(300.0, gt=0)
     steps: int | None = extends(None, gt=0)
     evaluations: int = 6
-    checkpoint_seconds: float = runtime(20.0)
+    checkpoint_seconds: float = runtime(45.0)
 
 
 class Trainable(ABC):
