@@ -51,7 +51,7 @@ class HeldoutStage(Stage[HeldoutConfig]):
         share = facts.get("held_out", self.config.held_out)
         train, held = split(subject.frames, share, facts.get("apart", ExampleConfig().apart))
         held = held[: self.config.frames]
-        references = self.config.references
+        references = self.config.references.with_count(facts.get("references"))
         perceptual = PerceptualLoss("auto", context.device)
         ways: dict[str, Iterator[Picture]] = {
             "nearest pose": nearest_pose_frames(subject, train, held, references.facing_weight),

@@ -34,7 +34,7 @@ FAR = 0.02
 class RenderConfig(Config):
     """`size` is the output's height in pixels, None for the target's; a kill loses at most `segment` frames."""
 
-    size: int | None = Field(None, ge=16, le=4320)
+    size: int | None = Field(None, ge=16, le=8192)
     segment: int = Field(16, ge=1)
     references: ReferenceConfig = ReferenceConfig()
 
@@ -121,9 +121,9 @@ class RenderStage(Stage[RenderConfig]):
         track = PoseTrack.load(context.input("motion") / "track.npz")
         model = context.inputs["model"]
         generator, facts = load_generator(model, context.device) if model else (None, {})
-        painter = Painter(
-            subject, generator, self.config.references, context.device, own_matte=facts.get("network") == "pose-only"
-        )
+        references = self.config.references.with_count(facts.get("references"))
+        own = facts.get("network") == "pose-only"
+        painter = Painter(subject, generator, references, context.device, own_matte=own)
         canvas = canvas_for(subject.plate, self.config.size)
         motion, place, size = aligned(track, canvas.scale)
         choice = painter.choose(motion, np.arange(len(subject)))

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from vidgan.config import Config
 from vidgan.errors import PersonError
@@ -34,7 +35,7 @@ class SubjectConfig(Config):
     max_frames: int = 720
     max_side: int = 1920
     crop_size: int = 768
-    train_size: int = 256
+    train_size: int = Field(256, ge=32, multiple_of=32)
     stabilise: bool = True
 
 

@@ -116,20 +116,15 @@ def nearest_pose_frames(subject: Subject, train: Positions, held: Positions, fac
 
 
 def heldout_scores(
-    painter: Painter, train: Positions, held: Positions, perceptual: PerceptualLoss, limit: int
+    outputs: NDArray[np.uint8], truth: NDArray[np.uint8], perceptual: PerceptualLoss, device: torch.device
 ) -> dict[str, float]:
-    """Perceptual distance and flicker (grey levels) over the first `limit` held-out frames."""
-    held = held[:limit]
-    outputs = np.stack([one.picture for one in painter.reconstruct(train, held)])
-    truth = painter.subject.crops[held][..., :3]
+    """Perceptual distance and flicker (grey levels) of consecutive outputs (N, S, S, 3) against the true frames."""
     distances = [
-        perceptual.distance(
-            _picture(outputs[i : i + 8]).to(painter.device), _picture(truth[i : i + 8]).to(painter.device)
-        )
-        for i in range(0, len(held), 8)
+        perceptual.distance(_picture(outputs[i : i + 8]).to(device), _picture(truth[i : i + 8]).to(device))
+        for i in range(0, len(outputs), 8)
     ]
     change = np.diff(outputs.astype(np.float32), axis=0) - np.diff(truth.astype(np.float32), axis=0)
-    flicker = float(np.abs(change).mean()) if len(held) > 1 else 0.0
+    flicker = float(np.abs(change).mean()) if len(outputs) > 1 else 0.0
     return {"perceptual": float(torch.cat(distances).mean()), "flicker": flicker}
 
 

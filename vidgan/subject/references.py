@@ -32,6 +32,10 @@ class ReferenceConfig(Config):
     apart: int = 8
     fade: int = 3
 
+    def with_count(self, count: int | None) -> ReferenceConfig:
+        """The same for a generator that takes `count` references; None leaves it."""
+        return self.model_copy(update={"count": count}) if count else self
+
 
 @dataclass(frozen=True)
 class Choice:

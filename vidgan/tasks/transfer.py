@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -43,6 +44,7 @@ from vidgan.train.randomness import generator as counter_rng
 
 POOL = 32
 POSE_COLOURS = 3
+LOOKED_AT = 24
 
 
 class TransferConfig(LoopConfig):
@@ -50,11 +52,11 @@ class TransferConfig(LoopConfig):
 
     enabled: bool = True
     network: Literal["repair", "pose-only"] = "repair"
-    width: int = 40
-    depth: int = 3
-    batch: int = 2
-    rollout: int = 3
-    held_out: float = 0.15
+    width: int = Field(40, ge=8, multiple_of=8)
+    depth: int = Field(3, ge=1, le=4)
+    batch: int = Field(2, ge=1)
+    rollout: int = Field(3, ge=1)
+    held_out: float = Field(0.15, gt=0, le=0.5)
     learning_rate: float = 6e-4
     precision: Literal["bf16-mixed", "32-true", "auto"] = "auto"
     references: ReferenceConfig = ReferenceConfig()
@@ -68,7 +70,7 @@ class TransferConfig(LoopConfig):
     matching_weight: float = 0.5
     adversarial_start: float = 0.35
     adversarial_ramp: float = 0.3
-    discriminator_frames: int = 2
+    discriminator_frames: int = Field(2, ge=1)
 
 
 def build_generator(network: str, references: int, width: int, depth: int) -> nn.Module:
@@ -89,11 +91,12 @@ class TransferTask(Trainable):
         self.examples = Examples(
             subject, self.train_frames, count, config.references.facing_weight, config.examples, self.device
         )
+        self.tuple_length = min(config.discriminator_frames, config.rollout)
         self.starts = runs_of(subject.frames, self.train_frames, config.rollout)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = build_generator(config.network, count, config.width, config.depth)
-            judge = TupleDiscriminator(config.discriminator_frames * (3 + POSE_COLOURS))
+            judge = TupleDiscriminator(self.tuple_length * (3 + POSE_COLOURS))
         self.ema = PowerEMA(network.to(self.device))
         network = network.to(memory_format=torch.channels_last)
         judge = judge.to(memory_format=torch.channels_last)
@@ -126,10 +129,10 @@ class TransferTask(Trainable):
         total = sum(terms.values(), torch.zeros((), device=self.device))
         self.generator_optimiser.zero_grad(set_to_none=True)
         self.fabric.backward(total)
-        torch.nn.utils.clip_grad_norm_(self.generator.parameters(), 10.0)
+        norm = torch.nn.utils.clip_grad_norm_(self.generator.parameters(), 10.0)
         self.generator_optimiser.step()
         self.ema.update(self.generator.module, step + 1)
-        values = {name: float(value.detach()) for name, value in terms.items()}
+        values = {name: float(value.detach()) for name, value in terms.items()} | {"gradient": float(norm)}
         if strength > 0:
             values.update(self._judge_step(batch, fake.detach()))
         self._remember(batch, painted)
@@ -223,7 +226,7 @@ class TransferTask(Trainable):
     def _tuples(self, batch: Sequences, pictures: Tensor) -> Tensor:
         """Consecutive (pose, frame) tuples: (B, R, 3, S, S) → (B * (R - n + 1), n * (3 + 3), S, S)."""
         b, r = pictures.shape[:2]
-        n = self.config.discriminator_frames
+        n = self.tuple_length
         maps = conditioning(batch.points.flatten(0, 1), batch.visibility.flatten(0, 1), self.size)
         poses = torch.einsum("bmhw,mc->bchw", maps, self.palette)
         poses = F.interpolate(poses, (self.size, self.size), mode="bilinear", align_corners=False).unflatten(0, (b, r))
@@ -262,18 +265,16 @@ class TransferTask(Trainable):
 
     def evaluate(self) -> dict[str, float]:
         """Perceptual distance and flicker on the held-out tail; the score weighs a grey level of flicker as 0.05."""
-        scores = heldout_scores(self.painter(), self.train_frames, self.held_frames, self.perceptual, limit=24)
+        held = self.held_frames[:LOOKED_AT]
+        self.looked_at = np.stack([one.picture for one in self.painter().reconstruct(self.train_frames, held)])
+        scores = heldout_scores(self.looked_at, self.subject.crops[held][..., :3], self.perceptual, self.device)
         return {**scores, "score": scores["perceptual"] + 0.05 * scores["flicker"]}
 
     def preview(self) -> NDArray[np.uint8]:
-        """Four held-out frames, truth over output."""
-        chosen = self.held_frames[:24]
-        outputs = list(self.painter().reconstruct(self.train_frames, chosen))
-        columns = [
-            np.vstack([self.subject.crops[chosen[i], :, :, :3], outputs[i].picture])
-            for i in np.linspace(0, len(chosen) - 1, min(4, len(chosen))).astype(int)
-        ]
-        return np.asarray(cv2.resize(np.hstack(columns), None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA))
+        """Four of the frames evaluated last, truth over output."""
+        shown = np.linspace(0, len(self.looked_at) - 1, min(4, len(self.looked_at))).astype(int)
+        pairs = [np.vstack([self.subject.crops[self.held_frames[i], :, :, :3], self.looked_at[i]]) for i in shown]
+        return np.asarray(cv2.resize(np.hstack(pairs), None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA))
 
     # --- the state ----------------------------------------------------------------------------------------------
 

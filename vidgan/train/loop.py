@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from vidgan.config import Config, Duration, extends, runtime
 from vidgan.errors import TrainingError
@@ -28,7 +29,7 @@ class LoopConfig(Config):
 
     budget: Duration = extends(300.0, gt=0)
     steps: int | None = extends(None, gt=0)
-    evaluations: int = 6
+    evaluations: int = Field(5, ge=1)
     checkpoint_seconds: float = runtime(45.0)
 
 
@@ -45,7 +46,7 @@ class Trainable(ABC):
 
     @abstractmethod
     def preview(self) -> NDArray[np.uint8]:
-        """A picture of fixed cases, (H, W, 3)."""
+        """A picture of fixed cases as evaluated last, (H, W, 3)."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
