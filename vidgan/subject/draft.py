@@ -19,7 +19,7 @@ FLOW_STRIDE = 4
 SHARPNESS = 4.0
 """Exponent of the confidence when references are averaged: high prefers the one reference that fits."""
 
-RANK_PENALTY = 0.8
+RANK_PENALTY = 1.6
 """Each further slot, a farther pose, counts exp(-RANK_PENALTY) of the one before at equal confidence."""
 
 GATE_LOW, GATE_HIGH = 0.5, 0.95
