@@ -187,3 +187,25 @@ def test_the_setting_chooses_the_network(name, kind):
     network = build_generator(name, 2, 8, 1)
     assert isinstance(network, kind)
     assert network.references == 3
+
+
+def test_going_on_from_an_earlier_output_leaves_the_batch_its_own_poses(make_task):
+    task = make_task()
+    for step in range(3):
+        task.step(step, 0.1)
+    drawn = []
+    draw = task.examples.draw
+
+    def remember(*args, **kwargs):
+        batch = draw(*args, **kwargs)
+        drawn.append((batch.points.clone(), batch.heights.clone()))
+        return batch
+
+    task.examples.draw = remember
+    went_on = 0
+    for seed in range(6):
+        batch, before = task._draw(generator("draws", seed))
+        went_on += int(before.trust.sum())
+        assert torch.equal(batch.points, drawn[-1][0])
+        assert torch.equal(batch.heights, drawn[-1][1])
+    assert went_on > 0

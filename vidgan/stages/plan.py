@@ -130,6 +130,8 @@ def _previous(store: Store, instance: str, family: str, key: str, fields: Mappin
 
 def _beyond(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
     a, b = _flat(theirs), _flat(ours)
+    if any((a[key] is None) != (b.get(key) is None) for key in a):
+        return True  # one counts steps, the other seconds: neither can be said to be the shorter
     return any(isinstance(a[key], int | float) and isinstance(b.get(key), int | float) and a[key] > b[key] for key in a)
 
 

@@ -32,7 +32,9 @@ FAR = 0.02
 
 
 class RenderConfig(Config):
-    """`size` is the output's height in pixels, None for the target's; a kill loses at most `segment` frames."""
+    """`size` is the output's height in pixels, None for the plate's: the target's, or less where `subject.max_side`
+    bounds it; a kill loses at most `segment` frames.
+    """
 
     size: int | None = Field(None, ge=16, le=8192)
     segment: int = Field(16, ge=1)

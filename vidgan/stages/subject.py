@@ -18,7 +18,7 @@ from vidgan.errors import PersonError
 from vidgan.pose.track import PoseTrack
 from vidgan.stages.base import Stage, StageContext
 from vidgan.subject.camera import Camera, background_features, follow_camera, project
-from vidgan.subject.model import motion_of, nearest_in
+from vidgan.subject.model import motion_of, plate_in
 from vidgan.subject.plate import clean_plate, push_pull
 from vidgan.subject.window import crop
 from vidgan.video.read import ClipReader
@@ -66,7 +66,7 @@ class SubjectStage(Stage[SubjectConfig]):
     """
 
     name = "subject"
-    version = 2
+    version = 3
     Config: ClassVar[type[Config]] = SubjectConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -133,13 +133,14 @@ class SubjectStage(Stage[SubjectConfig]):
         return camera
 
     def _stabilised(self, track: PoseTrack, camera: Camera, frames: NDArray[np.int64]) -> PoseTrack:
-        """The track in plate pixels; frames that were not kept take the nearest kept frame's homography."""
+        """The track in plate pixels; the homographies between kept frames are interpolated."""
         if not camera.moving:
             return track
         image = track.image.copy()
-        nearest = np.searchsorted(frames, nearest_in(frames, np.arange(len(track))))
+        flat = camera.homographies.reshape(len(frames), 9)
+        every = np.stack([np.interp(np.arange(len(track)), frames, column) for column in flat.T], 1).reshape(-1, 3, 3)
         for frame in np.flatnonzero(track.present):
-            image[frame] = project(camera.homographies[nearest[frame]], track.image[frame])
+            image[frame] = project(every[frame], track.image[frame])
         return replace(track, image=image)
 
     def _write(
@@ -170,10 +171,15 @@ class SubjectStage(Stage[SubjectConfig]):
                 outside.append(gone)
             context.progress.advance()
         references.flush()
-        crops.flush()
         order = sorted(wanted)
         person = np.stack([_mask_on_plate(masks[frames[i]], camera.homographies[i], track) for i in order])
         plate = clean_plate(np.stack(shown), person, np.stack(outside))
+        if camera.moving:  # what a frame does not show of the window is the plate, in the truth as in the output
+            whole = np.full((track.height, track.width), 255, np.uint8)
+            for index, window in enumerate(motion.windows):
+                gone = crop(whole, window, small, camera.homographies[index]) < 255
+                crops[index, ..., :3][gone] = plate_in(plate.rgb, window, small)[gone]
+        crops.flush()
         cv2.imwrite(str(context.dir / "plate.png"), cv2.cvtColor(plate.rgb, cv2.COLOR_RGB2BGR))
         usual = float(np.median(sharpness)) or 1.0
         np.savez(context.dir / "frames.npz", frames=frames, blur=np.clip(1 - sharpness / usual, 0, 1))

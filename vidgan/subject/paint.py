@@ -60,7 +60,8 @@ class Painted:
 def nothing_before(points: Tensor, heights: Tensor, size: int) -> Previous:
     """The state before a first frame."""
     picture = torch.zeros(len(points), 4, size, size, device=points.device)
-    return Previous(picture, points, heights, torch.zeros(len(points), device=points.device))
+    # Copies: training writes the poses of earlier outputs into them, and must not write into its batch.
+    return Previous(picture, points.clone(), heights.clone(), torch.zeros(len(points), device=points.device))
 
 
 def previous_flow(previous: Previous, points: Tensor, heights: Tensor, size: int) -> Flow:
@@ -110,8 +111,10 @@ def repair(
     out: Repair = generator(maps, *(picture[..., inner] for picture in pictures))
     border = (inner.start, size - inner.stop)
     out = Repair(*(F.pad(value, border) for value in out))
-    if own:
-        return out
+    if own:  # absolute, not a change of the draft: beyond the columns there is nobody
+        beyond = torch.ones_like(out.matte)
+        beyond[..., inner] = 0
+        return out._replace(matte=out.matte - 20 * beyond)
     # The own colour begins as the draft's: from grey it would never win weight, and so never learn.
     references = Warped(*(value[:, :-1] for value in vars(warped).values()))
     start, _ = mix(torch.softmax(blend_logits(references), 1), references)

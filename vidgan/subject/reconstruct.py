@@ -19,7 +19,6 @@ from vidgan.subject.draft import Pose, draft, flows, warp_references
 from vidgan.subject.model import Motion, Subject
 from vidgan.subject.paint import Previous, as_previous, nothing_before, paint, previous_flow, repair, with_previous
 from vidgan.subject.references import Choice, ReferenceConfig, choose, pose_distances
-from vidgan.subject.warp import Flow
 
 Positions = NDArray[np.int64]
 
@@ -69,13 +68,13 @@ class Painter:
         first, None at the beginning of a shot. Yields each picture with the state after it, to go on from.
         """
         pose = self.pose(motion, choice)
-        coarse = flows(pose, size)
         pictures = self.subject.references if size > self.subject.crops.shape[1] else self.subject.small_references
         for t, plate_bytes in enumerate(plates):
             references = _picture(pictures[choice.index[t]]).to(self.device)
             references[:, 3] = (references[:, 3] + 1) / 2
             plate = _picture(plate_bytes[None]).to(self.device)
-            flow = Flow(*(value[t : t + 1] for value in vars(coarse).values()))
+            # One frame at a time: at 4K the flow of a whole segment would take gigabytes.
+            flow = flows(Pose(*(value[t : t + 1] for value in vars(pose).values())), size)
             warped = warp_references(references[None], flow, pose.fade[t : t + 1], size)
             if self.generator is None:
                 picture, matte = draft(warped, plate)

@@ -105,6 +105,8 @@ def train(
         if math.floor(fraction_done(run, config) * config.evaluations) > looked:
             looked += 1
             _look(task, run, stats, folder)
+            _save(task, run, stats, folder)  # with the best state, so that a kill cannot part the two
+            saved = time.monotonic()
         if time.monotonic() - saved > config.checkpoint_seconds:
             _save(task, run, stats, folder)
             saved = time.monotonic()
