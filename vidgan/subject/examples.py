@@ -17,6 +17,7 @@ from vidgan.config import Config
 from vidgan.subject.draft import Pose
 from vidgan.subject.model import Subject
 from vidgan.subject.references import pose_distances
+from vidgan.subject.stored import as_pictures, with_matte
 
 Array = NDArray[np.float32]
 
@@ -120,16 +121,16 @@ class Examples:
         if augment:
             low = torch.rand((len(starts), 1, self.count), generator=rng) < 0.25
             fade = torch.where(low, 0.2 + 0.8 * torch.rand(low.shape, generator=rng), fade)
-        crops = _picture(self.subject.crops[at.ravel()]).unflatten(0, shape)
-        plate = _picture(self.subject.plate_crops[at.ravel()]).unflatten(0, shape)
-        references = _picture(self.subject.small_references[picks.ravel()]).unflatten(0, picks.shape)
+        crops = as_pictures(self.subject.crops[at.ravel()]).unflatten(0, shape)
+        plate = as_pictures(self.subject.plate_crops[at.ravel()]).unflatten(0, shape)
+        references = with_matte(as_pictures(self.subject.small_references[picks.ravel()])).unflatten(0, picks.shape)
         points, heights = self.motion["points"][at], self.motion["heights"][at]
         if augment:
             crops, plate, points, heights = self._jitter(crops, plate, points, heights, rng)
             points = points + self.config.pose_noise * torch.randn(points.shape, generator=rng)
         sequences = Sequences(
             picture=crops[:, :, :3], matte=(crops[:, :, 3:] + 1) / 2, plate=plate,
-            references=torch.cat([references[:, :, :, :3], (references[:, :, :, 3:] + 1) / 2], 3),
+            references=references,
             points=points, heights=heights,
             reference_points=self.motion["points"][picks], reference_heights=self.motion["heights"][picks],
             fade=fade, visibility=self.motion["visibility"][at],
@@ -164,8 +165,3 @@ class Examples:
         # new = (old - centre) * zoom + centre + shift
         points = (points - 0.5) * zoom[..., None, None] + 0.5 + shift[:, :, None]
         return moved[:, :, :4], moved[:, :, 4:], points, heights * zoom
-
-
-def _picture(stored: NDArray[np.uint8]) -> Tensor:
-    """(..., S, S, C) uint8 → (..., C, S, S) float32 in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(stored)).movedim(-1, -3).float() / 127.5 - 1

@@ -19,6 +19,7 @@ from vidgan.subject.draft import Pose, draft, flows, warp_references
 from vidgan.subject.model import Motion, Subject
 from vidgan.subject.paint import Previous, as_previous, nothing_before, paint, previous_flow, repair, with_previous
 from vidgan.subject.references import Choice, ReferenceConfig, choose, pose_distances
+from vidgan.subject.stored import as_pictures, with_matte
 
 Positions = NDArray[np.int64]
 
@@ -70,9 +71,8 @@ class Painter:
         pose = self.pose(motion, choice)
         pictures = self.subject.references if size > self.subject.crops.shape[1] else self.subject.small_references
         for t, plate_bytes in enumerate(plates):
-            references = _picture(pictures[choice.index[t]]).to(self.device)
-            references[:, 3] = (references[:, 3] + 1) / 2
-            plate = _picture(plate_bytes[None]).to(self.device)
+            references = with_matte(as_pictures(pictures[choice.index[t]])).to(self.device)
+            plate = as_pictures(plate_bytes[None]).to(self.device)
             # One frame at a time: at 4K the flow of a whole segment would take gigabytes.
             flow = flows(Pose(*(value[t : t + 1] for value in vars(pose).values())), size)
             warped = warp_references(references[None], flow, pose.fade[t : t + 1], size)
@@ -87,8 +87,7 @@ class Painter:
                 low, low_plate = warped, plate
                 if small != size:
                     low_plate = F.interpolate(plate, (small, small), mode="area")
-                    fewer = _picture(self.subject.small_references[choice.index[t]]).to(self.device)
-                    fewer[:, 3] = (fewer[:, 3] + 1) / 2
+                    fewer = with_matte(as_pictures(self.subject.small_references[choice.index[t]])).to(self.device)
                     low = warp_references(fewer[None], flow, pose.fade[t : t + 1], small)
                 full = with_previous(low, last, previous_flow(last, points, heights, small), small)
                 out = repair(self.generator, points, seen, low_plate, full, self.own_matte)
@@ -119,7 +118,7 @@ def heldout_scores(
 ) -> dict[str, float]:
     """Perceptual distance and flicker (grey levels) of consecutive outputs (N, S, S, 3) against the true frames."""
     distances = [
-        perceptual.distance(_picture(outputs[i : i + 8]).to(device), _picture(truth[i : i + 8]).to(device))
+        perceptual.distance(as_pictures(outputs[i : i + 8]).to(device), as_pictures(truth[i : i + 8]).to(device))
         for i in range(0, len(outputs), 8)
     ]
     change = np.diff(outputs.astype(np.float32), axis=0) - np.diff(truth.astype(np.float32), axis=0)
@@ -129,11 +128,6 @@ def heldout_scores(
 
 def _tensor(values: NDArray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
-
-
-def _picture(stored: NDArray[np.uint8]) -> Tensor:
-    """(N, S, S, C) uint8 → (N, C, S, S) float32 in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(stored)).movedim(-1, 1).float() / 127.5 - 1
 
 
 def _bytes(values: Tensor) -> NDArray[np.uint8]:

@@ -38,6 +38,7 @@ from vidgan.subject.paint import (
 )
 from vidgan.subject.reconstruct import Painter, heldout_scores
 from vidgan.subject.references import ReferenceConfig
+from vidgan.subject.stored import with_matte
 from vidgan.train.ema import PowerEMA
 from vidgan.train.loop import LoopConfig, Trainable
 from vidgan.train.randomness import generator as counter_rng
@@ -167,8 +168,7 @@ class TransferTask(Trainable):
         before = nothing_before(batch.points[:, 0], batch.heights[:, 0], self.size)
         for index, found in enumerate(resumed):
             if found is not None:
-                picture = found["picture"].to(self.device).float() / 127.5 - 1
-                picture[3] = (picture[3] + 1) / 2
+                picture = with_matte(found["picture"].to(self.device).float() / 127.5 - 1)
                 before.picture[index] = picture
                 before.trust[index] = 1.0
                 before.points[index], before.heights[index] = found["points"], found["height"]
