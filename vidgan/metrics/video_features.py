@@ -1,0 +1,115 @@
+"""What the video scores look at: features of frames and of their temporal differences, from a named, frozen network.
+
+Legend: N clips, T frames, S pixels of a side, D frame features, M motion features.
+
+The network is EfficientNet-Lite0 trained on ImageNet (`vidgan.nets.efficientnet`), at the clips' own size. Scores made
+from it are named after it and do not compare with FID (Inception), FVD (I3D) or IS (C3D).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from einops import rearrange
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vidgan.errors import UsageError
+from vidgan.nets.efficientnet import load_efficientnet_lite0
+
+FEATURE_NETWORK = "efficientnet-lite0"
+FRAME_STAGES = (3, 5, 7)
+"""Stages whose maps, averaged over the picture, describe a frame: 40 + 112 + 320 features."""
+MOTION_STAGES = (3, 5)
+"""Stages whose differences describe motion, 2 x (40 + 112) features. On 64-pixel clips of people the last stage (2 x 2
+pixels) more than triples the distance of real people from other real people and tells them from shuffled frames less
+well, measured."""
+MIN_FRAMES = 3
+FRAMES_AT_ONCE = 256
+
+Clips = NDArray[np.uint8] | Tensor
+"""Clips (N, T, S, S, 3), uint8 RGB."""
+
+
+@dataclass(frozen=True)
+class VideoFeatures:
+    """Features of clips, float32 on the CPU.
+
+    `frames` (N, T, D): each frame's maps averaged over the picture: what is seen, blind to the order of frames.
+    `motion` (N, T - 2, M): of each three consecutive frames, |f2 - f1| and |f3 - 2 f2 + f1| of the maps f, averaged
+    over the picture *after* the absolute value: how much each feature moves and how evenly, wherever in the picture.
+    """
+
+    frames: Tensor
+    motion: Tensor
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, rows: Tensor | NDArray[np.int64] | slice) -> VideoFeatures:
+        """The features of some of the clips."""
+        return VideoFeatures(self.frames[rows], self.motion[rows])
+
+    @property
+    def appearance(self) -> Tensor:
+        """One vector a clip (N, D) for who and where: frame features averaged over time."""
+        return self.frames.mean(1)
+
+    @property
+    def movement(self) -> Tensor:
+        """One vector a clip (N, M) for what is done: motion features averaged over time."""
+        return self.motion.mean(1)
+
+
+class VideoFeatureNetwork:
+    """Computes `VideoFeatures`; the result of a clip does not depend on the clips beside it.
+
+    Raises:
+        DependencyError: the weights' package is not installed.
+    """
+
+    name = FEATURE_NETWORK
+
+    def __init__(self, device: str | torch.device = "cpu") -> None:
+        self.device = torch.device(device)
+        self.network = load_efficientnet_lite0(max(*FRAME_STAGES, *MOTION_STAGES)).to(self.device)
+
+    @torch.no_grad()
+    def __call__(self, clips: Clips) -> VideoFeatures:
+        """Look at clips (N, T, S, S, 3) uint8, N at least 1.
+
+        Raises:
+            UsageError: the clips have fewer than three frames.
+            ValueError: they are no uint8 clips.
+        """
+        clips = as_tensor(clips)
+        if clips.shape[1] < MIN_FRAMES:
+            raise UsageError(f"clips of {clips.shape[1]} frames have no motion to score: take {MIN_FRAMES} or more")
+        at_once = max(1, FRAMES_AT_ONCE // clips.shape[1])
+        parts = [self._look(part) for part in clips.split(at_once)]
+        return VideoFeatures(torch.cat([part.frames for part in parts]), torch.cat([part.motion for part in parts]))
+
+    def _look(self, clips: Tensor) -> VideoFeatures:
+        images = rearrange(clips, "n t h w c -> (n t) c h w").to(self.device).float() / 127.5 - 1
+        with torch.autocast(self.device.type, enabled=False):
+            maps = self.network(images)
+        frames = torch.cat([maps[stage].mean((-2, -1)) for stage in FRAME_STAGES], -1)
+        motion = torch.cat([_motion(maps[stage].unflatten(0, clips.shape[:2])) for stage in MOTION_STAGES], -1)
+        return VideoFeatures(frames.unflatten(0, clips.shape[:2]).cpu(), motion.cpu())
+
+
+def as_tensor(clips: Clips) -> Tensor:
+    """Clips as a uint8 tensor (N, T, S, S, 3). Raises ValueError when they are something else."""
+    tensor = clips if isinstance(clips, Tensor) else torch.from_numpy(np.ascontiguousarray(clips))
+    if tensor.ndim != 5 or tensor.shape[-1] != 3 or tensor.dtype != torch.uint8 or not len(tensor):
+        raise ValueError(f"expected uint8 clips (N, T, S, S, 3), got {tensor.dtype} {tuple(tensor.shape)}")
+    return tensor
+
+
+def _motion(maps: Tensor) -> Tensor:
+    """Mean absolute first and second difference (N, T - 2, 2 C) of maps (N, T, C, h, w)."""
+    first = maps[:, 1:] - maps[:, :-1]
+    second = first[:, 1:] - first[:, :-1]
+    return torch.cat([first[:, :-1].abs().mean((-2, -1)), second.abs().mean((-2, -1))], -1)
