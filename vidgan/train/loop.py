@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -18,9 +19,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from vidgan.config import Config, Duration, extends, runtime
-from vidgan.errors import TrainingError
+from vidgan.errors import Interrupted, TrainingError
 from vidgan.progress import Progress
 from vidgan.train.checkpoint import load_checkpoint, save_checkpoint
+from vidgan.train.engine import Team
 from vidgan.train.stats import Stats
 
 
@@ -34,7 +36,13 @@ class LoopConfig(Config):
 
 
 class Trainable(ABC):
-    """What a task gives to the loop."""
+    """What a task gives to the loop.
+
+    Of several processes each takes every step; only the leading one evaluates, previews and keeps states.
+    """
+
+    advice: ClassVar[str] = "run again with a smaller learning rate (--set train.learning_rate=1e-4)"
+    """What to do when a loss is no number."""
 
     @abstractmethod
     def step(self, step: int, fraction: float) -> dict[str, float]:
@@ -78,16 +86,24 @@ def fraction_done(run: RunState, config: LoopConfig) -> float:
 
 
 def train(
-    task: Trainable, config: LoopConfig, folder: Path, progress: Progress, previous: Path | None = None
+    task: Trainable,
+    config: LoopConfig,
+    folder: Path,
+    progress: Progress,
+    previous: Path | None = None,
+    team: Team | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> tuple[RunState, dict[str, Any]]:
     """Train until the budget is spent; returns where the run ended and the best state it kept.
 
     `folder` holds `checkpoint.pt`, `best.pt`, `stats.jsonl`, `previews/`; a killed run goes on from there. `previous`
-    is a finished run with a smaller budget to carry on from. Raises TrainingError when a loss is not a number.
+    is a finished run with a smaller budget to carry on from. `team` are the processes that train together. When
+    `stop()` becomes true the state is saved and Interrupted raised. Raises TrainingError when a loss is not a number.
     """
+    team = team or Team()
     (folder / "previews").mkdir(parents=True, exist_ok=True)
-    run, pending = _resume(task, folder, previous, progress)
-    stats = Stats(folder, run.step, pending)
+    run, pending = _resume(task, folder, previous, progress, team)
+    stats = Stats(folder, run.step, pending) if team.leads else None
     total = float(config.steps or config.budget)
     unit = "steps" if config.steps else "s"
     progress.start("train", total, unit, done=run.step if config.steps else run.elapsed)
@@ -96,27 +112,40 @@ def train(
     while (fraction := fraction_done(run, config)) < 1:
         began = time.monotonic()
         values = task.step(run.step, fraction)
-        _check(values, run, folder)
+        _check(values, run, folder, task.advice)
         run.step += 1
-        seconds = time.monotonic() - began
-        run.elapsed += seconds
+        before = run.elapsed
+        run.elapsed, stopping = team.agree(before + time.monotonic() - began, stop())
+        stopping = stopping and fraction_done(run, config) < 1
+        seconds = run.elapsed - before
+        progress.advance(1 if config.steps else min(seconds, max(0.0, total - before)), step=run.step)
+        due = math.floor(fraction_done(run, config) * config.evaluations) > looked
+        looked += due
+        if stats is None:
+            if stopping:
+                raise _interrupted(run)
+            continue
         stats.report(**values, seconds_per_step=seconds)
-        progress.advance(1 if config.steps else min(seconds, max(0.0, total - run.elapsed + seconds)), step=run.step)
-        if math.floor(fraction_done(run, config) * config.evaluations) > looked:
-            looked += 1
+        if due:
             _look(task, run, stats, folder)
+        if due or stopping or time.monotonic() - saved > config.checkpoint_seconds:
             _save(task, run, stats, folder)  # with the best state, so that a kill cannot part the two
             saved = time.monotonic()
-        if time.monotonic() - saved > config.checkpoint_seconds:
-            _save(task, run, stats, folder)
-            saved = time.monotonic()
-    _save(task, run, stats, folder)
-    stats.close()
+        if stopping:
+            raise _interrupted(run)
+    if stats is not None:
+        _save(task, run, stats, folder)
+        stats.close()
+    team.barrier()
     return run, load_checkpoint(folder / "best.pt")
 
 
+def _interrupted(run: RunState) -> Interrupted:
+    return Interrupted(f"interrupted at step {run.step}; run the same command again to go on")
+
+
 def _resume(
-    task: Trainable, folder: Path, previous: Path | None, progress: Progress
+    task: Trainable, folder: Path, previous: Path | None, progress: Progress, team: Team
 ) -> tuple[RunState, dict[str, list[float]]]:
     """Where the run was, and the values that wait for the next line of its statistics."""
     here = folder / "checkpoint.pt"
@@ -126,7 +155,8 @@ def _resume(
     state = load_checkpoint(source)
     task.load_state(state["task"])
     run = RunState(**state["run"])
-    if source != here:  # keep what the earlier run had as best
+    team.barrier()  # nobody overwrites what another still reads
+    if source != here and team.leads:  # keep what the earlier run had as best
         save_checkpoint(folder / "best.pt", load_checkpoint(source.with_name("best.pt")))
     progress.note(f"training goes on from step {run.step} ({run.elapsed:.0f} s)")
     return run, state.get("pending", {})
@@ -148,10 +178,10 @@ def _look(task: Trainable, run: RunState, stats: Stats, folder: Path) -> None:
     cv2.imwrite(str(folder / "previews" / f"{run.step:07d}.jpg"), picture)
 
 
-def _check(values: dict[str, float], run: RunState, folder: Path) -> None:
+def _check(values: dict[str, float], run: RunState, folder: Path, advice: str) -> None:
     bad = [name for name, value in values.items() if not math.isfinite(value)]
     if bad:
         raise TrainingError(
             f"{folder}: the loss became not-a-number at step {run.step} ({', '.join(bad)}); the last good state is "
-            "kept: run again with a smaller learning rate (--set train.learning_rate=1e-4)"
+            f"kept: {advice}"
         )
