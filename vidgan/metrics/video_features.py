@@ -1,6 +1,6 @@
 """What the video scores look at: features of frames and of their temporal differences, from a named, frozen network.
 
-Legend: N clips, T frames, S pixels of a side, D frame features, M motion features.
+Legend: N clips, T frames, S pixels of a side, D frame features, M motion features, A action features.
 
 The network is EfficientNet-Lite0 trained on ImageNet (`vidgan.nets.efficientnet`), at the clips' own size. Scores made
 from it are named after it and do not compare with FID (Inception), FVD (I3D) or IS (C3D).
@@ -15,6 +15,7 @@ import torch
 from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from vidgan.errors import UsageError
 from vidgan.nets.efficientnet import load_efficientnet_lite0
@@ -26,6 +27,10 @@ MOTION_STAGES = (3, 5)
 """Stages whose differences describe motion, 2 x (40 + 112) features. On 64-pixel clips of people the last stage (2 x 2
 pixels) more than triples the distance of real people from other real people and tells them from shuffled frames less
 well, measured."""
+ACTION_STAGE, ACTION_GRID = 3, 4
+"""The stage and the cells of a side whose differences tell actions apart: 40 x 4 x 4 features. Where in the picture
+something moves matters: on a person left out, four actions are told with 99 % instead of 83 % without a grid, measured
+over seven people."""
 MIN_FRAMES = 3
 FRAMES_AT_ONCE = 256
 
@@ -40,17 +45,20 @@ class VideoFeatures:
     `frames` (N, T, D): each frame's maps averaged over the picture: what is seen, blind to the order of frames.
     `motion` (N, T - 2, M): of each three consecutive frames, |f2 - f1| and |f3 - 2 f2 + f1| of the maps f, averaged
     over the picture *after* the absolute value: how much each feature moves and how evenly, wherever in the picture.
+    `action` (N, A): |f2 - f1| averaged over time and over the cells of a grid, scaled to unit length: where in the
+    picture which features move, blind to how much in all. Zero for a clip that stands still.
     """
 
     frames: Tensor
     motion: Tensor
+    action: Tensor
 
     def __len__(self) -> int:
         return len(self.frames)
 
     def __getitem__(self, rows: Tensor | NDArray[np.int64] | slice) -> VideoFeatures:
         """The features of some of the clips."""
-        return VideoFeatures(self.frames[rows], self.motion[rows])
+        return VideoFeatures(self.frames[rows], self.motion[rows], self.action[rows])
 
     @property
     def appearance(self) -> Tensor:
@@ -59,7 +67,7 @@ class VideoFeatures:
 
     @property
     def movement(self) -> Tensor:
-        """One vector a clip (N, M) for what is done: motion features averaged over time."""
+        """One vector a clip (N, M) for how it moves: motion features averaged over time."""
         return self.motion.mean(1)
 
 
@@ -89,23 +97,23 @@ class VideoFeatureNetwork:
             raise UsageError(f"clips of {clips.shape[1]} frames have no motion to score: take {MIN_FRAMES} or more")
         at_once = max(1, FRAMES_AT_ONCE // clips.shape[1])
         parts = [self._look(part) for part in clips.split(at_once)]
-        return VideoFeatures(torch.cat([part.frames for part in parts]), torch.cat([part.motion for part in parts]))
+        return VideoFeatures(*(torch.cat(column).cpu() for column in zip(*parts, strict=True)))
 
-    def _look(self, clips: Tensor) -> VideoFeatures:
+    def _look(self, clips: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         images = rearrange(clips, "n t h w c -> (n t) c h w").to(self.device).float() / 127.5 - 1
         with torch.autocast(self.device.type, enabled=False):
-            maps = self.network(images)
+            maps = [stage.unflatten(0, clips.shape[:2]) for stage in self.network(images)]
         frames = torch.cat([maps[stage].mean((-2, -1)) for stage in FRAME_STAGES], -1)
-        motion = torch.cat([_motion(maps[stage].unflatten(0, clips.shape[:2])) for stage in MOTION_STAGES], -1)
-        return VideoFeatures(frames.unflatten(0, clips.shape[:2]).cpu(), motion.cpu())
+        motion = torch.cat([_motion(maps[stage]) for stage in MOTION_STAGES], -1)
+        return frames, motion, _action(maps[ACTION_STAGE])
 
 
 def as_tensor(clips: Clips) -> Tensor:
-    """Clips as a uint8 tensor (N, T, S, S, 3). Raises ValueError when they are something else."""
+    """Clips as a uint8 tensor (N, T, S, S, 3) on the CPU. Raises ValueError when they are something else."""
     tensor = clips if isinstance(clips, Tensor) else torch.from_numpy(np.ascontiguousarray(clips))
     if tensor.ndim != 5 or tensor.shape[-1] != 3 or tensor.dtype != torch.uint8 or not len(tensor):
         raise ValueError(f"expected uint8 clips (N, T, S, S, 3), got {tensor.dtype} {tuple(tensor.shape)}")
-    return tensor
+    return tensor.cpu()
 
 
 def _motion(maps: Tensor) -> Tensor:
@@ -113,3 +121,9 @@ def _motion(maps: Tensor) -> Tensor:
     first = maps[:, 1:] - maps[:, :-1]
     second = first[:, 1:] - first[:, :-1]
     return torch.cat([first[:, :-1].abs().mean((-2, -1)), second.abs().mean((-2, -1))], -1)
+
+
+def _action(maps: Tensor) -> Tensor:
+    """Where maps (N, T, C, h, w) change: mean absolute difference in each cell of the grid, (N, A) of length 1."""
+    change = maps.diff(dim=1).abs().mean(1)
+    return functional.normalize(functional.adaptive_avg_pool2d(change, ACTION_GRID).flatten(1), dim=1)
