@@ -16,6 +16,7 @@ from vidgan.errors import TrainingError
 
 SINGULAR_VALUE = 1.0
 SMALLEST_SCALE = 0.01
+FLOAT32_LIMIT = 4.0
 
 
 @torch.no_grad()
@@ -58,19 +59,27 @@ def singular_value_clip(matrix: Tensor, bound: float = SINGULAR_VALUE) -> Tensor
 
     By the smaller Gram matrix instead of an SVD: with W W^T = U S^2 U^T (or W^T W for a tall matrix), the clipped
     matrix is W - U' (1 - bound / S') U'^T W, U' and S' those above `bound`: small singular values, which squaring
-    would lose, are never divided by. In float64 throughout, so that the rounding of the result is the largest error;
-    in float32 it is off by 1e-6 when a singular value is 30, and by more where TF32 or bfloat16 products are allowed.
+    would lose, are never divided by.
+
+    Products are taken in float32 on the CPU, but in float64 where singular values are so large (`FLOAT32_LIMIT` times
+    `bound`) that squaring them would cost more than 1e-6, where TF32 or bfloat16 products are allowed, and on the GPU.
+    The eigenvectors are always float64. See benchmarks/clipping.py for the difference from the SVD.
     """
-    wide = matrix.shape[0] <= matrix.shape[1]
-    exact = matrix.double() if wide else matrix.double().T
-    squared, vectors = torch.linalg.eigh(exact @ exact.T)
-    above = squared > bound**2
-    if not above.any():
-        return matrix
-    vectors = vectors[:, above]
-    scaled = vectors * (1 - bound / squared[above].sqrt())
-    if 2 * vectors.shape[1] < len(exact):  # the cheaper order of the two products
-        clipped = exact - scaled @ (vectors.T @ exact)
-    else:
-        clipped = exact - (scaled @ vectors.T) @ exact
+    fine = matrix.device.type == "cpu" and torch.get_float32_matmul_precision() == "highest"
+    exact = matrix.to(torch.promote_types(matrix.dtype, torch.float32 if fine else torch.float64))
+    wide = exact.shape[0] <= exact.shape[1]
+    rows = exact if wide else exact.T
+    with torch.autocast(matrix.device.type, enabled=False):
+        squared, vectors = torch.linalg.eigh((rows @ rows.T).double())
+        if exact.dtype == torch.float32 and squared[-1] > (FLOAT32_LIMIT * bound) ** 2:
+            return singular_value_clip(matrix.double(), bound).to(matrix.dtype)
+        above = squared > bound**2
+        if not above.any():
+            return matrix
+        kept = vectors[:, above]
+        scaled = kept * (1 - bound / squared[above].sqrt())
+        if 2 * kept.shape[1] < len(rows):  # the cheaper order of the two products
+            clipped = torch.addmm(rows, scaled.to(rows.dtype), kept.to(rows.dtype).T @ rows, alpha=-1)
+        else:
+            clipped = torch.addmm(rows, (scaled @ kept.T).to(rows.dtype), rows, alpha=-1)
     return (clipped if wide else clipped.T).to(matrix.dtype)
