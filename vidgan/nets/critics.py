@@ -98,8 +98,7 @@ class ConvolutionCritic(nn.Module):
             mix = self._convolution(inputs + 1, inputs, (1, 1, 0), True, bias=True, spectral=spectral)
             layers += [MinibatchStd(config.std_group), mix, nn.LeakyReLU(SLOPE)]
         self.layers = nn.Sequential(*layers)
-        kernel = (time, 4, 4) if self.volume else (4, 4)
-        head = nn.Conv3d(inputs, 1, kernel) if self.volume else nn.Conv2d(inputs, 1, kernel)
+        head = nn.Conv3d(inputs, 1, (time, 4, 4)) if self.volume else nn.Conv2d(inputs, 1, 4)
         self.head: nn.Module = spectral_norm(head) if spectral else head
         embedding = nn.Embedding(classes, inputs) if config.projection and classes else None
         self.embedding: nn.Module | None = spectral_norm(embedding) if embedding and spectral else embedding

@@ -17,15 +17,18 @@ EMBEDDING = 32
 
 
 class _Block(nn.Module):
-    """Norm, ReLU, double, 3x3, norm, ReLU, 3x3, added to the doubled input (Brock et al. 2019, figure 15b)."""
+    """Norm, ReLU, double, 3x3, norm, ReLU, 3x3, added to the doubled input (Brock et al. 2019, figure 15b).
+
+    No biases: the next norm would take them away.
+    """
 
     def __init__(self, inputs: int, outputs: int, condition: int) -> None:
         super().__init__()
         self.norm1 = ConditionalBatchNorm(inputs, condition, spectral=True)
-        self.conv1 = spectral_norm(nn.Conv2d(inputs, outputs, 3, padding=1))
+        self.conv1 = spectral_norm(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False))
         self.norm2 = ConditionalBatchNorm(outputs, condition, spectral=True)
-        self.conv2 = spectral_norm(nn.Conv2d(outputs, outputs, 3, padding=1))
-        self.skip = spectral_norm(nn.Conv2d(inputs, outputs, 1))
+        self.conv2 = spectral_norm(nn.Conv2d(outputs, outputs, 3, padding=1, bias=False))
+        self.skip = spectral_norm(nn.Conv2d(inputs, outputs, 1, bias=False))
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """x (B * T, C, H, W), condition (B, D) → (B * T, C', 2 H, 2 W)."""

@@ -71,14 +71,14 @@ class StyledLayer(nn.Module):
     the length of the frame latents that move the style too, if any do.
     """
 
-    def __init__(self, inputs: int, outputs: int, style: int, motion: int | None, up: bool) -> None:
+    def __init__(self, inputs: int, outputs: int, style: int, motion: int | None, up: bool, noise: bool) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
         self.gain = 1 / math.sqrt(inputs * 9)
         self.style = EqualLinear(style, inputs, bias=1.0)
         self.motion = EqualLinear(motion, inputs, bias=None) if motion else None
         self.bias = nn.Parameter(torch.zeros(outputs))
-        self.noise_strength = nn.Parameter(torch.zeros(()))
+        self.noise_strength = nn.Parameter(torch.zeros(())) if noise else None
         self.up = up
 
     def forward(self, x: Tensor, style: Tensor, motion: Tensor, noise: Tensor | None) -> Tensor:
@@ -90,7 +90,7 @@ class StyledLayer(nn.Module):
         if self.up:
             y = F.interpolate(y, scale_factor=2.0, mode="bilinear", align_corners=False)
         added = self.bias.view(1, -1, 1, 1).expand(b, -1, -1, -1)
-        if noise is not None:
+        if self.noise_strength is not None and noise is not None:
             added = added + self.noise_strength * noise  # (B, O, H', W'), the same for all frames
         # The layout of what is added decides that of the sum: left to itself it would undo channels_last.
         added = (added * math.sqrt(2)).to(y.dtype).contiguous(memory_format=torch.channels_last)
@@ -147,11 +147,11 @@ class StyleGANImage(ImageGenerator):
         widths = [channels(min(256, 2048 / side), shape.width) for side in sides]
         moved = [shape.motion if side <= coarse else None for side in sides]
         self.start = nn.Parameter(torch.randn(1, widths[0], 4, 4))
-        self.layers = nn.ModuleList([StyledLayer(widths[0], widths[0], style, moved[0], up=False)])
+        self.layers = nn.ModuleList([StyledLayer(widths[0], widths[0], style, moved[0], up=False, noise=noise)])
         self.rgbs = nn.ModuleList([ToRGB(widths[0], style)])
         for (inputs, outputs), motion in zip(pairwise(widths), moved[1:], strict=True):
-            self.layers.append(StyledLayer(inputs, outputs, style, motion, up=True))
-            self.layers.append(StyledLayer(outputs, outputs, style, motion, up=False))
+            self.layers.append(StyledLayer(inputs, outputs, style, motion, up=True, noise=noise))
+            self.layers.append(StyledLayer(outputs, outputs, style, motion, up=False, noise=noise))
             self.rgbs.append(ToRGB(outputs, style))
         self.noisy = noise
         rng = torch.Generator().manual_seed(NOISE_SEED)
@@ -176,7 +176,7 @@ class StyleGANImage(ImageGenerator):
             noise = self._noise(theme, 2 * x.shape[2])
             x = keep(up(x, style, motion, noise), style, motion, noise)
             rgb = F.interpolate(rgb, scale_factor=2.0, mode="bilinear", align_corners=False) + to_rgb(x, style)
-        return as_clips(rgb, t)
+        return as_clips(rgb / math.sqrt(len(self.rgbs)), t)  # their sum, at the size of one of them
 
     def styles(self, theme: Tensor, label: Tensor | None = None, truncation: float | None = None) -> Tensor:
         """theme (B, Z) → style vectors (B, W); in training the mean style is kept up to date."""

@@ -65,7 +65,7 @@ class VideoGenerator(nn.Module):
             config.latent + classes, config.frames, config.motion, config.temporal_widths, config.temporal_norm
         )
         self.image = _image_generator(config, classes)
-        own = "uniform" if config.image == "dcgan" else "orthogonal"
+        own: Init = "uniform" if config.image == "dcgan" else "orthogonal"
         initialise(self, own if config.init == "auto" else config.init)
         self.to(memory_format=torch.channels_last)
 
@@ -108,15 +108,17 @@ class VideoGenerator(nn.Module):
 def draw_latents(
     shape: tuple[int, ...], prior: Literal["uniform", "normal"], rng: torch.Generator, truncation: float | None = None
 ) -> Tensor:
-    """Latents of U(-1, 1) or N(0, 1), cut at ±`truncation` (see `VideoGenerator.latents`), float32 on the CPU."""
-    if prior == "normal" and truncation is None:
-        return torch.randn(shape, generator=rng)
-    drawn = torch.rand(shape, generator=rng) * 2 - 1
+    """Latents of U(-1, 1) or N(0, 1), cut at ±`truncation` (see `VideoGenerator.latents`), float32 on the CPU.
+
+    A normal latent is a uniform one through the inverse of the (cut) normal distribution: what redrawing values outside
+    gives, without a loop, and the same randomness stays close to itself when the cut moves.
+    """
+    drawn = torch.rand(shape, generator=rng, dtype=torch.float64) * 2 - 1
     if prior == "uniform":
-        return drawn if truncation is None else drawn * truncation
-    # The inverse of the cut normal distribution: what redrawing values outside gives, without a loop.
-    assert truncation is not None
-    return math.sqrt(2) * torch.erfinv(drawn * math.erf(truncation / math.sqrt(2)))
+        return (drawn if truncation is None else drawn * truncation).float()
+    inside = 1.0 if truncation is None else math.erf(truncation / math.sqrt(2))
+    limit = 1 - 2.0**-50  # the ends themselves are infinitely far out
+    return (math.sqrt(2) * torch.erfinv((drawn * inside).clamp(-limit, limit))).float()
 
 
 def build_generator(config: GeneratorConfig, classes: int = 0) -> VideoGenerator:
