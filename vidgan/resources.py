@@ -1,10 +1,10 @@
-"""The YAML files that come with the package, in a checkout and when installed."""
+"""The YAML files and the model that come with the package, in a checkout and when installed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from vidgan.errors import UsageError
+from vidgan.errors import DependencyError, UsageError
 
 ROOT = Path(__file__).parent
 
@@ -15,8 +15,10 @@ def shipped(kind: str) -> dict[str, Path]:
     return {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.rglob("*.yaml"))}
 
 
-def find(kind: str, name: str | Path) -> Path:
+def find(kind: str, name: str | Path, section: str = "") -> Path:
     """The file that is meant by a path, or by the name of a shipped one (`transfer`, `pipelines/transfer.yaml`).
+
+    With a `section` only its files are meant, and its name may be left out: `tiny`, `generate/tiny`.
 
     Raises:
         UsageError: there is neither.
@@ -24,8 +26,22 @@ def find(kind: str, name: str | Path) -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    known = shipped(kind)
+    known = {key: file for key, file in shipped(kind).items() if key.startswith(section)}
     key = path.with_suffix("").as_posix().removeprefix(f"{kind}/")
+    if key not in known and f"{section}/{key}" in known:
+        key = f"{section}/{key}"
     if key not in known:
         raise UsageError(f"there is no file {path} and none called so ships with vidgan: it has {', '.join(known)}")
     return known[key]
+
+
+def shipped_model() -> Path:
+    """The generator that comes with vidgan, trained on its own rendered performers.
+
+    Raises:
+        DependencyError: this installation has none.
+    """
+    path = ROOT / "models" / "performers.safetensors"
+    if not path.is_file():
+        raise DependencyError(f"this vidgan came without its own model ({path} is missing): give the folder of a RUN")
+    return path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -42,26 +42,74 @@ def run_options(command: CommandT) -> CommandT:
     return command
 
 
+def draw_options(command: CommandT) -> CommandT:
+    """The options of every command that draws clips from a generator."""
+    options = (
+        click.option(
+            "-o", "--output", type=FILE, metavar="OUT",
+            help="A folder for one file a clip and a grid; or the grid alone, when it ends in .mp4, .gif or .png.",
+        ),
+        click.option(
+            "--format", "kind", type=click.Choice(["mp4", "gif", "png-strip"]),
+            help="Of the files; png-strip: frames side by side in a picture.  [mp4, or as OUT says]",
+        ),
+        click.option(
+            "--frames", type=click.IntRange(1, 100_000), metavar="N",
+            help="Length of a clip: the first N frames, or more than it was trained on.  [as trained]",
+        ),
+        click.option(
+            "--longer", "how", type=click.Choice(["chain", "stretch"]), default="chain", show_default=True,
+            help="How clips get longer: chain goes on with further motions, each cross-faded over half of the one "
+            "before; stretch slows the one motion down by interpolating it.",
+        ),
+        click.option("--class", "class_name", metavar="NAME", help="Only this class.  [the classes take turns]"),
+        click.option(
+            "--truncation", type=click.FloatRange(0, min_open=True), metavar="PSI",
+            help="Below 1 more typical and more alike: stylegan pulls styles PSI of the way from their mean (0.7 is "
+            "usual); a normal latent is cut at PSI standard deviations, a uniform one scaled by PSI.  [none]",
+        ),
+        click.option("--device", default="auto", metavar="auto|cpu|cuda|cuda:N", help="Where it runs.  [auto]"),
+        click.option(
+            "--json", "as_json", is_flag=True, help="One JSON object a line on stdout; the last is the result."
+        ),
+        click.option("--quiet", is_flag=True, help="Show only warnings and errors."),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def present(prepare: Callable[[Display], Run], dry_run: bool, as_json: bool, quiet: bool) -> None:
     """Plan a run and print the plan, or go through it and print where the results are."""
-    with _display(as_json, quiet) as display:
-        try:
-            run = prepare(display)
-            if dry_run:
-                _print_plan(run, as_json)
-                return
-            with _library_output_to(run.store.root / "logs" / "libraries.log"):
-                result = run.go(display.emit)
-        except VidganError as error:
-            if as_json:
-                display.emit({"event": "error", "type": type(error).__name__, "message": str(error)})
-            raise
+    with open_display(as_json, quiet) as display, errors_as_events(display, as_json):
+        run = prepare(display)
+        if dry_run:
+            _print_plan(run, as_json)
+            return
+        with _library_output_to(run.store.root / "logs" / "libraries.log"):
+            result = run.go(display.emit)
         if as_json:
             display.emit({"event": "result", **{name: str(path) for name, path in result.outputs.items()}})
     if not (as_json or quiet):
-        width = max(len(name) for name in result.outputs)
-        for name, path in result.outputs.items():
-            click.echo(f"{name:{width}}  {path}")
+        print_values(result.outputs)
+
+
+@contextmanager
+def errors_as_events(display: Display, as_json: bool) -> Iterator[None]:
+    """Say an error as an event, too, when a program listens."""
+    try:
+        yield
+    except VidganError as error:
+        if as_json:
+            display.emit({"event": "error", "type": type(error).__name__, "message": str(error)})
+        raise
+
+
+def print_values(values: Mapping[str, object]) -> None:
+    """Print names and values in two columns."""
+    width = max(len(name) for name in values)
+    for name, value in values.items():
+        click.echo(f"{name:{width}}  {value}")
 
 
 def _print_plan(run: Run, as_json: bool) -> None:
@@ -75,7 +123,7 @@ def _print_plan(run: Run, as_json: bool) -> None:
 
 
 @contextmanager
-def _display(as_json: bool, quiet: bool) -> Iterator[Display]:
+def open_display(as_json: bool, quiet: bool) -> Iterator[Display]:
     """A display on a copy of stderr, which stays when the libraries' own goes to a log."""
     if as_json:
         with choose_display(as_json=True) as display:
