@@ -52,9 +52,7 @@ def command() -> None:
     "--part", type=click.Choice(["both", "theme", "motion"]), default="both", show_default=True, help="What changes."
 )
 @draw_options
-def interpolate(
-    a: int, b: int, run: Path | None, steps: int, part: Literal["both", "theme", "motion"], **more: Any
-) -> None:
+def interpolate(a: int, b: int, run: Path | None, steps: int, part: Part, **more: Any) -> None:
     """Walk from sequence A to sequence B in steps, each a clip. The class is that of A, or --class."""
     from vidgan.runs import latent
 

@@ -156,8 +156,8 @@ def frame_rate(run: Run, progress: Progress) -> float:
 def write_grid(path: Path, clips: Clips, fps: float, columns: int | None = None) -> Path:
     """Clips (N, T, S, S, 3) side by side as one; a PNG gets a row for each clip, time to the right."""
     if path.suffix.lower() == ".png":
-        rows = clips.transpose(1, 0, 2, 3, 4)
-        return _placed(path, lambda partial: save_png(tiled(rows, len(rows))[0], partial))
+        cells = clips.reshape(-1, 1, *clips.shape[2:])
+        return _placed(path, lambda partial: save_png(tiled(cells, clips.shape[1])[0], partial))
     return write_clip(path, tiled(clips, columns), fps)
 
 
