@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tarfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -138,8 +137,10 @@ def read_archive(path: Path, found: Found) -> Iterator[Footage]:
     """
     count = 0
     try:
-        with tarfile.open(path, "r|*") as archive:
+        with tarfile.open(path, "r:*") as archive:
             for member in archive:
+                if member.size < 0:  # would lead backwards, again and again
+                    raise tarfile.ReadError("an entry of negative size")
                 count += 1
                 name = shown(PurePosixPath(member.name.lstrip("/")))
                 if not member.isreg() or PurePosixPath(name).suffix.lower() not in pictures.SUFFIXES:
@@ -148,7 +149,7 @@ def read_archive(path: Path, found: Found) -> Iterator[Footage]:
                     found.skipped.append((name, f"{member.size} bytes are over the limit of {_ARCHIVED_BYTES}"))
                 elif (file := archive.extractfile(member)) is not None:
                     yield Footage(name, "picture", (file.read(),))
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError, IndexError, OverflowError) as error:
         if not count:
             raise MediaError(f"{path}: neither a folder nor a readable tar archive; give a folder of clips") from error
         found.skipped.append((shown(path.name), f"the archive is damaged after its entry {count} ({error})"))

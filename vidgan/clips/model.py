@@ -162,7 +162,7 @@ class ClipSet:
             frames = np.load(folder / FRAMES, mmap_mode="r", allow_pickle=False)
         except FileNotFoundError as error:
             raise CacheError(f"{folder}: no prepared clips are there; prepare them again") from error
-        except (OSError, ValueError, ValidationError) as error:
+        except (OSError, EOFError, ValueError, ValidationError) as error:
             raise CacheError(f"{folder}: the prepared clips are damaged; delete the folder and run again") from error
         if problem := _problem(facts, frames):
             raise CacheError(f"{folder}: the prepared clips are damaged ({problem}); delete the folder and run again")

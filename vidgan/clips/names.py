@@ -27,15 +27,15 @@ def natural_key(name: str) -> tuple[list[str | int], str]:
 def sequences(files: Iterable[Path]) -> list[tuple[str, list[Path]]]:
     """Files of one folder by what their names have in common beside the last number, each in its order.
 
-    `a_1.png, a_2.png, b.png` gives `[("a_", [a_1.png, a_2.png]), ("b", [b.png])]`.
+    Names without a number stand alone. `a_1.png, a_2.png, b.png` gives `[("a_", [a_1.png, a_2.png]), ("b", [b.png])]`.
     """
-    found: dict[tuple[str, str, str], list[tuple[int, str, Path]]] = defaultdict(list)
+    found: dict[tuple[str, str, str, bool], list[tuple[int, str, Path]]] = defaultdict(list)
     for file in files:
         match = re.fullmatch(r"(.*?)(\d+)(\D*)", file.stem, re.DOTALL)
-        before, number, after = match.groups() if match else (file.stem, "-1", "")
-        found[before, after, file.suffix.lower()].append((int(number), file.name, file))
-    ordered = sorted(found.items(), key=lambda item: natural_key(os.fsencode(item[0][0]).decode("utf-8", "replace")))
-    return [(before, [file for *_, file in sorted(members)]) for (before, *_), members in ordered]
+        before, number, after = match.groups() if match else (file.stem, "0", "")
+        found[before, after, file.suffix.lower(), match is not None].append((int(number), file.name, file))
+    keys = sorted(found, key=lambda key: (natural_key(shown(key[0])), key))
+    return [(key[0], [file for *_, file in sorted(found[key])]) for key in keys]
 
 
 def folder_classes(names: Iterable[str]) -> list[str | None]:

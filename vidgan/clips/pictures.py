@@ -45,7 +45,7 @@ class Shape:
 
 def shape_of(file: Path | bytes, limits: MediaLimits) -> Shape:
     """The size of a picture, without decoding it. Raises as `read_picture`."""
-    with _opened(file, limits) as image:
+    with _opened(file, limits) as image, _explained():
         width, height = image.size
         if image.getexif().get(0x0112, 1) in (5, 6, 7, 8):  # Exif orientations that lie on their side
             width, height = height, width
@@ -60,7 +60,8 @@ def read_picture(file: Path | bytes, limits: MediaLimits) -> Iterator[Timed]:
         LimitError: it has more pixels than `limits` allow.
     """
     with _opened(file, limits) as image:
-        count = int(getattr(image, "n_frames", 1)) if _animated(image) else 1
+        with _explained():
+            count = int(getattr(image, "n_frames", 1)) if _animated(image) else 1
         time = Fraction(0)
         for number in range(count):
             with _explained():
@@ -103,8 +104,7 @@ def _animated(image: Image.Image) -> bool:
 
 @contextmanager
 def _opened(file: Path | bytes, limits: MediaLimits) -> Iterator[Image.Image]:
-    with _explained(), warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
+    with _explained():
         image = Image.open(BytesIO(file) if isinstance(file, bytes) else file, formats=_FORMATS)
     with image:
         if image.width * image.height > limits.max_pixels:
@@ -114,9 +114,12 @@ def _opened(file: Path | bytes, limits: MediaLimits) -> Iterator[Image.Image]:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Pillow's many ways to refuse a file as one."""
+    """Pillow's many ways to refuse a file as one; what it merely warns of is left to it."""
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
     except MediaError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

@@ -54,6 +54,11 @@ def prepare_clips(
     return clips
 
 
+def clips_digest(source: Path, config: ClipConfig, limits: MediaLimits | None = None) -> str:
+    """The digest that the clips of a folder would have, without preparing them. Raises MediaError: none there."""
+    return _digest(source, _look(source, config, limits or MediaLimits()), config)
+
+
 def _look(source: Path, config: ClipConfig, limits: MediaLimits) -> Found:
     if not source.exists():
         raise MediaError(f"{source}: no such folder; give a folder of videos, image strips or frame folders")
@@ -131,7 +136,8 @@ def _read(
 
 def _reason(footage: Footage, error: MediaError) -> str:
     """Why a file cannot be read, without its path, which stands beside it."""
-    return shown(str(error).removeprefix(f"{footage.files[0]}: "))
+    file = footage.files[0]
+    return shown(str(error).removeprefix(f"{file}: " if isinstance(file, Path) else ""))
 
 
 def _check(source: Path, clips: Sequence[Clip], found: Found, short: dict[str, int], config: ClipConfig) -> None:

@@ -22,6 +22,7 @@ from vidgan.video.limits import MediaLimits
 from vidgan.video.read import ClipReader
 
 _HOLD = 2  # seconds that one frame is repeated at most when a clip is resampled; a longer gap is cut
+_ROUNDING = Fraction(1, 500)  # seconds by which containers that count milliseconds may be off, with room
 
 
 @dataclass
@@ -101,34 +102,35 @@ def _frame_folder(files: Iterable[Path | bytes], limits: MediaLimits, reading: R
 def resample(frames: Iterable[Timed], fps: float) -> Iterator[Timed]:
     """The frame that is shown at the first frame's time and every 1 / `fps` seconds after it.
 
-    A frame counts as shown from a quarter of that time before its own, so that clocks of whole milliseconds do not
-    drop or double frames; the last one is shown as long as those before it were on average. Frames without times pass.
+    Times may be rounded to milliseconds, so a frame counts as shown from 2 ms before its own. The last one is shown as
+    long as those before it were on average. Frames without times pass.
     """
     step = 1 / Fraction(str(fps))
-    tick: Fraction | None = None
+    early = min(_ROUNDING, step / 4)
     shown: RGB | None = None
-    start = last = Fraction(0)
+    start = last = tick = Fraction(0)
     count = 0
     for rgb, time in frames:
         if time is None:
             yield rgb, None
             continue
-        if tick is None:
-            tick = start = time
-        if shown is not None:
-            until = min(time, last + _HOLD)
-            while tick < until - step / 4:
+        if shown is None:
+            start, tick = time, time + step
+            yield rgb, time
+        else:
+            until = min(time - early, last + _HOLD)
+            while tick < until:
                 yield shown, tick
                 tick += step
-            if time > until:
+            if until < time - early:  # the gap is cut: go on with this frame
                 tick = max(tick, time)
         shown, last, count = rgb, time, count + 1
-    if tick is None or shown is None:
-        return
-    end = last + ((last - start) / (count - 1) if count > 1 else step)
-    while tick < min(end, last + _HOLD) - step / 4:
-        yield shown, tick
-        tick += step
+    if shown is not None and count > 1:
+        mean: Fraction = (last - start) / (count - 1)
+        until = last + min(mean, Fraction(_HOLD)) - early
+        while tick < until:
+            yield shown, tick
+            tick += step
 
 
 def fit(frame: RGB, size: int, crop: str) -> RGB:

@@ -30,7 +30,7 @@ class WindowSampler:
         usable = np.flatnonzero(self._starts > 0)
         if not len(usable):
             raise MediaError(
-                f"no clip has the {span(frames, stride)} frames of a window: give longer ones, or set clips.frames lower"
+                f"no clip has the {span(frames, stride)} frames of a window: give longer ones or set clips.frames lower"
             )
         labels = clips.labels
         self._labels = labels
