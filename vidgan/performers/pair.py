@@ -136,11 +136,22 @@ def render_pair(out_dir: Path, *, seed: int, frames: int, size: int, fps: int = 
         ("target", subject, pair.footage, pair.there),
         ("truth", subject, pair.driving, pair.there),
     )
+    # How a hand would shake while the truth is filmed follows from neither clip: its camera stands where the target's
+    # is in the middle of its clip.
+    standing = {"truth": len(pair.footage) // 2 / fps}
     poses, masks = {}, {}
     for name, performer, motion, setting in clips:
         progress.start(name, len(motion))
         track, mask = _render(
-            out_dir / f"{name}.mp4", performer, motion, setting, pair.faces[name], size, fps, progress
+            out_dir / f"{name}.mp4",
+            performer,
+            motion,
+            setting,
+            pair.faces[name],
+            size,
+            fps,
+            progress,
+            standing.get(name),
         )
         poses[name], masks[name] = track, mask
     files = PairFiles(*(out_dir / name for name in _names()))
@@ -181,7 +192,7 @@ def _write_masks(path: Path, masks: dict[str, NDArray[np.uint8]]) -> None:
 
 def _render(
     path: Path, performer: Performer, motion: Motion, setting: Setting, faces: list[dict[str, float]], size: int,
-    fps: int, progress: Progress,
+    fps: int, progress: Progress, standing: float | None,
 ) -> tuple[PoseTrack, NDArray[np.uint8]]:  # fmt: skip
     from vidgan.performers.stage import Stage
     from vidgan.video.write import ClipWriter
@@ -195,10 +206,11 @@ def _render(
     seen = np.zeros((len(motion), len(LANDMARKS)), np.float32)
     with ClipWriter(path, size, size, Fraction(fps)) as clip:
         for index in range(len(motion)):
+            moment = index / fps if standing is None else standing
             points = performer.pose(maps[index], roots[index], faces[index])
-            rgb, masks[index], depth = stage.draw(points, setting.camera, index / fps)
+            rgb, masks[index], depth = stage.draw(points, setting.camera, moment)
             joints = find(maps[index], roots[index])
-            image[index], places[index], seen[index] = _look(joints, setting.camera, index / fps, size, depth)
+            image[index], places[index], seen[index] = _look(joints, setting.camera, moment, size, depth)
             clip.write(rgb, Fraction(index, fps))
             progress.advance()
     pts = np.arange(len(motion), dtype=np.int64)
