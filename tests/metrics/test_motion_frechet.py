@@ -43,6 +43,15 @@ def test_one_clip_again_and_again_has_no_diversity(score):
     assert values["movement_diversity_ratio"] == 0
 
 
+def test_one_clip_of_each_class_has_no_diversity_within_classes():
+    across, down = swinging_discs(10, seed=3, ways=("across",))[0], swinging_discs(10, seed=4, ways=("down",))[0]
+    labels = torch.arange(2).repeat_interleave(5)
+    score = MotionScore(np.concatenate([across[:5], down[:5]]), labels=labels)
+    collapsed = np.repeat(np.stack([across[9], down[9]]), 5, 0)
+    assert score(collapsed)["movement_diversity_ratio"] > 0.3
+    assert score(collapsed, labels)["movement_diversity_ratio"] == 0
+
+
 def test_takes_tensors_and_is_deterministic(score):
     assert score(torch.from_numpy(REAL)) == score(REAL)
 

@@ -6,23 +6,22 @@ import pytest
 import torch
 
 from vidgan.metrics.nearest_clip import Nearest, memorisation, nearest_clips
-from vidgan.metrics.video_features import VideoFeatures
 
 
-def features(*rows):
-    """Clips of two frames with one feature each."""
-    frames = torch.tensor(rows, dtype=torch.float32)[..., None]
-    return VideoFeatures(frames, frames[:, :0], frames[:, :, 0])
+def frames(*values):
+    """One feature a frame."""
+    return torch.tensor(values, dtype=torch.float32)[..., None]
 
 
 def test_nearest_by_root_mean_square_over_time():
-    found = nearest_clips(features([0, 0], [9, 10]), features([10, 10], [3, 4], [30, 30]))
+    windows = torch.tensor([[0, 1], [2, 3], [1, 2]])
+    found = nearest_clips(frames([0, 0], [9, 10]), frames(10, 10, 3, 4), windows)
     assert found.index.tolist() == [1, 0]
     torch.testing.assert_close(found.distance, torch.tensor([(25 / 2) ** 0.5, (1 / 2) ** 0.5]))
 
 
 def test_the_same_frames_at_other_times_are_another_clip():
-    found = nearest_clips(features([0, 8]), features([8, 0], [0, 7]))
+    found = nearest_clips(frames([0, 8]), frames(8, 0, 7), torch.tensor([[0, 1], [1, 2]]))
     assert found.index.tolist() == [1]
 
 

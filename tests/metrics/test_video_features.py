@@ -20,9 +20,15 @@ def test_shapes_and_the_name_of_the_network(network):
     assert network.name == "efficientnet-lite0"
     assert features.frames.shape == (3, 6, 40 + 112 + 320)
     assert features.motion.shape == (3, 4, 2 * (40 + 112))
-    assert features.action.shape == (3, 40 * 16)
+    assert features.action.shape == (3, (40 + 112) * 16)
     assert (features.appearance.shape, features.movement.shape) == ((3, 472), (3, 304))
     assert len(features[torch.tensor([2, 0])]) == 2
+
+
+def test_single_frames_look_as_they_do_in_clips(network):
+    clips = swinging_discs(2, frames=4)[0]
+    expected = network(clips).frames.flatten(0, 1)
+    torch.testing.assert_close(network.frames(clips.reshape(8, 32, 32, 3)), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_does_not_depend_on_the_batch(network, monkeypatch):
@@ -50,6 +56,13 @@ def test_order_of_frames_matters_to_motion_alone(network):
     ordered, mixed = network(clips), network(shuffled(clips))
     torch.testing.assert_close(ordered.appearance, mixed.appearance, rtol=1e-3, atol=1e-4)
     assert (mixed.motion.mean() / ordered.motion.mean()) > 1.1
+
+
+def test_action_is_the_spread_over_time_in_each_cell(network):
+    clip = swinging_discs(1, frames=5)[0]
+    images = torch.from_numpy(clip[0]).permute(0, 3, 1, 2).float() / 127.5 - 1
+    spread = network.network(images)[3].std(0, correction=0).flatten()  # 4 x 4 pixels: each is a cell
+    torch.testing.assert_close(network(clip).action[0, :640], spread / spread.norm(), rtol=1e-3, atol=1e-4)
 
 
 def test_a_still_clip_does_not_move(network):

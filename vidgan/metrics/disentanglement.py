@@ -1,8 +1,9 @@
 """Disentanglement: the same theme with new motion keeps the person, the same motion with a new theme keeps the action.
 
-Legend: G themes or motions, V variants of each, D features.
+Legend: N clips, D features.
 
-Made from a table of clips: G groups, each of V clips that share one latent and differ in the other.
+Made from clips of every pairing of some themes with some motions: `group` numbers what is shared (the theme, say) and
+`other` what is not (the motion). Real clips have the same form, with people and actions.
 """
 
 from __future__ import annotations
@@ -11,26 +12,30 @@ import torch
 from torch import Tensor
 
 
-def kept_ratio(features: Tensor) -> float:
-    """Mean distance inside a group over mean distance between groups, of features (G, V, D), G and V at least 2.
+def kept_ratio(features: Tensor, group: Tensor, other: Tensor) -> float:
+    """Mean distance of features (N, D) inside a group over that between groups, both between clips of different others.
 
-    0: what is shared decides the features altogether; 1: it says nothing about them. NaN when all features are equal.
+    0: what is shared decides the features altogether; 1: it says nothing about them. NaN when there are no such pairs,
+    or all features are equal. `group` and `other` are (N,) int64.
     """
-    groups, variants = features.shape[:2]
-    if groups < 2 or variants < 2:
+    inside, between = _pairs(group, other)
+    distances = torch.cdist(features.double(), features.double())
+    if not inside.any() or not between.any() or not distances[between].any():
         return float("nan")
-    distances = torch.cdist(features.double().flatten(0, 1), features.double().flatten(0, 1))
-    group = torch.arange(groups).repeat_interleave(variants)
-    same = group[:, None] == group[None]
-    others = ~torch.eye(len(group), dtype=torch.bool)
-    between = float(distances[~same].mean())
-    return float(distances[same & others].mean()) / between if between > 0 else float("nan")
+    return float(distances[inside].mean() / distances[between].mean())
 
 
-def kept_agreement(classes: Tensor) -> float:
-    """The share of pairs inside a group that are of one class, of predicted classes (G, V), V at least 2."""
-    variants = classes.shape[1]
-    if variants < 2:
-        return float("nan")
-    pairs = classes[:, :, None] == classes[:, None, :]
-    return float((pairs.sum() - classes.numel()) / (classes.shape[0] * variants * (variants - 1)))
+def kept_agreement(classes: Tensor, group: Tensor, other: Tensor) -> float:
+    """The share of pairs inside a group, of different others, that are of one class; NaN when there are none.
+
+    `classes` (N,) are what a classifier says.
+    """
+    inside, _ = _pairs(group, other)
+    agree = classes[:, None] == classes[None]
+    return float(agree[inside].double().mean()) if inside.any() else float("nan")
+
+
+def _pairs(group: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    """Which pairs (N, N) are inside a group and which between, their others being different."""
+    same, apart = group[:, None] == group[None], other[:, None] != other[None]
+    return same & apart, ~same & apart

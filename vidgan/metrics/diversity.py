@@ -12,13 +12,18 @@ COLLAPSED = 0.3
 """Share of the real clips' diversity below which a generator is said to have collapsed."""
 
 
-def diversity(features: Tensor) -> float:
+def diversity(features: Tensor, labels: Tensor | None = None) -> float:
     """Mean Euclidean distance between two different clips' features (N, D); 0 when all are one, NaN for one clip.
 
+    With `labels` (N,) only clips of one class are compared: a generator that makes one clip of each class has none.
     Two choices of features: `VideoFeatures.appearance` (different people and places) and `.movement` (different
     motions).
     """
-    return float(torch.pdist(features.double()).mean()) if len(features) > 1 else float("nan")
+    pairs = torch.ones(len(features), len(features), dtype=torch.bool).triu(1)
+    if labels is not None:
+        pairs &= labels[:, None] == labels[None]
+    distances = torch.cdist(features.double(), features.double(), compute_mode="donot_use_mm_for_euclid_dist")
+    return float(distances[pairs].mean())
 
 
 def collapse_warning(appearance_ratio: float, movement_ratio: float) -> str | None:

@@ -12,6 +12,7 @@ frame shown twice 217-319; standing still 1190-1650.
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from vidgan.metrics.change import inter_frame_change, ratio, second_difference
 from vidgan.metrics.diversity import diversity
@@ -37,32 +38,39 @@ class MotionScore:
     Args:
         held: real clips (N, T, S, S, 3) uint8, N at least 2, T at least 3.
         device: where the feature network runs.
+        labels: classes (N,) of the held-out clips, when samples will come with theirs.
 
     Raises:
         UsageError: the clips have fewer than three frames.
         DependencyError: the feature network's weights are not installed.
     """
 
-    def __init__(self, held: Clips, device: str | torch.device = "cpu") -> None:
+    def __init__(self, held: Clips, device: str | torch.device = "cpu", labels: Tensor | None = None) -> None:
         self.network = VideoFeatureNetwork(device)
         self.feature_network = self.network.name
         self.held = self.network(held)
+        self.labels = labels
         self.change = float(inter_frame_change(held).mean())
         self.jitter = float(second_difference(held).mean())
 
-    def __call__(self, fake: Clips) -> dict[str, float]:
-        """Score samples (N, T, S, S, 3) uint8.
+    def __call__(self, fake: Clips, labels: Tensor | None = None) -> dict[str, float]:
+        """Score samples (N, T, S, S, 3) uint8, diversity within each class when both sides have `labels` (N,).
 
         `motion_frechet` and `frame_frechet`, lower is better; `change_ratio`, `jitter_ratio` (inter-frame change and
         second difference over real clips'), `appearance_diversity_ratio` and `movement_diversity_ratio` (over real
         clips', see `vidgan.metrics.diversity.collapse_warning`), each best near 1.
         """
         features = self.network(fake)
+        ours, theirs = (labels, self.labels) if labels is not None and self.labels is not None else (None, None)
+        diverse = {
+            name: ratio(diversity(getattr(features, name), ours), diversity(getattr(self.held, name), theirs))
+            for name in ("appearance", "movement")
+        }
         return {
             "motion_frechet": motion_frechet(features, self.held),
             "frame_frechet": frame_frechet(features, self.held),
             "change_ratio": ratio(float(inter_frame_change(fake).mean()), self.change),
             "jitter_ratio": ratio(float(second_difference(fake).mean()), self.jitter),
-            "appearance_diversity_ratio": ratio(diversity(features.appearance), diversity(self.held.appearance)),
-            "movement_diversity_ratio": ratio(diversity(features.movement), diversity(self.held.movement)),
+            "appearance_diversity_ratio": diverse["appearance"],
+            "movement_diversity_ratio": diverse["movement"],
         }

@@ -1,6 +1,6 @@
 """The nearest training clip of each sample: is the generator copying?
 
-Legend: N samples, R training clips, T frames, D frame features.
+Legend: N samples, R training windows, F training frames, T frames of a window, D frame features.
 """
 
 from __future__ import annotations
@@ -10,28 +10,32 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vidgan.metrics.video_features import VideoFeatures
-
 COPIED = 0.25
 """A sample closer to a training clip than this share of a held-out real clip's distance reads as a copy."""
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """For each clip (N,): the `index` of the nearest training clip and the `distance` to it."""
+    """For each clip (N,): the `index` of the nearest training window and the `distance` to it."""
 
     index: Tensor
     distance: Tensor
 
 
-def nearest_clips(features: VideoFeatures, training: VideoFeatures) -> Nearest:
-    """The nearest training clips: root mean square over time of the distance of frame features, frame by frame.
+def nearest_clips(clips: Tensor, training: Tensor, windows: Tensor) -> Nearest:
+    """The nearest windows: root mean square over time of the distance of frame features, frame by frame.
 
-    Time is aligned, so give training windows at several starts. Clips must have the same number of frames.
+    Time is aligned, so give the windows at every start of the training clips; frames are given once.
+
+    Args:
+        clips: frame features (N, T, D).
+        training: frame features (F, D).
+        windows: rows of `training` in each window, (R, T).
     """
-    distances = torch.cdist(features.frames.flatten(1), training.frames.flatten(1))
-    distance, index = (distances / features.frames.shape[1] ** 0.5).min(1)
-    return Nearest(index, distance)
+    steps = torch.arange(windows.shape[1])
+    squares = [torch.cdist(clip, training).square()[steps, windows].mean(1) for clip in clips]
+    found = [each.min(0) for each in squares]
+    return Nearest(torch.stack([each.indices for each in found]), torch.stack([each.values for each in found]).sqrt())
 
 
 def memorisation(samples: Nearest, held: Nearest) -> dict[str, float]:

@@ -27,10 +27,11 @@ MOTION_STAGES = (3, 5)
 """Stages whose differences describe motion, 2 x (40 + 112) features. On 64-pixel clips of people the last stage (2 x 2
 pixels) more than triples the distance of real people from other real people and tells them from shuffled frames less
 well, measured."""
-ACTION_STAGE, ACTION_GRID = 3, 4
-"""The stage and the cells of a side whose differences tell actions apart: 40 x 4 x 4 features. Where in the picture
-something moves matters: on a person left out, four actions are told with 99 % instead of 83 % without a grid, measured
-over seven people."""
+ACTION_STAGES, ACTION_GRID = (3, 5), 4
+"""The stages and the cells of a side whose change over time tells actions apart, (40 + 112) x 4 x 4 features. Where in
+the picture something moves matters: four actions of a person left out are told with 99 % (83 % without the cells),
+measured over seven people; with noise of 8 grey levels on the frames with 84 %. Mean differences of consecutive frames
+do as well on clean frames and fall to 31 % with the noise."""
 MIN_FRAMES = 3
 FRAMES_AT_ONCE = 256
 
@@ -45,8 +46,9 @@ class VideoFeatures:
     `frames` (N, T, D): each frame's maps averaged over the picture: what is seen, blind to the order of frames.
     `motion` (N, T - 2, M): of each three consecutive frames, |f2 - f1| and |f3 - 2 f2 + f1| of the maps f, averaged
     over the picture *after* the absolute value: how much each feature moves and how evenly, wherever in the picture.
-    `action` (N, A): |f2 - f1| averaged over time and over the cells of a grid, scaled to unit length: where in the
-    picture which features move, blind to how much in all. Zero for a clip that stands still.
+    `action` (N, A): the standard deviation of maps over time, which is the root mean square difference of all pairs of
+    frames but for a factor, averaged (as a square) over the cells of a grid and scaled to unit length for each stage:
+    where in the picture which features move, blind to how much in all and to the order. Zero for a still clip.
     """
 
     frames: Tensor
@@ -82,7 +84,9 @@ class VideoFeatureNetwork:
 
     def __init__(self, device: str | torch.device = "cpu") -> None:
         self.device = torch.device(device)
-        self.network = load_efficientnet_lite0(max(*FRAME_STAGES, *MOTION_STAGES)).to(self.device)
+        with torch.random.fork_rng(devices=[]):  # weights are drawn before the stored ones replace them
+            network = load_efficientnet_lite0(max(*FRAME_STAGES, *MOTION_STAGES))
+        self.network = network.to(self.device)
 
     @torch.no_grad()
     def __call__(self, clips: Clips) -> VideoFeatures:
@@ -99,13 +103,25 @@ class VideoFeatureNetwork:
         parts = [self._look(part) for part in clips.split(at_once)]
         return VideoFeatures(*(torch.cat(column).cpu() for column in zip(*parts, strict=True)))
 
-    def _look(self, clips: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        images = rearrange(clips, "n t h w c -> (n t) c h w").to(self.device).float() / 127.5 - 1
+    @torch.no_grad()
+    def frames(self, images: NDArray[np.uint8]) -> Tensor:
+        """The frame features (F, D) of single frames (F, S, S, 3)."""
+        parts = torch.from_numpy(np.ascontiguousarray(images)).split(FRAMES_AT_ONCE)
+        return torch.cat([_frames(self._maps(part)).cpu() for part in parts])
+
+    def _maps(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The feature maps of frames (B, S, S, 3)."""
+        inputs = rearrange(images, "b h w c -> b c h w").to(self.device).float() / 127.5 - 1
         with torch.autocast(self.device.type, enabled=False):
-            maps = [stage.unflatten(0, clips.shape[:2]) for stage in self.network(images)]
-        frames = torch.cat([maps[stage].mean((-2, -1)) for stage in FRAME_STAGES], -1)
+            maps: tuple[Tensor, ...] = self.network(inputs)
+        return maps
+
+    def _look(self, clips: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        flat = self._maps(clips.flatten(0, 1))
+        maps = [stage.unflatten(0, clips.shape[:2]) for stage in flat]
+        frames = _frames(flat).unflatten(0, clips.shape[:2])
         motion = torch.cat([_motion(maps[stage]) for stage in MOTION_STAGES], -1)
-        return frames, motion, _action(maps[ACTION_STAGE])
+        return frames, motion, torch.cat([_action(maps[stage]) for stage in ACTION_STAGES], -1)
 
 
 def as_tensor(clips: Clips) -> Tensor:
@@ -116,6 +132,11 @@ def as_tensor(clips: Clips) -> Tensor:
     return tensor.cpu()
 
 
+def _frames(maps: tuple[Tensor, ...]) -> Tensor:
+    """Maps (B, C, h, w) of all stages averaged over the picture, (B, D)."""
+    return torch.cat([maps[stage].mean((-2, -1)) for stage in FRAME_STAGES], -1)
+
+
 def _motion(maps: Tensor) -> Tensor:
     """Mean absolute first and second difference (N, T - 2, 2 C) of maps (N, T, C, h, w)."""
     first = maps[:, 1:] - maps[:, :-1]
@@ -124,6 +145,6 @@ def _motion(maps: Tensor) -> Tensor:
 
 
 def _action(maps: Tensor) -> Tensor:
-    """Where maps (N, T, C, h, w) change: mean absolute difference in each cell of the grid, (N, A) of length 1."""
-    change = maps.diff(dim=1).abs().mean(1)
-    return functional.normalize(functional.adaptive_avg_pool2d(change, ACTION_GRID).flatten(1), dim=1)
+    """Where maps (N, T, C, h, w) change: standard deviation over time in each cell of the grid, of length 1 in all."""
+    deviation = functional.adaptive_avg_pool2d(maps.var(1, correction=0), ACTION_GRID).sqrt()
+    return functional.normalize(deviation.flatten(1), dim=1)
