@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -7,7 +9,17 @@ from tests.subject.sticks import pose_of, references_of, stick_subject
 from vidgan.nets.repair import Repair
 from vidgan.pose.rasterise import MAPS
 from vidgan.subject.draft import draft, flows, warp_references
-from vidgan.subject.paint import as_previous, conditioning, nothing_before, paint, previous_flow, with_previous
+from vidgan.subject.paint import (
+    STEADINESS,
+    Previous,
+    as_previous,
+    conditioning,
+    nothing_before,
+    paint,
+    previous_flow,
+    steady,
+    with_previous,
+)
 
 S = 32
 
@@ -105,6 +117,58 @@ def test_what_the_next_frame_sees_is_at_the_networks_size_and_can_be_cut_off(sub
     assert before.picture.shape == (1, 4, S // 2, S // 2)
     assert before.picture.requires_grad
     assert not before.detached().picture.requires_grad
+
+
+@pytest.fixture
+def standing(subject):
+    """A pose to stand in, and its middle row of pixels in the window."""
+    return torch.from_numpy(subject.motion.points[4:5]), torch.from_numpy(subject.motion.heights[4:5])
+
+
+def shown(value, matte, points, heights):
+    return Previous.of(torch.full((1, 3, S, S), value), torch.full((1, 1, S, S), matte), points, heights)
+
+
+def test_a_body_that_stands_still_takes_half_of_the_last_picture(standing):
+    colour, matte = steady(torch.zeros(1, 3, S, S), torch.ones(1, 1, S, S), shown(1.0, 1.0, *standing), *standing)
+    inner = colour[..., 2:-2, 2:-2]
+    torch.testing.assert_close(inner, torch.full_like(inner, STEADINESS), atol=0.02, rtol=0)
+    torch.testing.assert_close(matte[..., 2:-2, 2:-2], torch.ones_like(matte[..., 2:-2, 2:-2]), atol=0.02, rtol=0)
+
+
+def test_no_colour_comes_from_where_nobody_was(standing):
+    colour, matte = steady(torch.zeros(1, 3, S, S), torch.ones(1, 1, S, S), shown(1.0, 0.0, *standing), *standing)
+    assert colour.abs().max() == 0
+    assert matte[..., 2:-2, 2:-2].mean() == pytest.approx(1 - STEADINESS, abs=0.02)
+
+
+def test_nothing_is_taken_from_what_is_not_trusted(standing):
+    before = nothing_before(*standing, S)
+    colour, matte = steady(torch.full((1, 3, S, S), 0.3), torch.full((1, 1, S, S), 0.6), before, *standing)
+    torch.testing.assert_close(colour, torch.full_like(colour, 0.3))
+    torch.testing.assert_close(matte, torch.full_like(matte, 0.6))
+
+
+def test_a_leap_takes_nothing_from_the_last_picture(standing):
+    points, heights = standing
+    before = shown(1.0, 1.0, points + 0.3 * heights, heights)
+    colour, _ = steady(torch.zeros(1, 3, S, S), torch.ones(1, 1, S, S), before, points, heights)
+    assert colour.abs().max() < 0.01
+
+
+def test_trembling_averages_out(standing):
+    noise = torch.Generator().manual_seed(0)
+    raw = [torch.randn(1, 3, S, S, generator=noise) for _ in range(12)]
+    last, calm = None, []
+    for picture in raw:
+        colour, matte = picture, torch.ones(1, 1, S, S)
+        if last is not None:
+            colour, matte = steady(colour, matte, last, *standing)
+        last = Previous.of(colour, matte, *standing)
+        calm.append(colour)
+    change = [(b - a)[..., 2:-2, 2:-2].std() for a, b in pairwise(calm[4:])]
+    # x_t = (1 - a) n_t + a x_t-1 changes by sqrt(2 / (1 + a)) (1 - a) deviations of the noise; resampling adds blur.
+    assert torch.stack(change).mean() < 1.05 * (1 - STEADINESS) * (2 / (1 + STEADINESS)) ** 0.5
 
 
 def test_pose_maps_come_at_half_the_size(subject):

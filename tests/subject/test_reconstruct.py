@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -93,12 +95,25 @@ def test_painting_goes_on_from_a_state_as_if_never_stopped(subject, painter):
 
 def test_a_generator_sees_its_previous_output(subject, generator):
     painter = Painter(subject, generator, CONFIG)
+    painter.steadies = False  # the other way by which a frame comes into the next
     motion = subject.motion[HELD]
     choice = painter.choose(motion, TRAIN)
     whole = [one.picture for one, _ in painter.paint(motion, choice, plates(subject, HELD), 32)]
     rest = Choice(choice.index[3:], choice.fade[3:])
     fresh = [one.picture for one, _ in painter.paint(motion[3:], rest, plates(subject, HELD[3:]), 32)]
     assert not np.array_equal(whole[3], fresh[0])
+
+
+def test_after_a_frame_without_a_person_nothing_is_left_of_the_one_before(subject):
+    painter = Painter(subject, None, CONFIG)
+    motion = subject.motion[HELD]
+    choice = painter.choose(motion, TRAIN)
+    present = motion.present.copy()
+    present[2] = False
+    gap = list(painter.paint(replace(motion, present=present), choice, plates(subject, HELD), 32))
+    rest = Choice(choice.index[3:], choice.fade[3:])
+    fresh = list(painter.paint(motion[3:], rest, plates(subject, HELD[3:]), 32))
+    np.testing.assert_array_equal(gap[3][0].picture, fresh[0][0].picture)
 
 
 def test_the_pose_only_generator_paints_too(subject):
