@@ -263,7 +263,7 @@ class GenerateTask(Trainable):
             "generator": self.generator.module.state_dict(), "critic": self.judge.state_dict(),
             "generator_optimiser": self.generator_optimiser.state_dict(),
             "critic_optimiser": self.critic_optimiser.state_dict(), "ema": self.ema.network.state_dict(),
-            "augment": self.strength.state(), "low_looks": self.low_looks,
+            "augment": self.strength.state(),
         }  # fmt: skip
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -274,7 +274,6 @@ class GenerateTask(Trainable):
         self.critic_optimiser.load_state_dict(state["critic_optimiser"])
         self.ema.network.load_state_dict(state["ema"])
         self.strength.load_state(state["augment"])
-        self.low_looks = state["low_looks"]
 
     def best(self) -> dict[str, Any]:
         """The averaged generator."""
