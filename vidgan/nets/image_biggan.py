@@ -48,7 +48,7 @@ class BigGANImage(ImageGenerator):
     it is drawn, from a normal prior.
     """
 
-    def __init__(self, shape: ImageShape = ImageShape(), attention: int = 32) -> None:  # noqa: B008 - a tuple
+    def __init__(self, shape: ImageShape = ImageShape(), attention: int = 16) -> None:  # noqa: B008 - a tuple
         super().__init__()
         self.classes = shape.classes
         sides = resolutions(shape.size)

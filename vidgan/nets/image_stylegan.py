@@ -137,7 +137,7 @@ class StyleGANImage(ImageGenerator):
         style: int = 128,
         mapping: int = 4,
         coarse: int = 16,
-        noise: bool = True,
+        noise: bool = False,
     ) -> None:
         super().__init__()
         self.classes = shape.classes

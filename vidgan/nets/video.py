@@ -28,8 +28,10 @@ class GeneratorConfig(Config):
 
     `width` multiplies the image generator's channels. `attention` is the side of the features that sagan and biggan
     attend over (none when there are none of that side). `style`, `mapping`, `coarse` and `noise` are stylegan's: length
-    of a style, layers of the mapping, the largest side that motion styles, whether there is noise. `init` "auto" is
-    uniform for dcgan, as in TGAN, and orthogonal for the others; stylegan's image part has its own.
+    of a style, layers of the mapping, the largest side that motion styles, and noise, which short runs on few clips do
+    not learn to turn down and show as speckles. As its weights are equalised, stylegan wants a learning rate near 0.01
+    in such runs. `init` "auto" is uniform for dcgan, as in TGAN, and orthogonal for the others; stylegan's image part
+    has its own.
     """
 
     image: Literal["dcgan", "sagan", "biggan", "stylegan"] = "dcgan"
@@ -42,11 +44,11 @@ class GeneratorConfig(Config):
     temporal_widths: tuple[int, ...] = Field(TGAN_WIDTHS, min_length=1)
     temporal_norm: Literal["batch", "group"] = "batch"
     init: Init = "auto"
-    attention: int = 32
+    attention: int = 16
     style: int = Field(128, ge=8)
     mapping: int = Field(4, ge=1)
     coarse: int = Field(16, ge=4)
-    noise: bool = True
+    noise: bool = False
 
 
 class VideoGenerator(nn.Module):
