@@ -93,9 +93,9 @@ def test_painting_goes_on_from_a_state_as_if_never_stopped(subject, painter):
         np.testing.assert_array_equal(one.matte, two.matte)
 
 
-def test_a_generator_sees_its_previous_output(subject, generator):
+def test_a_generator_sees_its_previous_output(subject, generator, monkeypatch):
+    monkeypatch.setattr("vidgan.subject.paint.STEADINESS", 0.0)  # the other way from frame to frame
     painter = Painter(subject, generator, CONFIG)
-    painter.steadies = False  # the other way by which a frame comes into the next
     motion = subject.motion[HELD]
     choice = painter.choose(motion, TRAIN)
     whole = [one.picture for one, _ in painter.paint(motion, choice, plates(subject, HELD), 32)]

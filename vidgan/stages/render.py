@@ -20,7 +20,7 @@ from vidgan.pose.track import PoseTrack
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.train import load_generator
 from vidgan.subject.model import Motion, Subject, motion_of
-from vidgan.subject.paint import Previous, State
+from vidgan.subject.paint import Previous
 from vidgan.subject.reconstruct import Painter
 from vidgan.subject.references import Choice, ReferenceConfig, pose_distances
 from vidgan.subject.window import MARGIN, frames_per_second, statures, to_window
@@ -193,8 +193,8 @@ class RenderStage(Stage[RenderConfig]):
 
 def _paint(
     painter: Painter, canvas: Canvas, motion: Motion, choice: Choice, frames: slice, place: NDArray[np.int64],
-    size: int, before: State | None,
-) -> Iterator[tuple[NDArray[np.uint8], State]]:  # fmt: skip
+    size: int, before: Previous | None,
+) -> Iterator[tuple[NDArray[np.uint8], Previous]]:  # fmt: skip
     """Full pictures of a segment, each with the state after it."""
     plates = (canvas.window((int(x), int(y)), size) for x, y in place[frames])
     part = Choice(choice.index[frames], choice.fade[frames])
@@ -207,14 +207,10 @@ def _paint(
             yield canvas.plate.copy(), state
 
 
-def _state(before: State | None) -> dict[str, dict[str, torch.Tensor] | None] | None:
-    return {name: _tensors(one) for name, one in vars(before).items()} if before else None
+def _state(before: Previous | None) -> dict[str, torch.Tensor] | None:
+    return {name: value.cpu() for name, value in vars(before).items()} if before else None
 
 
-def _tensors(previous: Previous | None) -> dict[str, torch.Tensor] | None:
-    return {name: value.cpu() for name, value in vars(previous).items()} if previous else None
-
-
-def _load_state(path: Path, device: str) -> State | None:
+def _load_state(path: Path, device: str) -> Previous | None:
     state = load_checkpoint(path, device)["before"]
-    return State(**{name: Previous(**one) if one else None for name, one in state.items()}) if state else None
+    return Previous(**state) if state else None

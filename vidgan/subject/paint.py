@@ -10,7 +10,7 @@ s pixels at the network's size, S at the picture's size.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from vidgan.nets.repair import Repair
 from vidgan.pose.rasterise import pose_maps
 from vidgan.subject.draft import FLOW_STRIDE, Warped, blend_logits, composite, mix
-from vidgan.subject.warp import Flow, grid_points, part_flow, resize_flow, sample
+from vidgan.subject.warp import grid_points, part_flow, resize_flow, sample
 
 OWN_COLOUR_LOGIT = -1.5
 
@@ -59,13 +59,14 @@ class Previous:
 
 
 @dataclass(frozen=True)
-class State:
-    """What the next frame needs of this one: the output that the generator sees, at its size (None without one), and
-    what was shown, at the picture's size (None when nothing is steadied).
+class Pulled:
+    """The previous output at the present pose: colour (B, 3, S, S), matte (B, 1, S, S), and confidence (B, 1, S, S), 0
+    for what cannot be trusted or comes from afar.
     """
 
-    output: Previous | None
-    shown: Previous | None
+    colour: Tensor
+    matte: Tensor
+    confidence: Tensor
 
 
 @dataclass(frozen=True)
@@ -87,20 +88,27 @@ def nothing_before(points: Tensor, heights: Tensor, size: int) -> Previous:
     return Previous(picture, points.clone(), heights.clone(), torch.zeros(len(points), device=points.device))
 
 
-def previous_flow(previous: Previous, points: Tensor, heights: Tensor, size: int) -> Flow:
-    """The backward flow from the present pose to the previous output, on the coarse grid."""
+def pull(previous: Previous, points: Tensor, heights: Tensor, size: int) -> Pulled:
+    """Pull the previous output along the motion of the body's parts, at size x size pixels."""
     grid = max(16, size // FLOW_STRIDE)
-    return part_flow(points, previous.points[:, None], heights, previous.heights[:, None], (grid, grid))
+    coarse = part_flow(points, previous.points[:, None], heights, previous.heights[:, None], (grid, grid))
+    flow = resize_flow(coarse, (size, size))
+    picture = previous.picture
+    if picture.shape[-1] != size:
+        picture = F.interpolate(picture, (size, size), mode="area")
+    pulled = sample(picture[:, None], flow)[:, 0]
+    centres = grid_points((size, size), points.device).view(size, size, 2)
+    moved = (flow.where[:, 0] - centres).norm(dim=-1) / heights[:, None, None]
+    confidence = flow.confidence[:, 0] * (1 - moved / LEAP).clamp(0, 1) * previous.trust[:, None, None]
+    return Pulled(pulled[:, :3], pulled[:, 3:], confidence[:, None])
 
 
-def with_previous(warped: Warped, previous: Previous, flow: Flow, size: int) -> Warped:
-    """The references and, as one slot more, the previous output pulled to the present pose."""
-    fine = resize_flow(flow, (size, size))
-    pulled = sample(previous.picture[:, None], fine)
+def with_previous(warped: Warped, pulled: Pulled) -> Warped:
+    """The references and, as one slot more, the previous output: what the generator sees."""
     return Warped(
-        torch.cat([warped.colour, pulled[:, :, :3]], 1),
-        torch.cat([warped.matte, pulled[:, :, 3]], 1),
-        torch.cat([warped.confidence, fine.confidence * previous.trust[:, None, None, None]], 1),
+        torch.cat([warped.colour, pulled.colour[:, None]], 1),
+        torch.cat([warped.matte, pulled.matte], 1),
+        torch.cat([warped.confidence, pulled.confidence], 1),
     )
 
 
@@ -144,11 +152,12 @@ def repair(
     return out._replace(colour=start.detach() + out.colour)
 
 
-def paint(out: Repair, warped: Warped, plate: Tensor, own: bool = False) -> Painted:
+def paint(out: Repair, warped: Warped, plate: Tensor, pulled: Pulled, own: bool = False) -> Painted:
     """Blend the references `warped` (without the previous output) at its size and that of `plate`, which may be
     larger than the generator's: weights, own colour and the matte's change are upsampled, references stay sharp.
 
-    `own` takes the generator's matte as it is instead of as a change of the draft's (for the pose-only generator).
+    The result is steadied by `pulled`, the previous output at the same size. `own` takes the generator's matte as it is
+    instead of as a change of the draft's, and steadies nothing (for the pose-only generator, which knows no parts).
     """
     size = plate.shape[-1]
     out = _at_size(out, size)
@@ -162,6 +171,7 @@ def paint(out: Repair, warped: Warped, plate: Tensor, own: bool = False) -> Pain
         matte = torch.sigmoid(out.matte)
     else:
         matte = torch.sigmoid(torch.logit((share * warped.matte).sum(1, keepdim=True), eps=0.01) + out.matte)
+        colour, matte = steady(colour, matte, pulled)
     return Painted(composite(colour, matte, plate), colour, matte, weights)
 
 
@@ -174,32 +184,13 @@ def _at_size(out: Repair, size: int) -> Repair:
     return Repair(stacked[:, :slots], stacked[:, slots : slots + 3], stacked[:, slots + 3 :])
 
 
-def as_previous(painted: Painted, points: Tensor, heights: Tensor, size: int) -> Previous:
-    """What the next frame sees of this one, at the network's size: the person's colour, so no plate comes along."""
-    output = Previous.of(painted.colour, painted.matte, points, heights)
-    if output.picture.shape[-1] == size:
-        return output
-    return replace(output, picture=F.interpolate(output.picture, (size, size), mode="area"))
-
-
-def steady(
-    colour: Tensor, matte: Tensor, last: Previous, points: Tensor, heights: Tensor, strength: float = STEADINESS
-) -> tuple[Tensor, Tensor]:
+def steady(colour: Tensor, matte: Tensor, pulled: Pulled) -> tuple[Tensor, Tensor]:
     """The person's colour (B, 3, S, S) and matte (B, 1, S, S), mixed with what was shown of them in the last frame.
 
     A recursive average along the motion, as in temporal anti-aliasing (Yang et al. 2020, "A Survey of Temporal
     Antialiasing Techniques", section 2), here along the flow of the body's parts: crawling and trembling that the
-    motion does not explain average out. Pixels that come from another part, or from afar, take less or nothing.
+    motion does not explain average out.
     """
-    size = colour.shape[-1]
-    flow = resize_flow(previous_flow(last, points, heights, size), (size, size))
-    pulled = sample(last.picture[:, None], flow)[:, 0]
-    moved = (flow.where[:, 0] - _centres(size, colour.device)).norm(dim=-1) / heights[:, None, None]
-    share = strength * flow.confidence[:, 0] * (1 - moved / LEAP).clamp(0, 1) * last.trust[:, None, None]
-    share = share[:, None]
-    there = share * pulled[:, 3:]  # no colour where the last matte had nobody
-    return colour + there * (pulled[:, :3] - colour), matte + share * (pulled[:, 3:] - matte)
-
-
-def _centres(size: int, device: torch.device) -> Tensor:
-    return grid_points((size, size), device).view(size, size, 2)
+    share = STEADINESS * pulled.confidence
+    there = share * pulled.matte  # no colour where the last matte had nobody
+    return colour + there * (pulled.colour - colour), matte + share * (pulled.matte - matte)

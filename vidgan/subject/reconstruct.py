@@ -15,20 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vidgan.losses.perceptual import PerceptualLoss
+from vidgan.nets.repair import Repair
 from vidgan.subject.draft import Pose, Warped, blend_logits, composite, flows, mix, warp_references
 from vidgan.subject.model import Motion, Subject
-from vidgan.subject.paint import (
-    Painted,
-    Previous,
-    State,
-    as_previous,
-    nothing_before,
-    paint,
-    previous_flow,
-    repair,
-    steady,
-    with_previous,
-)
+from vidgan.subject.paint import Previous, Pulled, nothing_before, paint, pull, repair, steady, with_previous
 from vidgan.subject.references import Choice, ReferenceConfig, choose, pose_distances
 from vidgan.subject.stored import as_pictures, with_matte
 from vidgan.subject.warp import Flow
@@ -47,8 +37,7 @@ class Picture:
 class Painter:
     """Paints a subject: with a generator, or without one (None) as the draft.
 
-    `own_matte` is set for the pose-only generator, whose matte does not build on the draft's; it knows no parts and
-    their motion, so its output is not steadied.
+    `own_matte` is set for the pose-only generator, whose matte does not build on the draft's.
     """
 
     def __init__(
@@ -56,7 +45,7 @@ class Painter:
         device: torch.device | str = "cpu", own_matte: bool = False,
     ) -> None:  # fmt: skip
         self.subject, self.generator, self.config = subject, generator, references
-        self.device, self.own_matte, self.steadies = torch.device(device), own_matte, not own_matte
+        self.device, self.own_matte = torch.device(device), own_matte
 
     def choose(self, motion: Motion, among: Positions) -> Choice:
         """References for a motion among the subject's positions."""
@@ -74,8 +63,8 @@ class Painter:
     @torch.inference_mode()
     def paint(
         self, motion: Motion, choice: Choice, plates: Iterator[NDArray[np.uint8]], size: int,
-        before: State | None = None,
-    ) -> Iterator[tuple[Picture, State]]:  # fmt: skip
+        before: Previous | None = None,
+    ) -> Iterator[tuple[Picture, Previous]]:  # fmt: skip
         """Paint every frame of a motion at size x size pixels.
 
         plates: the plate inside each frame's window, (S, S, 3) uint8; before: the state after the frame before the
@@ -83,7 +72,6 @@ class Painter:
         """
         pose = self.pose(motion, choice)
         pictures = self.subject.references if size > self.subject.crops.shape[1] else self.subject.small_references
-        output, shown = (before.output, before.shown) if before else (None, None)
         for t, plate_bytes in enumerate(plates):
             references = with_matte(as_pictures(pictures[choice.index[t]])).to(self.device)
             plate = as_pictures(plate_bytes[None]).to(self.device)
@@ -91,38 +79,35 @@ class Painter:
             here = Pose(*(value[t : t + 1] for value in vars(pose).values()))
             flow = flows(here, size)
             warped = warp_references(references[None], flow, here.fade, size)
+            last = before or nothing_before(here.driving, here.height, size)
+            pulled = pull(last, here.driving, here.height, size)
             if self.generator is None:
                 colour, matte = mix(torch.softmax(blend_logits(warped), 1), warped)
+                colour, matte = steady(colour, matte, pulled)
+                picture = composite(colour, matte, plate)
             else:
                 seen = _tensor(motion.visibility[t : t + 1]).to(self.device)
                 fewer = self.subject.small_references[choice.index[t]]
-                painted, output = self._repaired(here, seen, warped, plate, flow, fewer, output)
-                colour, matte = painted.colour, painted.matte
-            if self.steadies:
-                if shown is not None and motion.present[t]:
-                    colour, matte = steady(colour, matte, shown, here.driving, here.height)
-                shown = Previous.of(colour, matte, here.driving, here.height) if motion.present[t] else None
-            picture = composite(colour, matte, plate)
-            yield Picture(_bytes(picture[0].movedim(0, -1)), _bytes(matte[0, 0] * 2 - 1)), State(output, shown)
+                out = self._repaired(here, seen, warped, plate, flow, fewer, last, pulled)
+                painted = paint(out, warped, plate, pulled, self.own_matte)
+                picture, colour, matte = painted.picture, painted.colour, painted.matte
+            before = Previous.of(colour, matte, here.driving, here.height)
+            if not motion.present[t]:
+                before = nothing_before(here.driving, here.height, size)
+            yield Picture(_bytes(picture[0].movedim(0, -1)), _bytes(matte[0, 0] * 2 - 1)), before
 
     def _repaired(
         self, here: Pose, seen: Tensor, warped: Warped, plate: Tensor, flow: Flow, fewer: NDArray[np.uint8],
-        output: Previous | None,
-    ) -> tuple[Painted, Previous]:  # fmt: skip
-        """One frame through the generator, which works at its own size, from the references `fewer` (K, s, s, 4)."""
+        last: Previous, pulled: Pulled,
+    ) -> Repair:  # fmt: skip
+        """What the generator says at its own size, from the references `fewer` (K, s, s, 4)."""
         assert self.generator is not None
         small, size = self.subject.crops.shape[1], plate.shape[-1]
-        points, heights = here.driving, here.height
-        last = output or nothing_before(points, heights, small)
-        low, low_plate = warped, plate
         if small != size:
-            low_plate = F.interpolate(plate, (small, small), mode="area")
-            low = warp_references(with_matte(as_pictures(fewer)).to(self.device)[None], flow, here.fade, small)
-        full = with_previous(low, last, previous_flow(last, points, heights, small), small)
-        painted = paint(
-            repair(self.generator, points, seen, low_plate, full, self.own_matte), warped, plate, self.own_matte
-        )
-        return painted, as_previous(painted, points, heights, small)
+            plate = F.interpolate(plate, (small, small), mode="area")
+            warped = warp_references(with_matte(as_pictures(fewer)).to(self.device)[None], flow, here.fade, small)
+            pulled = pull(last, here.driving, here.height, small)
+        return repair(self.generator, here.driving, seen, plate, with_previous(warped, pulled), self.own_matte)
 
     def reconstruct(self, train: Positions, held: Positions) -> Iterator[Picture]:
         """Paint the subject's own held-out frames from training frames, at the network's size."""

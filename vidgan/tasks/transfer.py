@@ -27,12 +27,11 @@ from vidgan.subject.model import Subject
 from vidgan.subject.paint import (
     Painted,
     Previous,
-    as_previous,
     columns,
     conditioning,
     nothing_before,
     paint,
-    previous_flow,
+    pull,
     repair,
     with_previous,
 )
@@ -184,10 +183,11 @@ class TransferTask(Trainable):
         for t in range(r):
             here = Warped(*(value.unflatten(0, (b, r))[:, t] for value in vars(warped).values()))
             points, heights = batch.points[:, t], batch.heights[:, t]
-            full = with_previous(here, before, previous_flow(before, points, heights, self.size), self.size)
+            pulled = pull(before, points, heights, self.size)
+            full = with_previous(here, pulled)
             out = repair(self.generator, points, batch.visibility[:, t], batch.plate[:, t], full, own)
-            painted.append(paint(out, here, batch.plate[:, t], own))
-            before = as_previous(painted[-1], points, heights, self.size).detached()
+            painted.append(paint(out, here, batch.plate[:, t], pulled, own))
+            before = Previous.of(painted[-1].colour, painted[-1].matte, points, heights).detached()
         return painted
 
     def _remember(self, batch: Sequences, painted: list[Painted]) -> None:
