@@ -287,7 +287,7 @@ TOGETHER = {
     "augment": {"strength": 0.5, "adaptive": True, "ramp": 100, "interval": 1},
     "instance_noise": 0.1,
     "regularisers": {"r1": 0.1, "gradient_penalty": 1.0, "interval": 2},
-    "optimiser": {"kind": "rmsprop", "generator_rate": 1e-3, "critic_rate": 1e-3, "eps": 1e-3},
+    "optimiser": {"kind": "rmsprop", "generator_rate": 1e-3, "critic_rate": 1e-3, "eps": 0.1},  # near gradient descent
     "critic_steps": 2,
     "steps": 3,
     "evaluations": 1,
@@ -295,7 +295,10 @@ TOGETHER = {
 
 
 def test_two_processes_equal_one_with_the_same_batch(job, strips, tmp_path):
-    """Batch norm, augmentation, noise, penalties, labels: all on the batch of both."""
+    """Batch norm, augmentation, noise, penalties, labels: all on the batch of both.
+
+    With a small eps the optimiser divides rounding errors of gradients near zero by themselves, which is no mistake.
+    """
     import yaml
 
     config = tmp_path / "together.yaml"

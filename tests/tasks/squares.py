@@ -11,7 +11,14 @@ from vidgan.train.engine import launch
 CLASSES = ("falls", "slides")
 TINY = {
     "clips": {"size": 32, "frames": 4},
-    "generator": {"latent": 8, "motion": 8, "width": 0.0625, "temporal_widths": [16, 16], "prior": "normal"},
+    "generator": {
+        "latent": 8,
+        "motion": 8,
+        "width": 0.0625,
+        "temporal_widths": [16, 16],
+        "prior": "normal",
+        "init": "orthogonal",
+    },
     "critic": {"width": 8, "norm": "spectral"},
     "batch": 4,
     "precision": "32-true",

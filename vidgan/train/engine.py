@@ -140,4 +140,5 @@ class Team:
 
 def _quieten() -> None:
     logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", message=".*srun.*")
+    for message in (".*srun.*", ".*`broadcast_buffers` is deprecated.*"):  # the older name is the one all versions know
+        warnings.filterwarnings("ignore", message=message)
