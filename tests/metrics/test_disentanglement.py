@@ -35,8 +35,14 @@ def test_nothing_to_compare_has_no_value():
     assert math.isnan(kept_agreement(torch.ones(3), *grid(3, 1)))
 
 
-def test_agreement_is_the_share_of_equal_pairs():
-    assert kept_agreement(torch.tensor([1, 1, 2, 0, 0, 0]), *grid(2, 3)) == pytest.approx((1 + 3) / 6)
+def test_agreement_is_what_groups_share_beyond_chance():
+    group, other = grid(2, 3)
+    inside = (1 + 1) / 6  # of 1 1 2 and 1 0 0: one equal pair of three in each
+    between = 1 / 6  # the second 1 of the first group with the 1 of the second
+    found = kept_agreement(torch.tensor([1, 1, 2, 1, 0, 0]), group, other)
+    assert found == pytest.approx((inside - between) / (1 - between))
+    assert kept_agreement(group, group, other) == 1
+    assert kept_agreement(torch.zeros(6), group, other) == 0
 
 
 def test_clips_of_one_person_and_one_action_do_not_count():

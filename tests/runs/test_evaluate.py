@@ -31,7 +31,9 @@ def good():
 def test_every_score_has_its_controls_and_the_number_of_clips(good):
     data = good.data
     assert len(data.scores) >= 17
-    assert all(score.clips == 12 for score in data.scores)
+    kept = [score for score in data.scores if score.key in ("person_kept", "action_kept", "action_agreement")]
+    assert {score.clips for score in kept} == {64}
+    assert {score.clips for score in data.scores if score not in kept} == {12}
     assert all(None not in (score.value, score.real, score.shuffled) for score in data.scores)
     assert {score.network for score in data.scores} == {"efficientnet-lite0", None}
     assert data.feature_network == "efficientnet-lite0"

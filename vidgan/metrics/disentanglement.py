@@ -26,13 +26,18 @@ def kept_ratio(features: Tensor, group: Tensor, other: Tensor) -> float:
 
 
 def kept_agreement(classes: Tensor, group: Tensor, other: Tensor) -> float:
-    """The share of pairs inside a group, of different others, that are of one class; NaN when there are none.
+    """How much more often pairs inside a group are of one class than pairs between groups, all of different others.
 
-    `classes` (N,) are what a classifier says.
+    (inside - between) / (1 - between) of the two shares, as Cohen's kappa corrects for chance: 1 when the group decides
+    the class, 0 when it does not, also when everything is of one class. NaN when there are no such pairs. `classes`
+    (N,) are what a classifier says.
     """
-    inside, _ = _pairs(group, other)
-    agree = classes[:, None] == classes[None]
-    return float(agree[inside].double().mean()) if inside.any() else float("nan")
+    inside, between = _pairs(group, other)
+    if not inside.any() or not between.any():
+        return float("nan")
+    agree = (classes[:, None] == classes[None]).double()
+    kept, chance = float(agree[inside].mean()), float(agree[between].mean())
+    return (kept - chance) / (1 - chance) if chance < 1 else 0.0
 
 
 def _pairs(group: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:

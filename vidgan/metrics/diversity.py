@@ -35,5 +35,5 @@ def collapse_warning(appearance_ratio: float, movement_ratio: float) -> str | No
     shares = ", ".join(f"{100 * ratio:.0f} %" for ratio in low.values())
     return (
         f"the samples {' and '.join(low)} too much alike ({shares} of real clips' diversity): the generator may have "
-        "collapsed; more clips, augmentation or a stronger R1 (see docs) help, an earlier state may be better"
+        "collapsed; more clips, augmentation or a stronger R1 help; an earlier state may be better"
     )

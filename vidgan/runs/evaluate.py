@@ -154,7 +154,7 @@ def evaluate(
         truncation=options.truncation,
         train=_side("training clips", train, pool),
         held=_side("held-out clips" if against is None else "clips given with --against", held, real),
-        scores=score_rows(measured, count),
+        scores=score_rows(measured, count, GRID * GRID),
         classes=class_rows(sides, judge, train.classes),
         colour=colour,
         neighbours=_neighbours(nearest, everything, train),

@@ -111,7 +111,7 @@ def _clip_config(run: Run) -> ClipConfig:
     settings = run.settings()
     if settings is not None:
         return settings.clips
-    return ClipConfig(size=run.generator.config.size, frames=run.generator.config.frames)
+    return ClipConfig.model_validate({"size": run.generator.config.size, "frames": run.generator.config.frames})
 
 
 def _say_whether_trained_on(run: Run, clips: ClipSet, progress: Progress) -> None:

@@ -56,7 +56,7 @@ SPECS = {
     "copies": Spec("share of near copies of training clips", "lower", True, HELD_FOR_SAMPLES),
     "person_kept": Spec("same theme, new motion: change of looks", "lower", True, GRID),
     "action_kept": Spec("same motion, new theme: change of movement", "lower", True, GRID),
-    "action_agreement": Spec("same motion, new theme: same class", "higher", True, GRID),
+    "action_agreement": Spec("same motion, new theme: same class, beyond chance", "higher", True, GRID),
     "fvd": Spec("FVD", "lower", False, TRAIN_FOR_HELD),
     "inception_score": Spec("inception score (C3D)", "higher", False, ALONE),
 }
@@ -208,8 +208,8 @@ def train_judge(pool: Looks, classes: int) -> ActionClassifier | None:
     return ActionClassifier(pool.features.action, pool.labels, classes)
 
 
-def score_rows(measured: Measured, count: int) -> tuple[Score, ...]:
-    """The table, of what was measured of the samples."""
+def score_rows(measured: Measured, count: int, grid: int) -> tuple[Score, ...]:
+    """The table of what was measured of `count` samples, and of `grid` samples that pair themes with motions."""
     return tuple(
         Score(
             key=key,
@@ -218,7 +218,7 @@ def score_rows(measured: Measured, count: int) -> tuple[Score, ...]:
             real=measured["real"].get(key),
             shuffled=measured["shuffled"].get(key),
             better=spec.better,
-            clips=count,
+            clips=grid if spec.meaning == GRID else count,
             network=FEATURE_NETWORK if spec.network else None,
             meaning=spec.meaning,
         )
