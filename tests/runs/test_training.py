@@ -304,9 +304,10 @@ def test_two_processes_equal_one_with_the_same_batch(job, strips, tmp_path):
     config = tmp_path / "together.yaml"
     config.write_text(yaml.safe_dump(settings(**TOGETHER).model_dump(mode="json")))
     job("one", config=config).go(Silent())
-    run = command(config, strips, tmp_path / "two", "--devices", "2")
+    run = [it for it in command(config, strips, tmp_path / "two", "--devices", "2") if it != "--quiet"]
     done = subprocess.run(run, env=environment(), cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    assert done.stdout.count("model") == 2  # its name and its path, said by one process
     one, two = (load_checkpoint(tmp_path / name / "checkpoint.pt")["task"] for name in ("one", "two"))
     for network in ("generator", "critic", "ema"):
         for name, value in one[network].items():

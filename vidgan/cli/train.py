@@ -66,6 +66,8 @@ def command(
                 print_values({f"{part} {name}": value for part, facts in plan.items() for name, value in facts.items()})
             return
         state = job.go(EventProgress("train", display.emit))
+        if state is None:  # another process leads, and says it
+            return
         result = {"run": str(job.folder), "model": str(job.folder / "model.safetensors"), "steps": state.step}
         result |= {"best_step": state.best_step, "seconds": round(state.elapsed, 1)}
         if as_json:

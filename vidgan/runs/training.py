@@ -38,8 +38,10 @@ class Training:
     device: str
     devices: int
 
-    def go(self, progress: Progress) -> RunState:
+    def go(self, progress: Progress) -> RunState | None:
         """Prepare the clips, train until the budget is spent, and write `model.safetensors`.
+
+        Of several processes only the leading one reports, writes and returns where the run ended; the others, None.
 
         Raises:
             UsageError: the folder holds a run with other settings or clips.
@@ -59,12 +61,18 @@ class Training:
             f"training on {self.device} in {precision} ({why}){processes}: {_millions(task.ema.network)} in the "
             f"generator, {_millions(task.judge)} in the critic"
         )
-        with stop_on_signal() as stop:
-            state, best = train(task, config, self.folder, progress, team=team, stop=stop)
+        try:
+            with stop_on_signal() as stop:
+                state, best = train(task, config, self.folder, progress, team=team, stop=stop)
+        except Interrupted as error:
+            if team.leads:
+                raise
+            raise SystemExit(error.exit_code) from None  # one of them says it
         if team.leads:
             facts = model_facts(config, record.clips, self.seed, state.step, state.best_step)
             save_model(self.folder / MODEL, best["ema"], facts)
-        return state
+        team.leave()
+        return state if team.leads else None
 
     def _claim(self, progress: Progress) -> None:
         """Make sure that the folder is this run's, and prepare its clips."""

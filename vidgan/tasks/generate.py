@@ -37,7 +37,7 @@ from vidgan.train.loop import Trainable
 from vidgan.train.randomness import generator as counter_rng
 from vidgan.train.sampler import WindowSampler, as_clips
 
-PREVIEWED, PREVIEW_FRAMES = 6, 8
+PREVIEWED, PREVIEW_FRAMES, PREVIEW_SIZE = 6, 8, 96
 LOW_LOOKS = 2
 """Evaluations in a row that must look collapsed before it is said: an untrained generator does, too."""
 
@@ -249,11 +249,13 @@ class GenerateTask(Trainable):
         return clips.gather(windows[chosen], frames, stride)
 
     def preview(self) -> NDArray[np.uint8]:
-        """Some of the sequences evaluated last: a row each, time to the right."""
+        """Some of the sequences evaluated last, a row each, time to the right; small pictures magnified."""
         assert self.looked_at is not None
         clips = self.looked_at[:PREVIEWED]
         shown = np.linspace(0, clips.shape[1] - 1, min(PREVIEW_FRAMES, clips.shape[1])).round().astype(int)
-        return np.concatenate([np.concatenate(list(clip[shown]), 1) for clip in clips])
+        picture = np.concatenate([np.concatenate(list(clip[shown]), 1) for clip in clips])
+        times = max(1, PREVIEW_SIZE // clips.shape[2])
+        return picture.repeat(times, 0).repeat(times, 1)
 
     # --- the state ----------------------------------------------------------------------------------------------
 

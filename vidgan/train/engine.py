@@ -121,6 +121,12 @@ class Team:
         if self.size > 1 and self.fabric is not None:
             self.fabric.barrier()
 
+    def leave(self) -> None:
+        """Wait until all are done, then part."""
+        if self.size > 1 and self.fabric is not None:
+            self.fabric.barrier()
+            torch.distributed.destroy_process_group()
+
     def first(self, work: Callable[[], None]) -> None:
         """Let the leading process do what the others wait for. When it fails they end, without a word of their own."""
         code = 0
