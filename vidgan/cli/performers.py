@@ -20,7 +20,7 @@ from vidgan.cli.options import FILE
 @click.option("--size", type=click.IntRange(32, 2048), metavar="PX", help="Height.  [256; with --clips: 64]")
 @click.option("--quiet", is_flag=True, help="Show only warnings and errors.")
 def command(out_dir: Path, clips: int | None, seed: int, frames: int | None, size: int | None, quiet: bool) -> None:
-    r"""Render source.mp4, target.mp4, truth.mp4 and poses.json into OUT_DIR.
+    """Render source.mp4, target.mp4, truth.mp4 and poses.json into OUT_DIR.
 
     Two people with different bodies and clothes share one motion: truth.mp4 is what a perfect transfer gives.
 
@@ -28,9 +28,9 @@ def command(out_dir: Path, clips: int | None, seed: int, frames: int | None, siz
     disco) in a plain room, at 12.5 frames a second. Finished clips are kept: the same command goes on, a greater N
     adds to them.
 
-    \b
     Example: vidgan performers out/clips --clips 120
-             vidgan train small-data out/clips --set "clips.group=([A-Za-z]+)-"
+
+    To train on them with people held out: vidgan train small-data out/clips --set 'clips.group=([A-Za-z]+)-'
     """
     from vidgan.display import choose_display
     from vidgan.progress import EventProgress
