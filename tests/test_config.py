@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vidgan.config import Config, Duration, extends, family_fields, key_fields, load_config, parse_duration, runtime
 from vidgan.errors import ConfigError
@@ -198,3 +198,19 @@ def test_a_path_stands_for_its_content(file):
     assert key_fields(Train(bundle=path), digest)["bundle"] == "sha256:123"
     assert key_fields(Train(bundle=path))["bundle"] == str(path)
     assert key_fields(Train(bundle=Path("nowhere")), digest)["bundle"] == "nowhere"
+
+
+class Pair(Config):
+    least: int = 1
+    most: int = 2
+
+    @model_validator(mode="after")
+    def _ordered(self):
+        if self.least > self.most:
+            raise ValueError(f"least is {self.least}, more than most, {self.most}")
+        return self
+
+
+def test_settings_that_do_not_go_together_are_one_line():
+    with pytest.raises(ConfigError, match=r"^least is 3, more than most, 2$"):
+        load_config(Pair, None, ["least=3"])

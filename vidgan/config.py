@@ -232,6 +232,8 @@ def _explain(model: type[Config], layer: Layer, errors: Sequence[ErrorDetails]) 
     known = list(_dotted(model))
     first = errors[0]
     key = ".".join(str(part) for part in first["loc"])
+    if not key:  # settings that do not go together
+        return first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         return f"unknown key {key}{_where(layer, key)}{_suggestion(key, known)}"
     while key and key not in known and "." in key:  # pydantic adds the member of a union to the place
