@@ -262,6 +262,7 @@ def environment():
     return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
+@pytest.mark.timeout(1200)  # a busy machine starts processes slowly
 def test_a_killed_command_run_again_gives_the_uninterrupted_model_bit_for_bit(job, tiny_config, strips, tmp_path):
     more = {"steps": 60, "overrides": ["evaluations=3"]}
     job("whole", **more).go(Silent())
@@ -294,6 +295,7 @@ TOGETHER = {
 }
 
 
+@pytest.mark.timeout(1200)  # a busy machine starts processes slowly
 def test_two_processes_equal_one_with_the_same_batch(job, strips, tmp_path):
     """Batch norm, augmentation, noise, penalties, labels: all on the batch of both.
 

@@ -23,17 +23,19 @@ class ClipConfig(Config):
     crop: `center` cuts the middle square out of each frame, `none` keeps all of it between black bars.
     """
 
-    size: int = Field(64, ge=8, le=1024, description="Pixels of a side.")
-    frames: int = Field(16, ge=2, description="Frames of a window.")
-    fps: float | None = Field(None, gt=0, le=1000, description="Frames per second; None keeps each clip's own.")
-    stride: int = Field(1, ge=1, description="Frames of the clip from one frame of a window to the next.")
-    strip: int | None = Field(None, ge=1, description="Pixels of one frame along an image strip; None: its short side.")
+    size: int = Field(default=64, ge=8, le=1024, description="Pixels of a side.")
+    frames: int = Field(default=16, ge=2, description="Frames of a window.")
+    fps: float | None = Field(default=None, gt=0, le=1000, description="Frames per second; None keeps each clip's own.")
+    stride: int = Field(default=1, ge=1, description="Frames of the clip from one frame of a window to the next.")
+    strip: int | None = Field(
+        default=None, ge=1, description="Pixels of one frame along an image strip; None: its short side."
+    )
     label: str = "auto"
     group: str | None = None
-    held_out: float = Field(0.15, gt=0, lt=1, description="Share of the groups that is held out.")
+    held_out: float = Field(default=0.15, gt=0, lt=1, description="Share of the groups that is held out.")
     held_groups: tuple[str, ...] = ()
     crop: Literal["center", "none"] = "center"
-    mirror: bool = Field(False, description="Whether a clip may be drawn mirrored left to right.")
+    mirror: bool = Field(default=False, description="Whether a clip may be drawn mirrored left to right.")
 
     @property
     def span(self) -> int:

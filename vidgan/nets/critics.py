@@ -36,16 +36,16 @@ class CriticConfig(Config):
     """
 
     kind: Literal["volume", "pair"] = "volume"
-    width: int = Field(64, ge=8)
+    width: int = Field(default=64, ge=8)
     norm: Literal["batch", "spectral", "none"] = "batch"
     minibatch_std: bool = False
-    std_group: int = Field(4, ge=2)
+    std_group: int = Field(default=4, ge=2)
     projection: bool = False
     label_channels: bool = True
     init: Init = "auto"
-    frames_judged: int = Field(4, ge=1)
+    frames_judged: int = Field(default=4, ge=1)
     motion_scale: Literal[1, 2, 4] = 2
-    tuple_frames: int | None = Field(None, ge=2)
+    tuple_frames: int | None = Field(default=None, ge=2)
 
 
 class MinibatchStd(nn.Module):

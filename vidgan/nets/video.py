@@ -36,18 +36,18 @@ class GeneratorConfig(Config):
 
     image: Literal["dcgan", "sagan", "biggan", "stylegan"] = "dcgan"
     size: Literal[32, 64, 128] = 64
-    frames: int = Field(16, ge=2, le=256)
-    latent: int = Field(100, ge=8)
-    motion: int = Field(100, ge=1)
+    frames: int = Field(default=16, ge=2, le=256)
+    latent: int = Field(default=100, ge=8)
+    motion: int = Field(default=100, ge=1)
     prior: Literal["uniform", "normal"] = "uniform"
-    width: float = Field(1.0, gt=0)
-    temporal_widths: tuple[int, ...] = Field(TGAN_WIDTHS, min_length=1)
+    width: float = Field(default=1.0, gt=0)
+    temporal_widths: tuple[int, ...] = Field(default=TGAN_WIDTHS, min_length=1)
     temporal_norm: Literal["batch", "group"] = "batch"
     init: Init = "auto"
     attention: int = 16
-    style: int = Field(128, ge=8)
-    mapping: int = Field(4, ge=1)
-    coarse: int = Field(16, ge=4)
+    style: int = Field(default=128, ge=8)
+    mapping: int = Field(default=4, ge=1)
+    coarse: int = Field(default=16, ge=4)
     noise: bool = False
 
 

@@ -24,28 +24,28 @@ class RegulariserConfig(Config):
     weight of WGAN-GP's (10 in the paper), taken at every step.
     """
 
-    r1: float = Field(0.0, ge=0)
-    r2: float = Field(0.0, ge=0)
-    interval: int = Field(1, ge=1)
-    gradient_penalty: float = Field(0.0, ge=0)
+    r1: float = Field(default=0.0, ge=0)
+    r2: float = Field(default=0.0, ge=0)
+    interval: int = Field(default=1, ge=1)
+    gradient_penalty: float = Field(default=0.0, ge=0)
 
 
 class ClippingConfig(Config):
     """Clipping of the critic's weights (to +-`bound`) or singular values (to 1), every `interval` critic steps."""
 
     kind: Literal["none", "weights", "singular-values"] = "none"
-    interval: int = Field(5, ge=1)
-    bound: float = Field(0.01, gt=0)
+    interval: int = Field(default=5, ge=1)
+    bound: float = Field(default=0.01, gt=0)
 
 
 class OptimiserConfig(Config):
     """Adam with its betas, or RMSprop with decay 0.99; a learning rate for each network."""
 
     kind: Literal["adam", "rmsprop"] = "adam"
-    generator_rate: float = Field(2e-4, gt=0)
-    critic_rate: float = Field(2e-4, gt=0)
+    generator_rate: float = Field(default=2e-4, gt=0)
+    critic_rate: float = Field(default=2e-4, gt=0)
     betas: tuple[float, float] = (0.0, 0.99)
-    eps: float = Field(1e-8, gt=0)
+    eps: float = Field(default=1e-8, gt=0)
 
 
 class EmaConfig(Config):
@@ -54,8 +54,8 @@ class EmaConfig(Config):
     A half-life of 0 keeps the newest weights.
     """
 
-    half_life: float = Field(10_000, ge=0)
-    ramp: float = Field(0.05, gt=0)
+    half_life: float = Field(default=10_000, ge=0)
+    ramp: float = Field(default=0.05, gt=0)
 
 
 class GenerateConfig(LoopConfig):
@@ -81,15 +81,15 @@ class GenerateConfig(LoopConfig):
     augment: AugmentConfig = AugmentConfig()
     ema: EmaConfig = EmaConfig()
     conditional: bool = True
-    batch: int = Field(16, ge=2)
-    accumulate: int = Field(1, ge=1)
-    critic_steps: int = Field(1, ge=1)
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
-    instance_noise: float = Field(0.0, ge=0)
-    instance_noise_until: float = Field(0.5, gt=0, le=1)
+    batch: int = Field(default=16, ge=2)
+    accumulate: int = Field(default=1, ge=1)
+    critic_steps: int = Field(default=1, ge=1)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    instance_noise: float = Field(default=0.0, ge=0)
+    instance_noise_until: float = Field(default=0.5, gt=0, le=1)
     precision: Literal["bf16-mixed", "32-true", "auto"] = "auto"
-    evaluations: int = Field(10, ge=1)
-    evaluated: int = Field(64, ge=2, description="Clips that an evaluation compares, at most.")
+    evaluations: int = Field(default=10, ge=1)
+    evaluated: int = Field(default=64, ge=2, description="Clips that an evaluation compares, at most.")
     compile: Literal["auto", "never"] = runtime("auto")
 
     @model_validator(mode="before")

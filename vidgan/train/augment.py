@@ -39,15 +39,15 @@ class AugmentConfig(Config):
             a whole run on tens of clips, hence a shorter one.
     """
 
-    strength: float = Field(0.0, ge=0, le=1)
-    colour: float = Field(1.0, ge=0, le=1)
-    translation: float = Field(0.125, ge=0, le=1)
-    cutout: float = Field(0.5, ge=0, le=1)
+    strength: float = Field(default=0.0, ge=0, le=1)
+    colour: float = Field(default=1.0, ge=0, le=1)
+    translation: float = Field(default=0.125, ge=0, le=1)
+    cutout: float = Field(default=0.5, ge=0, le=1)
     adaptive: bool = False
-    maximum: float = Field(0.8, gt=0, le=1)
-    target: float = Field(0.6, gt=-1, lt=1)
-    interval: int = Field(4, ge=1)
-    ramp: int = Field(20_000, ge=1)
+    maximum: float = Field(default=0.8, gt=0, le=1)
+    target: float = Field(default=0.6, gt=-1, lt=1)
+    interval: int = Field(default=4, ge=1)
+    ramp: int = Field(default=20_000, ge=1)
 
 
 @dataclass(frozen=True)
