@@ -28,6 +28,18 @@ def test_the_outermost_call_counts(monkeypatch):
     assert watch.seconds == 2
 
 
+def test_operations_of_convolutions_are_counted_forward_and_backward():
+    weight = torch.zeros(4, 3, 3, 3, requires_grad=True)
+    pictures = torch.zeros(2, 3, 8, 8, requires_grad=True)
+    once = 2 * 2 * 4 * 8 * 8 * 3 * 3 * 3
+    with throughput.Operations() as forward:
+        made = torch.nn.functional.conv2d(pictures, weight, padding=1)
+    assert forward.total == once
+    with throughput.Operations() as backward:
+        made.sum().backward()
+    assert backward.total == 2 * once
+
+
 def test_made_up_clips_fit_the_configuration():
     config = settings()
     clips = throughput.made_up_clips(config)
