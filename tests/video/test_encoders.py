@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import os
+from fractions import Fraction
+
+import numpy as np
 import pytest
 
 from vidgan.errors import DeviceError, UsageError
 from vidgan.video import encoders
 from vidgan.video.encoders import ENCODERS, EncoderProbe, choose_encoder, list_encoders
+from vidgan.video.write import ClipWriter
 
 
 @pytest.mark.parametrize("codec", ENCODERS)
@@ -53,3 +58,14 @@ def test_unknown_names():
         list_encoders("divx")
     with pytest.raises(UsageError, match="libx264"):
         choose_encoder("h264", "libx265")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="the system has no scheduling policies")
+@pytest.mark.parametrize("codec", ["h264", "hevc", "av1"])
+def test_an_encoder_leaves_the_scheduling_of_its_process_alone(codec, tmp_path):
+    before = os.sched_getscheduler(0)
+    encoders.try_encoder.cache_clear()
+    with ClipWriter(tmp_path / "clip.mp4", 64, 64, Fraction(25), codec=codec, device="cpu") as writer:
+        writer.write(np.zeros((64, 64, 3), np.uint8), Fraction(0))
+        assert os.sched_getscheduler(0) == before
+    assert os.sched_getscheduler(0) == before

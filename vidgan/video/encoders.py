@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -82,10 +84,29 @@ def try_encoder(name: str, gpu: int = 0) -> EncoderProbe:
         context.time_base = Fraction(1, 25)
         context.framerate = Fraction(25)
         context.options = encoder_options(name, 28, gpu=gpu)
-        packets = context.encode(av.VideoFrame(_PROBE_SIZE, _PROBE_SIZE, "yuv420p")) + context.encode(None)
+        with own_scheduling():
+            packets = context.encode(av.VideoFrame(_PROBE_SIZE, _PROBE_SIZE, "yuv420p")) + context.encode(None)
     except (av.error.FFmpegError, ValueError, OSError) as error:
         return EncoderProbe(name, False, reason(error))
     return EncoderProbe(name, bool(packets), "" if packets else "it gave no data")
+
+
+@contextmanager
+def own_scheduling() -> Iterator[None]:
+    """Keep how this process is scheduled while an encoder is opened.
+
+    SVT-AV1, opened by root, makes its caller a real-time process; from then on it and all its children would take the
+    cores from everybody else, and wait for each other in vain.
+    """
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        if os.sched_getscheduler(0) != policy:
+            os.sched_setscheduler(0, policy, parameters)
 
 
 def encoder_options(name: str, crf: int, preset: str | None = None, gpu: int = 0) -> dict[str, str]:

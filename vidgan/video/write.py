@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from vidgan.errors import UsageError
 from vidgan.video.audio import AudioTrack
-from vidgan.video.encoders import choose_encoder, encoder_options, gpu_index
+from vidgan.video.encoders import choose_encoder, encoder_options, gpu_index, own_scheduling
 from vidgan.video.output import check_output, output_error, partial_path
 from vidgan.video.pyav import url
 
@@ -259,6 +259,8 @@ class ClipWriter(_Writer):
         context.thread_type = "AUTO"
         if codec == "hevc" and self.path.suffix.lower() in (".mp4", ".m4v", ".mov"):
             context.codec_tag = "hvc1"  # the name under which Apple's players know HEVC
+        with own_scheduling():
+            context.open()
         return stream
 
     def _frame(self, rgb: NDArray[np.uint8]) -> VideoFrame:
