@@ -81,6 +81,11 @@ def mix(weights: Tensor, warped: Warped) -> tuple[Tensor, Tensor]:
     return colour, matte
 
 
+def blended(warped: Warped) -> tuple[Tensor, Tensor]:
+    """The references averaged as far as each is trusted: the draft's colour (B, 3, H, W) and matte (B, 1, H, W)."""
+    return mix(torch.softmax(blend_logits(warped), 1), warped)
+
+
 def composite(colour: Tensor, matte: Tensor, plate: Tensor) -> Tensor:
     """The person over the plate: (B, 3, H, W)."""
     return matte * colour + (1 - matte) * plate
@@ -88,5 +93,5 @@ def composite(colour: Tensor, matte: Tensor, plate: Tensor) -> Tensor:
 
 def draft(warped: Warped, plate: Tensor) -> tuple[Tensor, Tensor]:
     """The draft picture (B, 3, H, W) and its matte (B, 1, H, W)."""
-    colour, matte = mix(torch.softmax(blend_logits(warped), 1), warped)
+    colour, matte = blended(warped)
     return composite(colour, matte, plate), matte

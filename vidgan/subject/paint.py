@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from vidgan.nets.repair import Repair
 from vidgan.pose.rasterise import pose_maps
-from vidgan.subject.draft import FLOW_STRIDE, Warped, blend_logits, composite, mix
+from vidgan.subject.draft import FLOW_STRIDE, Warped, blend_logits, blended, composite
 from vidgan.subject.warp import grid_points, part_flow, resize_flow, sample
 
 OWN_COLOUR_LOGIT = -1.5
@@ -148,7 +148,7 @@ def repair(
         return out._replace(matte=out.matte - 20 * beyond)
     # The own colour begins as the draft's: from grey it would never win weight, and so never learn.
     references = Warped(*(value[:, :-1] for value in vars(warped).values()))
-    start, _ = mix(torch.softmax(blend_logits(references), 1), references)
+    start, _ = blended(references)
     return out._replace(colour=start.detach() + out.colour)
 
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from vidgan.losses.perceptual import PerceptualLoss
 from vidgan.nets.repair import Repair
-from vidgan.subject.draft import Pose, Warped, blend_logits, composite, flows, mix, warp_references
+from vidgan.subject.draft import Pose, Warped, blended, composite, flows, warp_references
 from vidgan.subject.model import Motion, Subject
 from vidgan.subject.paint import Previous, Pulled, nothing_before, paint, pull, repair, steady, with_previous
 from vidgan.subject.references import Choice, ReferenceConfig, choose, pose_distances
@@ -82,8 +82,7 @@ class Painter:
             last = before or nothing_before(here.driving, here.height, size)
             pulled = pull(last, here.driving, here.height, size)
             if self.generator is None:
-                colour, matte = mix(torch.softmax(blend_logits(warped), 1), warped)
-                colour, matte = steady(colour, matte, pulled)
+                colour, matte = steady(*blended(warped), pulled)
                 picture = composite(colour, matte, plate)
             else:
                 seen = _tensor(motion.visibility[t : t + 1]).to(self.device)
