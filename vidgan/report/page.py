@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from importlib import resources
 from typing import Any
-
-from jinja2 import Environment, StrictUndefined
 
 from vidgan.report.data import ReportData, printable
 from vidgan.report.pictures import Picture, Still, jpeg_uri
+from vidgan.report.template import Shown, render
 
 TEMPLATE = "report.html"
 
@@ -22,41 +19,27 @@ METRICS = (
 """The columns of the held-out table: key, title, better direction, digits."""
 
 
-@dataclass(frozen=True)
-class Shown:
-    """One embedded picture with its words."""
-
-    uri: str
-    text: str
-    width: int
-    height: int
-
-    @classmethod
-    def of(cls, picture: Picture, text: str) -> Shown:
-        """Embed a picture."""
-        return cls(jpeg_uri(picture), text, picture.shape[1], picture.shape[0])
-
-
 def render_page(data: ReportData, stills: list[Still], clip_uri: str | None) -> str:
     """The page; everything that came from outside is escaped, and no script or outside address is in it."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {
-        "number": number,
-        "percent": percent,
-        "duration": duration,
-        "printable": printable,
-        "words": words,
-    }
-    text = resources.files("vidgan.report").joinpath(TEMPLATE).read_text(encoding="utf-8")
     rows = [
-        [Shown.of(picture, f"{name}, {still.seconds:.2f} s") for name, picture in _columns(still).items()]
+        [Shown.of(picture, f"{name}, {still.seconds:.2f} s", jpeg_uri) for name, picture in _columns(still).items()]
         for still in stills
     ]
     crops = [
-        Shown.of(crop, f"{name}, {still.seconds:.2f} s") for still in stills for name, crop in still.details.items()
+        Shown.of(crop, f"{name}, {still.seconds:.2f} s", jpeg_uri)
+        for still in stills
+        for name, crop in still.details.items()
     ]
-    return environment.from_string(text).render(
-        data=data, rows=rows, crops=crops, clip=clip_uri, metrics=METRICS, best=best_rows(data.heldout)
+    filters = {"number": number, "percent": percent, "duration": duration, "printable": printable, "words": words}
+    return render(
+        TEMPLATE,
+        filters,
+        data=data,
+        rows=rows,
+        crops=crops,
+        clip=clip_uri,
+        metrics=METRICS,
+        best=best_rows(data.heldout),
     )
 
 

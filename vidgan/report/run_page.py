@@ -4,35 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from typing import Any
-
-from jinja2 import Environment, StrictUndefined
 
 from vidgan.report.curves import Chart, line_chart
 from vidgan.report.data import printable
 from vidgan.report.page import words
 from vidgan.report.run_data import Evaluation, Score
-from vidgan.report.run_pictures import Picture, png_uri
+from vidgan.report.template import Shown, render
 
 TEMPLATE = "run.html"
 ARROWS = {"lower": "↓", "higher": "↑", "real": "as real"}
 CARDS = ("motion_frechet", "change", "class_accuracy", "nearest_distance", "movement_precision", "movement_recall")
 """Scores that head the page; the first four of them that were measured."""
-
-
-@dataclass(frozen=True)
-class Shown:
-    """An embedded picture with its words, `width` pixels wide on the page."""
-
-    uri: str
-    text: str
-    width: int
-
-    @classmethod
-    def of(cls, picture: Picture, text: str) -> Shown:
-        """Embed a picture."""
-        return cls(png_uri(picture), text, picture.shape[1])
 
 
 @dataclass(frozen=True)
@@ -48,11 +31,11 @@ class Material:
 
 def render_run_page(data: Evaluation, material: Material) -> str:
     """The page; everything that came from outside is escaped, and no script or outside address is in it."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"value": value, "printable": printable, "words": words, "better": ARROWS.__getitem__}
-    text = resources.files("vidgan.report").joinpath(TEMPLATE).read_text(encoding="utf-8")
+    filters = {"value": value, "printable": printable, "words": words, "better": ARROWS.__getitem__}
     found = [score for key in CARDS if (score := data.score(key)) is not None]
-    return environment.from_string(text).render(
+    return render(
+        TEMPLATE,
+        filters,
         data=data,
         material=material,
         cards=found[:4],
