@@ -57,7 +57,7 @@ def training_shares(task: Any, device: str, steps: int) -> Row:
     clock = NetworkClock(device)
     clock.network("generator", task.generator.module)
     clock.network("discriminator", task.judge.module)
-    clock.network("perceptual", task.perceptual)
+    clock.network("perceptual", task.perceptual.network)
     clock.method("backward", task.fabric, "backward")
     clock.method("optimisers", task.generator_optimiser, "step")
     clock.method("optimisers", task.judge_optimiser, "step")

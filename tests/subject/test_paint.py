@@ -1,24 +1,27 @@
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import pytest
 import torch
 
 from tests.subject.sticks import pose_of, references_of, stick_subject
-from vidgan.nets.repair import Repair
+from vidgan.nets.repair import Repair, RepairGenerator
 from vidgan.pose.rasterise import MAPS
 from vidgan.subject.draft import draft, flows, warp_references
 from vidgan.subject.paint import (
     STEADINESS,
     Previous,
-    Pulled,
     conditioning,
+    finer,
     nothing_before,
     paint,
     pull,
+    repair,
     steady,
     with_previous,
+    with_slot,
 )
 
 S = 32
@@ -40,48 +43,67 @@ def plate():
     return torch.linspace(-1, 1, S).expand(1, 3, S, S).contiguous()
 
 
-def change(logit=0.0, own=0.0, colour=0.0, matte=0.0, size=S):
-    """A generator's output: `logit` for the first reference, `own` for the own colour."""
+def change(logit=0.0, own=0.0, colour=0.0, matte=-20.0, size=S):
+    """A generator's output: `logit` for the first reference, `own` for its own picture's colour and matte (a logit)."""
     logits = torch.zeros(1, 4, size, size)
     logits[:, 0], logits[:, -1] = logit, own
     return Repair(logits, torch.full((1, 3, size, size), colour), torch.full((1, 1, size, size), matte))
 
 
-def nothing(size=S):
-    """No previous output."""
-    return Pulled(torch.zeros(1, 3, size, size), torch.zeros(1, 1, size, size), torch.zeros(1, 1, size, size))
-
-
-def test_a_generator_that_changes_nothing_gives_nearly_the_draft(warped, plate):
+def test_a_new_generator_gives_mostly_the_draft(warped, plate):
     wanted, matte = draft(warped, plate)
-    painted = paint(change(), warped, plate, nothing())
+    painted = paint(change(), warped, plate)
     assert (painted.picture - wanted).abs().mean() < 0.3 * (plate - wanted).abs().mean()
-    assert (painted.matte - matte).abs().mean() < 0.02
+    torch.testing.assert_close(painted.matte, matte * (1 - painted.weights[:, -1:]), atol=1e-4, rtol=0)
 
 
 def test_the_weights_sum_to_one(warped, plate):
-    painted = paint(change(1.0, 0.5), warped, plate, nothing())
+    painted = paint(change(1.0, 0.5), warped, plate)
     torch.testing.assert_close(painted.weights.sum(1), torch.ones(1, S, S))
 
 
-def test_all_weight_on_the_own_colour_gives_it(warped, plate):
-    painted = paint(change(own=60.0, colour=0.3, matte=20.0), warped, plate, nothing())
+def test_all_weight_on_a_reference_gives_its_pixels(warped, plate):
+    painted = paint(change(logit=60.0), warped, plate)
+    wanted = warped.matte[:, :1] * warped.colour[:, 0] + (1 - warped.matte[:, :1]) * plate
+    torch.testing.assert_close(painted.picture, wanted, atol=1e-3, rtol=0)
+
+
+def test_colour_and_matte_are_averaged_with_the_same_weights(warped, plate):
+    painted = paint(change(own=2.0, colour=0.3, matte=20.0), warped, plate)
+    *references, own = painted.weights[0]
+    torch.testing.assert_close(
+        painted.matte[0, 0], sum(w * m for w, m in zip(references, warped.matte[0], strict=True)) + own
+    )
+    reds = sum(w * c[0] for w, c in zip(references, warped.colour[0], strict=True))
+    torch.testing.assert_close(painted.colour[0, 0], reds + 0.3 * own)
+
+
+def test_the_own_picture_stands_beside_what_is_shown(warped, plate):
+    painted = paint(change(own=-60.0, colour=0.3, matte=0.0), warped, plate)
+    torch.testing.assert_close(painted.own, 0.5 * 0.3 + 0.5 * plate, atol=1e-6, rtol=0)
+
+
+def test_where_they_agree_the_own_picture_takes_the_references_detail():
+    rows = torch.arange(2 * S) % 2
+    stripes = (0.2 * rows - 0.1).expand(1, 3, 2 * S, 2 * S)  # too fine for S pixels, even at their size
+    same, other = torch.zeros_like(stripes), torch.full_like(stripes, 0.9)
+    torch.testing.assert_close(finer(same, stripes, S), stripes, atol=1e-6, rtol=0)
+    torch.testing.assert_close(finer(other, stripes, S), other, atol=0.1 * math.exp(-5), rtol=0)
+
+
+def test_at_the_networks_own_size_the_references_have_no_finer_detail(warped, plate):
+    painted = paint(change(own=60.0, colour=0.3, matte=20.0), warped, plate)
     torch.testing.assert_close(painted.picture, torch.full_like(plate, 0.3), atol=1e-3, rtol=0)
 
 
-def test_all_weight_on_a_reference_gives_its_pixels(warped, plate):
-    painted = paint(change(logit=60.0, matte=20.0), warped, plate, nothing())
-    torch.testing.assert_close(painted.picture, warped.colour[:, 0], atol=1e-3, rtol=0)
-
-
-def test_the_matte_moves_the_way_the_generator_says(warped, plate):
-    less, same, more = (paint(change(matte=m), warped, plate, nothing()).matte.mean() for m in (-2.0, 0.0, 2.0))
-    assert less < same < more
-
-
-def test_an_own_matte_does_not_look_at_the_draft(warped, plate):
-    painted = paint(change(matte=1.5), warped, plate, nothing(), own=True)
-    torch.testing.assert_close(painted.matte, torch.full((1, 1, S, S), torch.sigmoid(torch.tensor(1.5)).item()))
+def test_beyond_the_columns_the_own_picture_shows_nobody(warped, plate):
+    generator, inner = RepairGenerator(MAPS, 4, 8, 1).eval(), slice(8, 24)
+    maps = torch.zeros(1, MAPS, S // 2, S // 2)
+    seen = with_slot(warped, torch.zeros(1, 3, S, S), torch.zeros(1, 1, S, S), torch.zeros(1, 1, S, S))
+    out = repair(generator, maps, inner, plate, seen)
+    assert torch.sigmoid(out.matte[..., inner]).min() > 0.1
+    assert torch.sigmoid(torch.cat([out.matte[..., :8], out.matte[..., 24:]], -1)).max() < 1e-6
+    assert torch.equal(out.logits[..., :8], out.logits[..., 8:9].expand(-1, -1, -1, 8))
 
 
 def test_a_small_generator_paints_a_large_picture(subject, warped):
@@ -89,7 +111,7 @@ def test_a_small_generator_paints_a_large_picture(subject, warped):
     pose = pose_of(subject, 4, [2, 7, 10])
     references = torch.nn.functional.interpolate(references_of(subject, [2, 7, 10])[0], (large, large))[None]
     sharp = warp_references(references, flows(pose, large), pose.fade, large)
-    painted = paint(change(), sharp, torch.zeros(1, 3, large, large), nothing(large))
+    painted = paint(change(), sharp, torch.zeros(1, 3, large, large))
     assert painted.picture.shape == (1, 3, large, large)
     wanted, _ = draft(sharp, torch.zeros(1, 3, large, large))
     assert (painted.picture - wanted).abs().mean() < 0.05
@@ -118,7 +140,7 @@ def test_before_the_first_frame_nothing_is_trusted(warped, standing):
 
 
 def test_the_previous_output_in_the_same_pose_comes_back_as_it_was(warped, plate, standing):
-    painted = paint(change(), warped, plate, nothing())
+    painted = paint(change(), warped, plate)
     pulled = pull(Previous.of(painted.colour, painted.matte, *standing), *standing, S)
     torch.testing.assert_close(inner(pulled.colour), inner(painted.colour), atol=5e-3, rtol=0)
     torch.testing.assert_close(inner(pulled.matte), inner(painted.matte), atol=5e-3, rtol=0)
@@ -133,7 +155,7 @@ def test_a_large_previous_output_is_seen_at_the_networks_size(standing):
 def test_what_the_next_frame_sees_can_be_cut_off_from_gradients(warped, plate, standing):
     out = change()
     out.matte.requires_grad_(True)
-    painted = paint(out, warped, plate, nothing())
+    painted = paint(out, warped, plate)
     before = Previous.of(painted.colour, painted.matte, *standing)
     assert before.picture.requires_grad
     assert not before.detached().picture.requires_grad
@@ -171,13 +193,6 @@ def test_trembling_averages_out(standing):
     change = [inner(b - a).std() for a, b in pairwise(calm[4:])]
     # x_t = (1 - a) n_t + a x_t-1 changes by sqrt(2 / (1 + a)) (1 - a) deviations of the noise; resampling adds blur.
     assert torch.stack(change).mean() < 1.05 * (1 - STEADINESS) * (2 / (1 + STEADINESS)) ** 0.5
-
-
-def test_the_pose_only_way_takes_nothing_from_the_last_picture(warped, plate, standing):
-    out, pulled = change(own=60.0, colour=0.3, matte=1.5), pull(before_in(standing), *standing, S)
-    assert torch.equal(
-        paint(out, warped, plate, pulled, own=True).picture, paint(out, warped, plate, nothing(), own=True).picture
-    )
 
 
 def test_pose_maps_come_at_half_the_size(subject):

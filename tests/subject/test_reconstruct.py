@@ -118,7 +118,7 @@ def test_after_a_frame_without_a_person_nothing_is_left_of_the_one_before(subjec
 
 def test_the_pose_only_generator_paints_too(subject):
     torch.manual_seed(0)
-    painter = Painter(subject, PoseOnlyGenerator(MAPS, 3, 8, 1).eval(), CONFIG, own_matte=True)
+    painter = Painter(subject, PoseOnlyGenerator(MAPS, 3, 8, 1).eval(), CONFIG)
     pictures = list(painter.reconstruct(TRAIN, HELD))
     assert len(pictures) == len(HELD)
 

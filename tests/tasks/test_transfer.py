@@ -70,15 +70,22 @@ def test_the_global_generator_does_not_count(make_task):
     same(*values)
 
 
+def judged(task):
+    """What the discriminator judges of a drawn batch: the real tuples and the made ones."""
+    batch, before = task._draw(generator(0))
+    maps = task._maps(batch)
+    fake = torch.stack([one.picture for one in task._roll_out(batch, before, maps)], 1)
+    poses = task._coloured(maps)
+    return task._tuples(batch, poses, batch.picture), task._tuples(batch, poses, fake)
+
+
 def gradients(module):
     return [value.grad for value in module.parameters() if value.grad is not None]
 
 
 def test_the_generators_step_leaves_no_gradient_in_the_discriminator(make_task):
     task = make_task()
-    batch, before = task._draw(generator(0))
-    fake = torch.stack([one.picture for one in task._roll_out(batch, before)], 1)
-    terms = task._adversarial(batch, fake)
+    terms = task._adversarial(*judged(task))
     task.fabric.backward(terms["generator"] + terms["matching"])
     assert not gradients(task.judge)
     assert gradients(task.generator)
@@ -87,10 +94,9 @@ def test_the_generators_step_leaves_no_gradient_in_the_discriminator(make_task):
 
 def test_the_discriminators_step_leaves_the_generator_alone(make_task):
     task = make_task()
-    batch, before = task._draw(generator(0))
-    fake = torch.stack([one.picture for one in task._roll_out(batch, before)], 1).detach()
+    real, made = judged(task)
     weights = [value.detach().clone() for value in task.judge.parameters()]
-    task._judge_step(batch, fake)
+    task._judge_step(real, made.detach())
     assert not gradients(task.generator)
     assert any(not torch.equal(a, b) for a, b in zip(weights, task.judge.parameters(), strict=True))
 
@@ -111,6 +117,8 @@ def test_the_discriminator_rests_while_the_adversarial_term_is_off(make_task):
         ({"adversarial_weight": 0, "matching_weight": 0}, {"generator", "matching", "discriminator"}),
         ({"perceptual_weight": 0}, {"perceptual"}),
         ({"change_weight": 0}, {"change"}),
+        ({"own_weight": 0}, {"own"}),
+        ({"network": "pose-only"}, {"own"}),  # all that it shows is its own
     ],
 )
 def test_a_weight_of_zero_turns_a_loss_off(make_task, settings, absent):
@@ -124,6 +132,21 @@ def test_a_few_steps_learn(make_task):
     task = make_task(adversarial_weight=0, matching_weight=0, perceptual_weight=0, learning_rate=2e-3)
     losses = [task.step(step, 0.0)["pixel"] for step in range(24)]
     assert np.mean(losses[-6:]) < np.mean(losses[:6])
+
+
+def test_the_own_picture_learns_where_the_references_have_the_weight(make_task):
+    """Trusted next to nothing, the own picture gets no gradient from what is shown, only from its own loss."""
+    values = []
+    for weight in (0.0, 0.5):
+        task = make_task(own_weight=weight, adversarial_weight=0, matching_weight=0, learning_rate=2e-3)
+        head = task.generator.module.net.head
+        with torch.no_grad():
+            head.bias.view(-1, 4)[task.config.references.count] -= 60.0  # pixel shuffle: four values a channel
+        before = head.weight.detach().clone().view(-1, 4, *head.weight.shape[1:])
+        task.step(0, 0.0)
+        after = head.weight.detach().view_as(before)
+        values.append(float((after - before)[-4:-1].abs().max()))
+    assert values[0] < 1e-6 < values[1]
 
 
 def test_the_average_follows_the_generator(make_task):

@@ -1,4 +1,4 @@
-"""The generator that repairs a draft by choosing: blend weights over the warped references, own colour and a matte.
+"""The generator that repairs a draft by choosing: blend weights over the warped references and a picture of its own.
 
 Legend: B pictures, K references, of which the last is the previous output and is looked at but not blended, M pose
 maps, (H, W) pixels.
@@ -18,8 +18,8 @@ from vidgan.nets.blocks import Down, ResidualBlock, Up
 class Repair(NamedTuple):
     """What the generator puts out.
 
-    logits: (B, K, H, W), added to the draft's trust in each of the K - 1 references; the last is the own colour's;
-    colour: (B, 3, H, W) in [-1, 1]; matte: (B, 1, H, W), a logit to be added to the draft's matte logit.
+    logits: (B, K, H, W), added to the draft's trust in each of the K - 1 references; the last is the own picture's;
+    colour: (B, 3, H, W) in [-1, 1] and matte: (B, 1, H, W), a logit: the own picture.
     """
 
     logits: Tensor
@@ -59,7 +59,12 @@ class UNet(nn.Module):
 
 
 class RepairGenerator(nn.Module):
-    """From pose maps, warped references and the previous output to a `Repair`."""
+    """From pose maps, warped references and the previous output to a `Repair`.
+
+    blends: whether its own picture is one slot among the references, or all that is shown.
+    """
+
+    blends = True
 
     def __init__(self, maps: int, references: int, width: int = 40, depth: int = 3) -> None:
         super().__init__()
@@ -78,8 +83,10 @@ class PoseOnlyGenerator(nn.Module):
     """Pose maps to picture, the way of Everybody Dance Now (Chan et al. 2019): kept to measure against.
 
     Takes and gives the same as `RepairGenerator`, so that a setting swaps one for the other; it looks at the maps, the
-    plate and its own previous output (the last reference) only, and all weight goes to its own colour.
+    plate and its own previous output (the last reference) only, and all weight goes to its own picture.
     """
+
+    blends = False
 
     def __init__(self, maps: int, references: int, width: int = 40, depth: int = 3) -> None:
         super().__init__()

@@ -40,7 +40,7 @@ class HeldoutStage(Stage[HeldoutConfig]):
     """
 
     name = "heldout"
-    version = 2
+    version = 3
     Config: ClassVar[type[Config]] = HeldoutConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -58,8 +58,7 @@ class HeldoutStage(Stage[HeldoutConfig]):
             "draft": Painter(subject, None, references, context.device).reconstruct(train, held),
         }
         if generator is not None:
-            own = facts["network"] == "pose-only"
-            painter = Painter(subject, generator, references, context.device, own_matte=own)
+            painter = Painter(subject, generator, references, context.device)
             ways["trained"] = painter.reconstruct(train, held)
         context.progress.start("held-out frames", len(ways) * len(held))
         table = {}

@@ -114,7 +114,7 @@ class RenderStage(Stage[RenderConfig]):
     """
 
     name = "render"
-    version = 2
+    version = 3
     Config: ClassVar[type[Config]] = RenderConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -124,8 +124,7 @@ class RenderStage(Stage[RenderConfig]):
         model = context.inputs["model"]
         generator, facts = load_generator(model, context.device) if model else (None, {})
         references = self.config.references.with_count(facts.get("references"))
-        own = facts.get("network") == "pose-only"
-        painter = Painter(subject, generator, references, context.device, own_matte=own)
+        painter = Painter(subject, generator, references, context.device)
         canvas = canvas_for(subject.plate, self.config.size)
         motion, place, size = aligned(track, canvas.scale)
         choice = painter.choose(motion, np.arange(len(subject)))

@@ -29,7 +29,7 @@ class TrainStage(Stage[TransferConfig]):
 
     name = "train"
     seeded = True
-    version = 3
+    version = 4
     Config: ClassVar[type[Config]] = TransferConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:

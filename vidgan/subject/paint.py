@@ -1,9 +1,10 @@
 """From poses to pictures with a repair generator: the step that training, scoring and rendering share.
 
-The previous output is shown to the generator beside the references, but never blended in by it: sampled again and
-again from frame to frame it would wash out. What is shown in the end is steadied: see `steady`.
+The slots of a blend are the references and, last, the generator's own picture; each has a colour and a matte, and both
+are averaged with the same weights. The previous output is shown to the generator beside the references, but never
+blended in: sampled again and again from frame to frame it would wash out.
 
-Legend: B driving poses, K references; the slots of a blend are the K references, then the generator's own colour;
+Legend: B driving poses, K references; the slots of a blend are the K references, then the generator's own picture;
 s pixels at the network's size, S at the picture's size.
 """
 
@@ -18,19 +19,25 @@ from torch.nn import functional as F
 
 from vidgan.nets.repair import Repair
 from vidgan.pose.rasterise import pose_maps
-from vidgan.subject.draft import FLOW_STRIDE, Warped, blend_logits, blended, composite
+from vidgan.subject.draft import FLOW_STRIDE, Warped, blend_logits, composite, mix
 from vidgan.subject.warp import grid_points, part_flow, resize_flow, sample
 
-OWN_COLOUR_LOGIT = -1.5
+OWN_LOGIT = -1.5
+"""How much the own picture is trusted before anything is learned, against all references together."""
+
+AGREEMENT = 0.15
+"""The difference between own picture and references at which 1/e of their detail is taken; colours are in [-1, 1]."""
 
 STEADINESS = 0.5
-"""The share of the last picture, pulled along by the motion, in the next one. At 0.5 flicker against the truth falls by
-6 % and the perceptual distance rises by 1 %; at 0.7 the gain is small and the loss is not."""
+"""The share of the draft's last picture, pulled along by the motion, in its next one."""
 
 LEAP = 0.25
 """A pixel that moves by this much (in heights) between two frames, or more, takes nothing from the last picture."""
 
 COLUMN_MARGIN = 0.1
+
+NOBODY = -20.0
+"""A matte's logit where there is nobody."""
 
 SIGMA = 0.016
 """Softness of the pose maps as a share of the window."""
@@ -72,13 +79,14 @@ class Pulled:
 @dataclass(frozen=True)
 class Painted:
     """picture: (B, 3, S, S) in [-1, 1], over the plate; colour: (B, 3, S, S) of the person; matte: (B, 1, S, S);
-    weights: (B, K + 1, S, S).
+    weights: (B, K + 1, S, S); own: (B, 3, S, S), the generator's own picture over the plate.
     """
 
     picture: Tensor
     colour: Tensor
     matte: Tensor
     weights: Tensor
+    own: Tensor
 
 
 def nothing_before(points: Tensor, heights: Tensor, size: int) -> Previous:
@@ -103,13 +111,18 @@ def pull(previous: Previous, points: Tensor, heights: Tensor, size: int) -> Pull
     return Pulled(pulled[:, :3], pulled[:, 3:], confidence[:, None])
 
 
+def with_slot(warped: Warped, colour: Tensor, matte: Tensor, confidence: Tensor) -> Warped:
+    """The references and one slot more: colour (B, 3, S, S), matte and confidence (B, 1, S, S)."""
+    return Warped(
+        torch.cat([warped.colour, colour[:, None]], 1),
+        torch.cat([warped.matte, matte], 1),
+        torch.cat([warped.confidence, confidence], 1),
+    )
+
+
 def with_previous(warped: Warped, pulled: Pulled) -> Warped:
     """The references and, as one slot more, the previous output: what the generator sees."""
-    return Warped(
-        torch.cat([warped.colour, pulled.colour[:, None]], 1),
-        torch.cat([warped.matte, pulled.matte], 1),
-        torch.cat([warped.confidence, pulled.confidence], 1),
-    )
+    return with_slot(warped, pulled.colour, pulled.matte, pulled.confidence)
 
 
 def conditioning(points: Tensor, visibility: Tensor, size: int) -> Tensor:
@@ -127,52 +140,53 @@ def columns(points: Tensor, size: int, multiple: int = 32) -> slice:
     return slice(size // 2 - half, size // 2 + half)
 
 
-def repair(
-    generator: nn.Module, points: Tensor, visibility: Tensor, plate: Tensor, warped: Warped, own: bool = False
-) -> Repair:
-    """Run the generator at its own size s: points (B, J, 2) in window units, plate (B, 3, s, s).
+def repair(generator: nn.Module, maps: Tensor, inner: slice, plate: Tensor, warped: Warped) -> Repair:
+    """Run the generator at its own size s on the columns `inner` (see `columns`) of its window.
 
-    It sees the columns around the person; beyond them its output is zero, which leaves the draft as it is. `own` takes
-    its colour as it is instead of as a change of the draft's.
+    maps: (B, M, s / 2, s / 2), see `conditioning`; plate: (B, 3, s, s). Beyond the columns there is nobody in its own
+    picture, and its trust in the slots is that of the last column.
     """
     size = plate.shape[-1]
-    inner = columns(points, size)
-    maps = conditioning(points, visibility, size)[..., inner.start // 2 : inner.stop // 2]
     pictures = (plate, warped.colour, warped.matte, warped.confidence)
-    out: Repair = generator(maps, *(picture[..., inner] for picture in pictures))
+    half = slice(inner.start // 2, inner.stop // 2)
+    out: Repair = generator(maps[..., half], *(picture[..., inner] for picture in pictures))
     border = (inner.start, size - inner.stop)
-    out = Repair(*(F.pad(value, border) for value in out))
-    if own:  # absolute, not a change of the draft: beyond the columns there is nobody
-        beyond = torch.ones_like(out.matte)
-        beyond[..., inner] = 0
-        return out._replace(matte=out.matte - 20 * beyond)
-    # The own colour begins as the draft's: from grey it would never win weight, and so never learn.
-    references = Warped(*(value[:, :-1] for value in vars(warped).values()))
-    start, _ = blended(references)
-    return out._replace(colour=start.detach() + out.colour)
+    return Repair(
+        logits=F.pad(out.logits, (*border, 0, 0), mode="replicate"),
+        colour=F.pad(out.colour, border),
+        matte=F.pad(out.matte, border, value=NOBODY),
+    )
 
 
-def paint(out: Repair, warped: Warped, plate: Tensor, pulled: Pulled, own: bool = False) -> Painted:
+def paint(out: Repair, warped: Warped, plate: Tensor) -> Painted:
     """Blend the references `warped` (without the previous output) at its size and that of `plate`, which may be
-    larger than the generator's: weights, own colour and the matte's change are upsampled, references stay sharp.
-
-    The result is steadied by `pulled`, the previous output at the same size. `own` takes the generator's matte as it is
-    instead of as a change of the draft's, and steadies nothing (for the pose-only generator, which knows no parts).
+    larger than the generator's: weights and own picture are upsampled, and what is finer than that comes from the
+    references.
     """
-    size = plate.shape[-1]
+    small, size = out.matte.shape[-1], plate.shape[-1]
     out = _at_size(out, size)
     base = blend_logits(warped)
-    # Below all references together, so that moments when every slot fades do not fall to the own colour.
-    own_base = base.logsumexp(1, keepdim=True) + OWN_COLOUR_LOGIT
-    weights = torch.softmax(torch.cat([base, own_base], 1) + out.logits, 1)
-    colour = (weights[:, :-1, None] * warped.colour).sum(1) + weights[:, -1:] * out.colour
-    share = weights[:, :-1] / weights[:, :-1].sum(1, keepdim=True).clamp_min(1e-6)
-    if own:
-        matte = torch.sigmoid(out.matte)
-    else:
-        matte = torch.sigmoid(torch.logit((share * warped.matte).sum(1, keepdim=True), eps=0.01) + out.matte)
-        colour, matte = steady(colour, matte, pulled)
-    return Painted(composite(colour, matte, plate), colour, matte, weights)
+    # Below all references together, so that moments when every slot fades do not fall to the own picture.
+    own_base = base.logsumexp(1, keepdim=True) + OWN_LOGIT
+    logits = torch.cat([base, own_base], 1) + out.logits
+    own_colour, own_matte = out.colour, torch.sigmoid(out.matte)
+    if size > small:
+        shown, there = mix(torch.softmax(logits[:, :-1], 1), warped)
+        own_colour, own_matte = finer(own_colour, shown, small), finer(own_matte, there, small)
+    weights = torch.softmax(logits, 1)
+    colour, matte = mix(weights, with_slot(warped, own_colour, own_matte, own_matte))
+    own = composite(own_colour, own_matte, plate)
+    return Painted(composite(colour, matte, plate), colour, matte, weights, own)
+
+
+def finer(own: Tensor, references: Tensor, small: int) -> Tensor:
+    """The own picture with the detail of the references that `small` x `small` pixels cannot hold, as far as the two
+    agree on what these can: (B, C, S, S) both → the same.
+    """
+    coarse = F.interpolate(references, (small, small), mode="area")
+    coarse = F.interpolate(coarse, own.shape[-2:], mode="bilinear", align_corners=False)
+    agree = torch.exp(-(own - coarse).abs().mean(1, keepdim=True) / AGREEMENT)
+    return own + agree * (references - coarse)
 
 
 def _at_size(out: Repair, size: int) -> Repair:

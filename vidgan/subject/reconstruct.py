@@ -18,7 +18,17 @@ from vidgan.losses.perceptual import PerceptualLoss
 from vidgan.nets.repair import Repair
 from vidgan.subject.draft import Pose, Warped, blended, composite, flows, warp_references
 from vidgan.subject.model import Motion, Subject
-from vidgan.subject.paint import Previous, Pulled, nothing_before, paint, pull, repair, steady, with_previous
+from vidgan.subject.paint import (
+    Previous,
+    columns,
+    conditioning,
+    nothing_before,
+    paint,
+    pull,
+    repair,
+    steady,
+    with_previous,
+)
 from vidgan.subject.references import Choice, ReferenceConfig, choose, pose_distances
 from vidgan.subject.stored import as_pictures, with_matte
 from vidgan.subject.warp import Flow
@@ -35,17 +45,14 @@ class Picture:
 
 
 class Painter:
-    """Paints a subject: with a generator, or without one (None) as the draft.
-
-    `own_matte` is set for the pose-only generator, whose matte does not build on the draft's.
-    """
+    """Paints a subject: with a generator, or without one (None) as the draft, which is steadied."""
 
     def __init__(
         self, subject: Subject, generator: nn.Module | None, references: ReferenceConfig,
-        device: torch.device | str = "cpu", own_matte: bool = False,
+        device: torch.device | str = "cpu",
     ) -> None:  # fmt: skip
         self.subject, self.generator, self.config = subject, generator, references
-        self.device, self.own_matte = torch.device(device), own_matte
+        self.device = torch.device(device)
 
     def choose(self, motion: Motion, among: Positions) -> Choice:
         """References for a motion among the subject's positions."""
@@ -80,15 +87,13 @@ class Painter:
             flow = flows(here, size)
             warped = warp_references(references[None], flow, here.fade, size)
             last = before or nothing_before(here.driving, here.height, size)
-            pulled = pull(last, here.driving, here.height, size)
             if self.generator is None:
-                colour, matte = steady(*blended(warped), pulled)
+                colour, matte = steady(*blended(warped), pull(last, here.driving, here.height, size))
                 picture = composite(colour, matte, plate)
             else:
                 seen = _tensor(motion.visibility[t : t + 1]).to(self.device)
                 fewer = self.subject.small_references[choice.index[t]]
-                out = self._repaired(here, seen, warped, plate, flow, fewer, last, pulled)
-                painted = paint(out, warped, plate, pulled, self.own_matte)
+                painted = paint(self._repaired(here, seen, warped, plate, flow, fewer, last), warped, plate)
                 picture, colour, matte = painted.picture, painted.colour, painted.matte
             before = Previous.of(colour, matte, here.driving, here.height)
             if not motion.present[t]:
@@ -97,7 +102,7 @@ class Painter:
 
     def _repaired(
         self, here: Pose, seen: Tensor, warped: Warped, plate: Tensor, flow: Flow, fewer: NDArray[np.uint8],
-        last: Previous, pulled: Pulled,
+        last: Previous,
     ) -> Repair:  # fmt: skip
         """What the generator says at its own size, from the references `fewer` (K, s, s, 4)."""
         assert self.generator is not None
@@ -105,8 +110,9 @@ class Painter:
         if small != size:
             plate = F.interpolate(plate, (small, small), mode="area")
             warped = warp_references(with_matte(as_pictures(fewer)).to(self.device)[None], flow, here.fade, small)
-            pulled = pull(last, here.driving, here.height, small)
-        return repair(self.generator, here.driving, seen, plate, with_previous(warped, pulled), self.own_matte)
+        full = with_previous(warped, pull(last, here.driving, here.height, small))
+        maps, inner = conditioning(here.driving, seen, small), columns(here.driving, small)
+        return repair(self.generator, maps, inner, plate, full)
 
     def reconstruct(self, train: Positions, held: Positions) -> Iterator[Picture]:
         """Paint the subject's own held-out frames from training frames, at the network's size."""

@@ -5,6 +5,7 @@ Legend: B sequences, R frames of rollout, K references, S pixels of the network;
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Literal
 
 import cv2
@@ -65,6 +66,7 @@ class TransferConfig(LoopConfig):
     pixel_weight: float = 4.0
     perceptual_weight: float = 1.0
     change_weight: float = 4.0
+    own_weight: float = 0.5
     matte_weight: float = 1.0
     adversarial_weight: float = 0.05
     matching_weight: float = 0.5
@@ -118,12 +120,15 @@ class TransferTask(Trainable):
         rng = counter_rng("transfer", self.seed, self.fabric.global_rank, step)
         self._set_rate(fraction)
         batch, before = self._draw(rng)
-        painted = self._roll_out(batch, before)
+        maps = self._maps(batch)
+        painted = self._roll_out(batch, before, maps)
         fake = torch.stack([one.picture for one in painted], 1)
         strength = self._strength(fraction)
         terms = self._losses(batch, painted, fake)
         if strength > 0:
-            terms.update(self._adversarial(batch, fake))
+            tuples = partial(self._tuples, batch, self._coloured(maps))
+            real = tuples(batch.picture)
+            terms.update(self._adversarial(real, tuples(fake)))
             terms["generator"] = terms["generator"] * strength
             terms["matching"] = terms["matching"] * strength
         total = sum(terms.values(), torch.zeros((), device=self.device))
@@ -134,7 +139,7 @@ class TransferTask(Trainable):
         self.ema.update(self.generator.module, step + 1)
         values = {name: float(value.detach()) for name, value in terms.items()} | {"gradient": float(norm)}
         if strength > 0:
-            values.update(self._judge_step(batch, fake.detach()))
+            values.update(self._judge_step(real, tuples(fake.detach())))
         self._remember(batch, painted)
         return values
 
@@ -173,20 +178,27 @@ class TransferTask(Trainable):
                 before.points[index], before.heights[index] = found["points"], found["height"]
         return batch, before
 
-    def _roll_out(self, batch: Sequences, before: Previous) -> list[Painted]:
-        """Paint the frames one after another, each seeing the one before: R paintings of (B, ...)."""
+    def _maps(self, batch: Sequences) -> Tensor:
+        """The pose maps of all frames, once for all networks: (B, R, M, S / 2, S / 2)."""
+        maps = conditioning(batch.points.flatten(0, 1), batch.visibility.flatten(0, 1), self.size)
+        return maps.unflatten(0, batch.heights.shape)
+
+    def _roll_out(self, batch: Sequences, before: Previous, maps: Tensor) -> list[Painted]:
+        """Paint the frames one after another, each seeing the one before: R paintings of (B, ...).
+
+        maps: (B, R, M, S / 2, S / 2).
+        """
         flat = batch.pose()
         b, r = batch.heights.shape
         warped = warp_references(batch.references.flatten(0, 1), flows(flat, self.size), flat.fade, self.size)
-        own = self.config.network == "pose-only"
         painted: list[Painted] = []
         for t in range(r):
             here = Warped(*(value.unflatten(0, (b, r))[:, t] for value in vars(warped).values()))
             points, heights = batch.points[:, t], batch.heights[:, t]
             pulled = pull(before, points, heights, self.size)
             full = with_previous(here, pulled)
-            out = repair(self.generator, points, batch.visibility[:, t], batch.plate[:, t], full, own)
-            painted.append(paint(out, here, batch.plate[:, t], pulled, own))
+            out = repair(self.generator, maps[:, t], columns(points, self.size), batch.plate[:, t], full)
+            painted.append(paint(out, here, batch.plate[:, t]))
             before = Previous.of(painted[-1].colour, painted[-1].matte, points, heights).detached()
         return painted
 
@@ -205,52 +217,71 @@ class TransferTask(Trainable):
     # --- the losses ---------------------------------------------------------------------------------------------
 
     def _losses(self, batch: Sequences, painted: list[Painted], fake: Tensor) -> dict[str, Tensor]:
+        """Terms on what is shown, and on the generator's own picture: so that learns where the references have the
+        weight, too. Its perceptual distance is taken on the last frame alone, which costs a third.
+        """
         config = self.config
+        inner = columns(batch.points, self.size)
+        terms = self._likeness(batch, fake)
         matte = torch.stack([one.matte for one in painted], 1)
-        emphasis = 0.5 + 2.5 * batch.matte
-        terms = {
-            "pixel": config.pixel_weight * (emphasis * (fake - batch.picture).abs()).mean(),
-            "matte": config.matte_weight * F.l1_loss(matte, batch.matte),
-        }
-        if fake.shape[1] > 1 and config.change_weight:
-            # The change from frame to frame as in the footage: flicker is what this misses.
-            wrong = (fake[:, 1:] - fake[:, :-1].detach()) - (batch.picture[:, 1:] - batch.picture[:, :-1])
-            terms["change"] = config.change_weight * (emphasis[:, 1:] * wrong.abs()).mean()
+        terms["matte"] = config.matte_weight * F.l1_loss(matte, batch.matte)
+        own = torch.stack([one.own for one in painted], 1)
+        has_own = self.generator.module.blends and config.own_weight
+        own_terms = self._likeness(batch, own) if has_own else {}
         if config.perceptual_weight:
-            inner = columns(batch.points, self.size)
-            terms["perceptual"] = config.perceptual_weight * self.perceptual(
-                fake.flatten(0, 1)[..., inner], batch.picture.flatten(0, 1)[..., inner]
-            )
+            compare, features = self.perceptual.compare, self.perceptual.features
+            with torch.no_grad():
+                wanted = features(batch.picture.flatten(0, 1)[..., inner])
+            terms["perceptual"] = config.perceptual_weight * compare(features(fake.flatten(0, 1)[..., inner]), wanted)
+            if has_own:
+                last = tuple(maps.unflatten(0, batch.heights.shape)[:, -1] for maps in wanted)
+                distance = compare(features(own[:, -1][..., inner]), last)
+                own_terms["perceptual"] = config.perceptual_weight * distance
+        if own_terms:
+            terms["own"] = config.own_weight * torch.stack(list(own_terms.values())).sum()
         return terms
 
-    def _tuples(self, batch: Sequences, pictures: Tensor) -> Tensor:
+    def _likeness(self, batch: Sequences, pictures: Tensor) -> dict[str, Tensor]:
+        """Pictures (B, R, 3, S, S) against the footage, pixel by pixel: each, and its change from the one before."""
+        config = self.config
+        emphasis = 0.5 + 2.5 * batch.matte
+        wrong = pictures - batch.picture
+        terms = {"pixel": config.pixel_weight * (emphasis * wrong.abs()).mean()}
+        if pictures.shape[1] > 1 and config.change_weight:
+            # The change from frame to frame as in the footage: flicker is what this misses.
+            change = wrong[:, 1:] - wrong[:, :-1].detach()
+            terms["change"] = config.change_weight * (emphasis[:, 1:] * change.abs()).mean()
+        return terms
+
+    def _coloured(self, maps: Tensor) -> Tensor:
+        """The poses as the discriminator sees them: (B, R, M, S / 2, S / 2) → (B, R, 3, S, S)."""
+        poses = torch.einsum("bmhw,mc->bchw", maps.flatten(0, 1), self.palette)
+        poses = F.interpolate(poses, (self.size, self.size), mode="bilinear", align_corners=False)
+        return poses.unflatten(0, maps.shape[:2])
+
+    def _tuples(self, batch: Sequences, poses: Tensor, pictures: Tensor) -> Tensor:
         """Consecutive (pose, frame) tuples: (B, R, 3, S, S) → (B * (R - n + 1), n * (3 + 3), S, S)."""
-        b, r = pictures.shape[:2]
-        n = self.tuple_length
-        maps = conditioning(batch.points.flatten(0, 1), batch.visibility.flatten(0, 1), self.size)
-        poses = torch.einsum("bmhw,mc->bchw", maps, self.palette)
-        poses = F.interpolate(poses, (self.size, self.size), mode="bilinear", align_corners=False).unflatten(0, (b, r))
+        r, n = pictures.shape[1], self.tuple_length
         frames = torch.cat([pictures, poses], 2)
         frames = frames[..., columns(batch.points, self.size)]
         return torch.stack([frames[:, t : t + n].flatten(1, 2) for t in range(r - n + 1)], 1).flatten(0, 1)
 
-    def _adversarial(self, batch: Sequences, fake: Tensor) -> dict[str, Tensor]:
+    def _adversarial(self, real: Tensor, made: Tensor) -> dict[str, Tensor]:
         self.judge.requires_grad_(False)
         module = self.judge.module
         with self.fabric.autocast():
-            verdict, features = module(self._tuples(batch, fake))
+            verdict, features = module(made)
             with torch.no_grad():
-                _, wanted = module(self._tuples(batch, batch.picture))
+                _, wanted = module(real)
         self.judge.requires_grad_(True)
         return {
             "generator": self.config.adversarial_weight * hinge_generator(verdict.float()),
             "matching": self.config.matching_weight * feature_matching(features, wanted).float(),
         }
 
-    def _judge_step(self, batch: Sequences, fake: Tensor) -> dict[str, float]:
-        pairs = torch.cat([self._tuples(batch, batch.picture), self._tuples(batch, fake)])
-        real, made = self.judge(pairs)[0].float().chunk(2)
-        loss = hinge_discriminator(real, made)
+    def _judge_step(self, real: Tensor, made: Tensor) -> dict[str, float]:
+        truth, guess = self.judge(torch.cat([real, made]))[0].float().chunk(2)
+        loss = hinge_discriminator(truth, guess)
         self.judge_optimiser.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         self.judge_optimiser.step()
@@ -260,8 +291,7 @@ class TransferTask(Trainable):
 
     def painter(self) -> Painter:
         """The averaged generator, ready to paint."""
-        own = self.config.network == "pose-only"
-        return Painter(self.subject, self.ema.network, self.config.references, self.device, own_matte=own)
+        return Painter(self.subject, self.ema.network, self.config.references, self.device)
 
     def evaluate(self) -> dict[str, float]:
         """Perceptual distance and flicker on the held-out tail; the score weighs a grey level of flicker as 0.05."""
