@@ -37,7 +37,7 @@ def av_offset(path: Path, limits: MediaLimits | None = None) -> Fraction | None:
     limits = limits or MediaLimits()
     start = examine(Path(path), limits).info.start
     with open_media(Path(path), limits) as container:
-        stream = _audio_stream(container)
+        stream = audio_stream(container)
         first = None if stream is None else _first_sound(container, stream)
     return None if first is None else first - start
 
@@ -63,7 +63,7 @@ class AudioTrack:
         self._no_negative = suffix in (".mkv", ".webm")  # no edit lists: all else would be moved for encoder delay
         limits = MediaLimits()
         container = self._stack.enter_context(open_media(path, limits))
-        stream = _audio_stream(container)
+        stream = audio_stream(container)
         if stream is None:
             self.notes.append(f"no sound: {path.name} has none")
             self.close()
@@ -159,7 +159,8 @@ class AudioTrack:
             self.notes.append(f"the sound of {self._path.name} is cut off: {reason(error)}")
 
 
-def _audio_stream(container: InputContainer) -> AudioStream | None:
+def audio_stream(container: InputContainer) -> AudioStream | None:
+    """The first sound track that there is a decoder for."""
     return next((s for s in container.streams.audio if s.codec_context is not None), None)
 
 
@@ -171,6 +172,15 @@ def _picture_start(container: InputContainer, path: Path, limits: MediaLimits) -
     if not any(not int(s.disposition) & 0x400 for s in container.streams.video):
         return None
     return examine(path, limits).info.start
+
+
+def decoded_sound(container: InputContainer, stream: AudioStream) -> Iterator[av.AudioFrame]:
+    """All of a track that decodes; where the file is damaged or cut off, the rest of it is left out."""
+    try:
+        for packet in container.demux(stream):
+            yield from _decoded(stream, packet)
+    except av.error.FFmpegError:
+        return
 
 
 def _first_sound(container: InputContainer, stream: AudioStream) -> Fraction | None:
