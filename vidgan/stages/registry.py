@@ -16,6 +16,7 @@ from vidgan.stages.base import Stage
 
 STAGES = {
     "pose": "vidgan.stages.pose:PoseStage",
+    "face": "vidgan.stages.face:FaceStage",
     "subject": "vidgan.stages.subject:SubjectStage",
     "retarget": "vidgan.stages.retarget:RetargetStage",
     "train": "vidgan.stages.train:TrainStage",
