@@ -22,6 +22,10 @@ STAGES = {
     "train": "vidgan.stages.train:TrainStage",
     "heldout": "vidgan.stages.heldout:HeldoutStage",
     "render": "vidgan.stages.render:RenderStage",
+    "voice": "vidgan.stages.voice:VoiceStage",
+    "speak": "vidgan.stages.speak:SpeakStage",
+    "mouths": "vidgan.stages.mouths:MouthsStage",
+    "dub": "vidgan.stages.dub:DubStage",
     "encode": "vidgan.stages.encode:EncodeStage",
     "report": "vidgan.stages.report:ReportStage",
 }
