@@ -35,6 +35,9 @@ SOFT = 0.05
 
 BAND = 0.10
 
+INSET = 0.06
+"""Skin closer than this to the face's outline is not compared: a hair's breadth off, it is hair or neck."""
+
 MOST_SHIFT = 40.0
 """Grey levels by which colours are matched at most."""
 
@@ -125,7 +128,8 @@ def matched(patch: Warped, frame: Picture, faces: list[Face], cover: Array, unit
     zone = ((cover > 0.02) & (cover < 0.6)) | _about(cover, BAND * unit)
     zone &= patch.inside
     for face in faces:
-        zone &= polygon(face.points[list(OVAL)], frame.shape[:2], 0) > 0.9
+        oval = polygon(face.points[list(OVAL)], frame.shape[:2], 0)
+        zone &= cv2.erode(oval, _disc(INSET * unit), borderValue=1) > 0.9
     weight = zone.astype(np.float32)
     difference = np.clip(frame.astype(np.float32) - patch.picture, -MOST_SHIFT, MOST_SHIFT) * weight[..., None]
     small = max(1, int(unit / 24))
@@ -133,7 +137,7 @@ def matched(patch: Warped, frame: Picture, faces: list[Face], cover: Array, unit
     low = cv2.resize(difference, size, interpolation=cv2.INTER_AREA)
     mass = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
     total, weights = np.zeros_like(low), np.full_like(mass, 1e-6)
-    for sigma, share in ((1.5, 1.0), (4.0, 0.1), (10.0, 0.01)):  # near differences count most, far ones fill
+    for sigma, share in ((5.0, 1.0), (14.0, 0.03)):  # near differences count most, far ones fill
         total += share * cv2.GaussianBlur(low, (0, 0), sigma)
         weights += share * cv2.GaussianBlur(mass, (0, 0), sigma)
     shift = cv2.resize(total / weights[..., None], frame.shape[1::-1], interpolation=cv2.INTER_CUBIC)

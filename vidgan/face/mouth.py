@@ -56,13 +56,15 @@ class MouthShape:
     """A person's mouth.
 
     mean: (J, 3) the person's mean face in the head frame; basis: (K, J, 3) orthonormal over all J * 3 values, zero where
-    speech moves nothing; spread: (K,) standard deviations of the coefficients; rest: (K,) the closed mouth.
+    speech moves nothing; spread: (K,) standard deviations of the coefficients; rest: (K,) the closed mouth; range: (2, K)
+    what the film shows of them, but for the outermost hundredths.
     """
 
     mean: Array
     basis: Array
     spread: Array
     rest: Array
+    range: Array
 
     @classmethod
     def of(cls, head: NDArray, count: int) -> MouthShape:
@@ -73,10 +75,10 @@ class MouthShape:
         count = max(1, min(count, len(head) - 1))
         basis = rows[:count].reshape(count, *mean.shape)
         spread = np.maximum(sizes[:count] / np.sqrt(len(head)), 1e-9)
-        shape = cls(mean, basis, spread, np.zeros(count))
+        shape = cls(mean, basis, spread, np.zeros(count), np.zeros((2, count)))
         coefficients = shape.coefficients(head)
         closed = np.argsort(mouth_opening(head))[: max(3, round(CLOSED_SHARE * len(head)))]
-        return cls(mean, basis, spread, coefficients[closed].mean(0))
+        return cls(mean, basis, spread, coefficients[closed].mean(0), np.percentile(coefficients, [1, 99], axis=0))
 
     def coefficients(self, head: NDArray) -> Array:
         """The coefficients of landmarks (T, J, 3) in the head frame: (T, K)."""
@@ -101,7 +103,7 @@ class MouthShape:
     def load(cls, path: Path) -> MouthShape:
         """Read one written by `save`."""
         with np.load(path, allow_pickle=False) as data:
-            return cls(**{name: data[name] for name in ("mean", "basis", "spread", "rest")})
+            return cls(**{name: data[name] for name in ("mean", "basis", "spread", "rest", "range")})
 
 
 def lip_distance(a: NDArray, b: NDArray) -> Array:

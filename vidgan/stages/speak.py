@@ -120,6 +120,7 @@ class SpeakStage(Stage[SpeakConfig]):
         gate = self._gate(heard, times)
         rest = voice.shape.rest
         mouths = rest + self.config.strength * gate[:, None] * (voice.speak(heard, times) - rest)
+        mouths = np.clip(mouths, *voice.shape.range)
         here = own.present
         pose = head_pose(own[here])
         head = voice.shape.replaced(to_head(own.points[here], pose), mouths[here])
