@@ -30,8 +30,8 @@ class Expression:
     In distances of the outer eye corners: mouth, the height of the lips' opening; mouth_width, between the corners;
     smile, how far the corners are above the middle of the lips; jaw, from nose to chin; left_brow, right_brow, their
     heights above the eye.
-    gaze_x, gaze_y: the irises' place between the eye corners, 0 in the middle, positive to the picture's right and down,
-    in eye widths.
+    gaze_x, gaze_y: the irises' place between the eye corners in eye widths, 0 in the middle, positive to the picture's
+    right and down.
     """
 
     left_eye: Array

@@ -6,6 +6,7 @@ Legend: T frames, J = 478 landmarks (`vidgan.face.regions`).
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -54,21 +55,34 @@ class FaceTrack:
         """The time of every frame from the first one's, (T,)."""
         return np.asarray((self.pts - self.pts[:1]) * float(self.time_base), np.float64)
 
-    def save(self, path: Path) -> None:
-        """Write the track as an uncompressed npz without pickles."""
+    def arrays(self) -> dict[str, NDArray]:
+        """The arrays by name."""
+        return {name: getattr(self, name) for name in _FIELDS}
+
+    def meta(self) -> NDArray:
+        """All that is no array, as JSON."""
         meta = {
-            "kind": "face", "time_base": str(self.time_base), "width": self.width, "height": self.height,
+            "time_base": str(self.time_base), "width": self.width, "height": self.height,
             "backend": self.backend, "facts": self.facts,
         }  # fmt: skip
-        np.savez(path, meta=np.array(json.dumps(meta)), **{name: getattr(self, name) for name in _FIELDS})
+        return np.array(json.dumps(meta))
+
+    def save(self, path: Path) -> None:
+        """Write the track as an uncompressed npz without pickles."""
+        np.savez(path, meta=self.meta(), **self.arrays())
+
+    @classmethod
+    def of(cls, data: Mapping[str, NDArray]) -> FaceTrack:
+        """The track of `arrays` and `meta`."""
+        meta = json.loads(str(data["meta"]))
+        return cls(
+            **{name: data[name] for name in _FIELDS},
+            time_base=Fraction(meta["time_base"]), width=meta["width"], height=meta["height"],
+            backend=meta["backend"], facts=meta["facts"],
+        )  # fmt: skip
 
     @classmethod
     def load(cls, path: Path) -> FaceTrack:
         """Read a track written by `save`."""
         with np.load(path, allow_pickle=False) as data:
-            meta = json.loads(str(data["meta"]))
-            return cls(
-                **{name: data[name] for name in _FIELDS},
-                time_base=Fraction(meta["time_base"]), width=meta["width"], height=meta["height"],
-                backend=meta["backend"], facts=meta["facts"],
-            )  # fmt: skip
+            return cls.of(data)

@@ -127,14 +127,16 @@ def check_asked(asked: str) -> None:
         )
 
 
-def choose_aloud(people: list[Person], asked: str, reader: ClipReader, progress: Progress, noun: str) -> Person:
-    """The asked one of the people that a survey found; says so where there was a choice."""
+def choose_aloud(
+    people: list[Person], asked: str, reader: ClipReader, progress: Progress, noun: str, option: str = "--person"
+) -> Person:
+    """The asked one of the people that a survey found; where there was a choice, says so and which option makes it."""
     person = choose(people, asked, reader.width)
     if len(people) > 1:
         place = people.index(person) + 1
         progress.warn(
             f"{reader.info.path.name}: {len(people)} {noun} seen, taking number {place} from the left ({asked}); "
-            "--person chooses another"
+            f"{option} chooses another"
         )
     return person
 

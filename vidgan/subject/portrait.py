@@ -1,0 +1,82 @@
+"""What is known of a face that is to be animated: one picture of it, what lies behind it, and how its mouth looks open.
+
+Legend: H, W the picture's size; J = 478 landmarks; N mouth pictures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vidgan.face.expression import gap
+from vidgan.face.head import HeadPose, head_pose_of, to_head
+from vidgan.face.mouths import Mouths
+from vidgan.face.regions import LIP_PAIRS
+from vidgan.subject.plate import clean_plate, push_pull
+
+FIRM = (90, 130)
+"""What the segmenter is unsure of is mostly background: grey levels of its mask at which the person begins, and over
+which they fade in."""
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """picture: (H, W, 3) uint8; matte: (H, W) uint8, the person; plate: (H, W, 3) uint8, what is behind them; points:
+    (J, 3) landmarks in the picture's pixels; mouths: other pictures of the mouth (none of a single picture).
+    """
+
+    picture: NDArray[np.uint8]
+    matte: NDArray[np.uint8]
+    plate: NDArray[np.uint8]
+    points: NDArray[np.float32]
+    mouths: Mouths
+
+    @cached_property
+    def spread(self) -> NDArray[np.uint8]:
+        """The person's colours, gone on beyond their outline: (H, W, 3)."""
+        return push_pull(self.picture, self.matte > 240)
+
+    @cached_property
+    def pose(self) -> HeadPose:
+        """The head pose in the picture, of one frame."""
+        return head_pose_of(self.points[None])
+
+    @cached_property
+    def mouth_gap(self) -> float:
+        """How far the mouth is open in the picture, in eye distances."""
+        return float(gap(to_head(self.points[None], self.pose), LIP_PAIRS)[0])
+
+    def save(self, folder: Path) -> None:
+        """Write the portrait's files into a folder."""
+        for name in ("picture", "plate"):
+            cv2.imwrite(str(folder / f"{name}.png"), getattr(self, name)[..., ::-1])
+        cv2.imwrite(str(folder / "matte.png"), self.matte)
+        np.savez(folder / "face.npz", points=self.points, **vars(self.mouths))
+
+    @classmethod
+    def load(cls, folder: Path) -> Portrait:
+        """Read what `save` wrote."""
+        pictures = {name: cv2.imread(str(folder / f"{name}.png"))[..., ::-1].copy() for name in ("picture", "plate")}
+        matte = np.asarray(cv2.imread(str(folder / "matte.png"), cv2.IMREAD_GRAYSCALE), np.uint8)
+        with np.load(folder / "face.npz", allow_pickle=False) as data:
+            mouths = Mouths(data["pictures"], data["rings"], data["skin"])
+            return cls(**pictures, matte=matte, points=data["points"], mouths=mouths)
+
+
+def refined(mask: NDArray[np.uint8], rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A coarse person mask brought to the edges of its picture (guided filter, He et al. 2010): (H, W) uint8."""
+    size = rgb.shape[1::-1]
+    full = cv2.resize(mask, size, interpolation=cv2.INTER_CUBIC).astype(np.float32) / 255
+    guided = cv2.ximgproc.guidedFilter(rgb, full, max(4, max(size) // 80), 1e-3 * 255**2)
+    low, width = FIRM
+    return np.clip((guided * 255 - low) * (255 / width), 0, 255).astype(np.uint8)
+
+
+def plate_behind(rgb: NDArray[np.uint8], matte: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The background of one picture, filled in where the person is."""
+    return clean_plate(rgb[None], matte[None], np.zeros((1, *rgb.shape[:2]), bool)).rgb
