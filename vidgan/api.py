@@ -262,6 +262,60 @@ def reanimate_options(
     }  # fmt: skip
 
 
+def dub(
+    film: str | Path,
+    speech: str | Path,
+    output: str | Path | None = None,
+    *,
+    quality: str = "draft",
+    speaker: str | int | None = None,
+    fit: str | None = None,
+    keep_ambience: bool = False,
+    device: str = "auto",
+    seed: int = 0,
+    config: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    work: str | Path | None = None,
+    emit: Emit = lambda event: None,
+) -> Result:
+    """Make the mouth of the speaker in `film` follow `speech`.
+
+    Args:
+        film: a film with a speaking person and its own sound, from which the mouth is learnt.
+        speech: any recording of a voice, or a video with one.
+        output: the video to write; `dubbed_output` when None. The report goes beside it.
+        quality: "draft".
+        speaker: who speaks: "largest", "center", "left", "right" or a number from 1, from the left.
+        fit: "film", "speech", "loop" or "trim", see `vidgan.audio.fit`.
+        keep_ambience: lay the film's own sound between its words under the speech.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        seed: of all random numbers.
+        config: a YAML file of settings over the quality's.
+        overrides: `key=value` settings over all.
+        work: the work folder, in which an interrupted run goes on.
+        emit: takes the events of `vidgan.progress`.
+
+    Raises:
+        VidganError: see `vidgan.errors`; the message is one line for the user.
+    """
+    run = prepare(
+        "dub", {"film": film, "speech": speech}, output or dubbed_output(film, speech), preset=quality, config=config,
+        options=dub_options(speaker, fit, keep_ambience), overrides=overrides, device=device, seed=seed,
+        work=work, emit=emit,
+    )  # fmt: skip
+    return run.go(emit)
+
+
+def dub_options(speaker: str | int | None, fit: str | None, keep_ambience: bool) -> dict[str, Any]:
+    """The settings that the options of `dub` stand for."""
+    return {"face.person": speaker, "speak.fit": fit, "sound.keep_ambience": keep_ambience or None}
+
+
+def dubbed_output(film: str | Path, speech: str | Path) -> Path:
+    """`out/FILM_says_SPEECH.mp4`."""
+    return Path("out") / f"{Path(film).stem}_says_{Path(speech).stem}.mp4"
+
+
 def default_output(source: str | Path, target: str | Path) -> Path:
     """`out/SOURCE_as_TARGET.mp4`."""
     return Path("out") / f"{Path(source).stem}_as_{Path(target).stem}.mp4"

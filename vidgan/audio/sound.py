@@ -5,6 +5,7 @@ Legend: N samples.
 
 from __future__ import annotations
 
+import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -84,3 +85,13 @@ def read_sound(path: Path, rate: int = RATE, limits: MediaLimits | None = None) 
 def _resampled(resampler: AudioResampler, frame: AudioFrame | None) -> Iterator[NDArray[np.float32]]:
     for piece in resampler.resample(frame):
         yield piece.to_ndarray().mean(0, dtype=np.float32)
+
+
+def write_wav(path: Path, samples: NDArray[np.float32], rate: int) -> None:
+    """Write samples (N,) in [-1, 1] as 16-bit WAV of one channel; louder ones are clipped."""
+    whole = (np.clip(samples, -1, 1) * 32767).round().astype(np.int16)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(whole.astype("<i2").tobytes())

@@ -16,9 +16,8 @@ class AugmentConfig(Config):
     """How windows are changed in training, because the voice to come differs. Features have mean 0 and spread 1.
 
     `speed`: share by which speech is faster or slower at most; `pitch`: bands by which the spectrum is moved up or down
-    at most (a band of log-mel is about a semitone and a half); `gain`, `tilt`, `noise`: standard deviations of a level, of
-    a slope over the bands and of white noise; `masked`: bands that are blotted out in every second window. Pitch, tilt
-    and masks are for spectra alone.
+    at most; `gain`, `tilt`, `noise`: standard deviations of a level, of a slope over the bands and of white noise;
+    `masked`: bands that are blotted out in every second window. Pitch, tilt and masks are for spectra alone.
     """
 
     speed: float = Field(0.08, ge=0, lt=0.5)

@@ -18,6 +18,7 @@ from vidgan.errors import Interrupted, VidganError
 COMMANDS = (
     "transfer",
     "reanimate",
+    "dub",
     "train",
     "generate",
     "latent",

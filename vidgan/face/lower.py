@@ -22,7 +22,7 @@ Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
 RING_GROWTH = 1.42
-"""The anchor ring lies so many times as far from the face's middle as the jaw: on the neck, where speech moves nothing."""
+"""The anchor ring lies so many times as far from the face's middle as the jaw: on the neck, which does not speak."""
 
 CHIN: tuple[int, ...] = (136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365)
 """The jaw's outline under the mouth, from the person's right to left."""
@@ -128,18 +128,18 @@ def matched(patch: Warped, frame: Picture, faces: list[Face], cover: Array, unit
     zone = ((cover > 0.02) & (cover < 0.6)) | _about(cover, BAND * unit)
     zone &= patch.inside
     for face in faces:
-        oval = polygon(face.points[list(OVAL)], frame.shape[:2], 0)
-        zone &= cv2.erode(oval, _disc(INSET * unit), borderValue=1) > 0.9
+        oval = np.pad(polygon(face.points[list(OVAL)], _size(frame), 0), 1, constant_values=1)  # goes on beyond it
+        zone &= cv2.erode(oval, _disc(INSET * unit))[1:-1, 1:-1] > 0.9
     weight = zone.astype(np.float32)
     difference = np.clip(frame.astype(np.float32) - patch.picture, -MOST_SHIFT, MOST_SHIFT) * weight[..., None]
     small = max(1, int(unit / 24))
     size = (max(4, frame.shape[1] // small), max(4, frame.shape[0] // small))
     low = cv2.resize(difference, size, interpolation=cv2.INTER_AREA)
     mass = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
-    total, weights = np.zeros_like(low), np.full_like(mass, 1e-6)
+    total, weights = np.zeros(low.shape, np.float32), np.full(mass.shape, 1e-6, np.float32)
     for sigma, share in ((5.0, 1.0), (14.0, 0.03)):  # near differences count most, far ones fill
-        total += share * cv2.GaussianBlur(low, (0, 0), sigma)
-        weights += share * cv2.GaussianBlur(mass, (0, 0), sigma)
+        total += share * np.asarray(cv2.GaussianBlur(low, (0, 0), sigma), np.float32)
+        weights += share * np.asarray(cv2.GaussianBlur(mass, (0, 0), sigma), np.float32)
     shift = cv2.resize(total / weights[..., None], frame.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     return np.asarray(patch.picture + shift, np.float32)
 
@@ -151,7 +151,7 @@ def strangers(frame: Picture, expected: Array, face: Face, cover: Array, unit: f
     inside of the mouth may differ.
     """
     apart = np.abs(cv2.GaussianBlur(frame.astype(np.float32) - expected, (0, 0), 0.03 * unit)).max(-1)
-    lips = cv2.dilate(polygon(face.points[list(LIPS_OUTER)], frame.shape[:2], 0), _disc(0.1 * unit))
+    lips = cv2.dilate(polygon(face.points[list(LIPS_OUTER)], _size(frame), 0), _disc(0.1 * unit))
     found = ((apart > STRANGE) & (cover > 0.1) & (lips < 0.5)).astype(np.uint8)
     found = cv2.morphologyEx(found, cv2.MORPH_OPEN, _disc(0.03 * unit).astype(np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(found)
@@ -188,6 +188,10 @@ def mouth_sharpness(picture: Picture, face: Face) -> float:
 def inner_lips(face: Face, size: int, unit: float) -> Array:
     """The mouth's opening as coverage, (size, size)."""
     return polygon(face.points[list(LIPS_INNER)], (size, size), 0.01 * unit)
+
+
+def _size(picture: NDArray) -> tuple[int, int]:
+    return int(picture.shape[0]), int(picture.shape[1])
 
 
 def _disc(radius: float) -> NDArray[np.uint8]:

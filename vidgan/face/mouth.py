@@ -55,9 +55,9 @@ def mouth_opening(head: NDArray) -> Array:
 class MouthShape:
     """A person's mouth.
 
-    mean: (J, 3) the person's mean face in the head frame; basis: (K, J, 3) orthonormal over all J * 3 values, zero where
-    speech moves nothing; spread: (K,) standard deviations of the coefficients; rest: (K,) the closed mouth; range: (2, K)
-    what the film shows of them, but for the outermost hundredths.
+    mean: (J, 3) the person's mean face in the head frame; basis: (K, J, 3) orthonormal over all J * 3 values, zero
+    where speech moves nothing; spread: (K,) standard deviations of the coefficients; rest: (K,) the closed mouth;
+    range: (2, K) what the film shows of them, but for the outermost hundredths.
     """
 
     mean: Array

@@ -16,8 +16,8 @@ STRIDE = 2
 
 
 class MouthNetwork(nn.Module):
-    """One member. The correction starts at zero, so that the network starts as the linear map it is given (`set_linear`)
-    and never changes: with seconds of footage that is the part to be trusted.
+    """One member. The correction starts at zero, so that the network starts as the linear map that it is given
+    (`set_linear`) and never changes: with seconds of footage that is the part to be trusted.
     """
 
     taper: Tensor

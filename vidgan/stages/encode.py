@@ -19,6 +19,7 @@ from vidgan.errors import CacheError
 from vidgan.metrics.av_sync import av_sync
 from vidgan.stages.base import Stage, StageContext
 from vidgan.video.encoders import ENCODERS
+from vidgan.video.probe import read_tags
 from vidgan.video.read import ClipReader
 from vidgan.video.write import ClipWriter
 
@@ -127,7 +128,11 @@ def _frames(path: Path) -> Iterator[NDArray[np.uint8]]:
 
 
 class EncodeStage(Stage[EncodeConfig]):
-    """`frames` (a render directory), `source` and `target` (files) in; `output.<container>` out."""
+    """`frames` (a render directory), `source` and `target` (files) in; `output.<container>` out.
+
+    With an input `sound` (a sound stage) its `sound.wav` stands for the source's; with `film` (a file) the film's tags
+    are kept.
+    """
 
     name: ClassVar[str] = "encode"
     version: ClassVar[int] = 1
@@ -144,12 +149,17 @@ class EncodeStage(Stage[EncodeConfig]):
         config, progress = self.config, context.progress
         rendered = RenderedFrames.load(context.input("frames"))
         sound = None if config.audio == "none" else context.input(config.audio)
+        mixed = context.inputs.get("sound")
+        if mixed is not None and config.audio == "source":
+            sound = mixed / "sound.wav"
+        film = context.inputs.get("film")
         output = context.dir / f"output.{config.container}"
         progress.start("encode", len(rendered))
         with ClipWriter(
             output, rendered.width, rendered.height, rendered.rate,
             codec=config.chosen_codec, encoder=config.encoder, crf=config.crf,
             time_base=rendered.time_base, audio=sound, device=context.device,
+            metadata=None if film is None else read_tags(film),
         ) as writer:  # fmt: skip
             for rgb, time in rendered:
                 writer.write(rgb, time)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from vidgan.config import Config
@@ -18,54 +15,19 @@ from vidgan.face.track import FaceTrack
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.subject import kept_frames
 from vidgan.stages.voice import Voice
+from vidgan.subject.mouths import CROPS, FRAMES, window
 from vidgan.video.read import ClipReader
-
-CROPS, FRAMES = "crops.npy", "frames.npz"
 
 
 class MouthsConfig(Config):
-    """`max_frames` and `max_megabytes` bound what is kept; faces turned by more than `most_yaw` degrees are left out."""
+    """`max_frames` and `max_megabytes` bound what is kept; faces turned by more than `most_yaw` degrees are left out;
+    `use` is the share from the film's beginning that mouths are taken from.
+    """
 
     max_frames: int = Field(720, ge=2)
     max_megabytes: float = Field(1500.0, gt=1)
     most_yaw: float = Field(35.0, gt=0, le=90)
-
-
-@dataclass(frozen=True)
-class Mouths:
-    """The kept frames: crops (N, S, S, 3) uint8; corners (N, 2) left and top of each in its frame; frames (N,) their numbers
-    in the film; points (N, J, 2) and rings (N, A, 2) in pixels of the film; head (N, J, 3) in the head frame and turned
-    (N, 3) the head's angles in degrees; blur (N,) in [0, 1].
-    """
-
-    crops: NDArray[np.uint8]
-    corners: NDArray[np.int64]
-    frames: NDArray[np.int64]
-    points: NDArray[np.float64]
-    rings: NDArray[np.float64]
-    head: NDArray[np.float64]
-    turned: NDArray[np.float64]
-    blur: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.frames)
-
-    @property
-    def size(self) -> int:
-        """The crops' side in pixels."""
-        return self.crops.shape[1]
-
-    def face(self, index: int) -> Face:
-        """The face of a kept frame, in pixels of its crop."""
-        corner = self.corners[index]
-        return Face(self.points[index] - corner, self.rings[index] - corner)
-
-    @classmethod
-    def load(cls, folder: Path) -> Mouths:
-        """Read a finished mouths stage; the crops stay on disk until they are used."""
-        crops = np.load(folder / CROPS, mmap_mode="r", allow_pickle=False)
-        with np.load(folder / FRAMES, allow_pickle=False) as data:
-            return cls(crops, **{name: data[name] for name in data.files})
+    use: float = Field(1.0, gt=0, le=1)
 
 
 class MouthsStage(Stage[MouthsConfig]):
@@ -90,7 +52,8 @@ class MouthsStage(Stage[MouthsConfig]):
         yaw = np.abs(np.nan_to_num(angles(pose.rotation)[:, 0], nan=90.0))
         side = window_side(float(np.nanmedian(pose.scale)))
         limit = max(2, min(self.config.max_frames, int(self.config.max_megabytes * 1e6 / (3 * side * side))))
-        frames = kept_frames(track.present & (yaw < self.config.most_yaw), limit)
+        used = np.arange(len(track)) < max(2, round(self.config.use * len(track)))
+        frames = kept_frames(track.present & (yaw < self.config.most_yaw) & used, limit)
         if len(frames) < 2:
             raise PersonError(
                 f"{context.input('film').name}: the face is never seen from the front (within "
@@ -123,23 +86,3 @@ class MouthsStage(Stage[MouthsConfig]):
             blur=np.clip(1 - sharpness / usual, 0, 1),
         )  # fmt: skip
         return {"frames": len(frames), "size": side, "unit": round(float(np.nanmedian(pose.scale)), 1)}
-
-
-def window(rgb: NDArray[np.uint8], corner: NDArray[np.int64], side: int) -> NDArray[np.uint8]:
-    """A window of a frame (H, W, 3), its edge pixels repeated beyond it: (side, side, 3)."""
-    height, width = rgb.shape[:2]
-    rows = np.clip(np.arange(corner[1], corner[1] + side), 0, height - 1)
-    columns = np.clip(np.arange(corner[0], corner[0] + side), 0, width - 1)
-    return np.ascontiguousarray(rgb[rows[:, None], columns])
-
-
-def put(rgb: NDArray[np.uint8], picture: NDArray[np.uint8], corner: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """A frame with a window's picture in its place: a new (H, W, 3)."""
-    out = rgb.copy()
-    height, width = rgb.shape[:2]
-    side = len(picture)
-    left, top = int(corner[0]), int(corner[1])
-    rows, columns = slice(max(0, top), min(height, top + side)), slice(max(0, left), min(width, left + side))
-    if rows.start < rows.stop and columns.start < columns.stop:
-        out[rows, columns] = picture[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
-    return out

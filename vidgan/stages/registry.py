@@ -30,6 +30,8 @@ STAGES = {
     "speak": "vidgan.stages.speak:SpeakStage",
     "mouths": "vidgan.stages.mouths:MouthsStage",
     "dub": "vidgan.stages.dub:DubStage",
+    "sound": "vidgan.stages.sound:SoundStage",
+    "dub_report": "vidgan.stages.dub_report:DubReportStage",
     "encode": "vidgan.stages.encode:EncodeStage",
     "report": "vidgan.stages.report:ReportStage",
 }

@@ -47,13 +47,14 @@ class SpeakConfig(Config):
 @dataclass(frozen=True)
 class Shown:
     """A finished speak stage: the timeline; shots (N,) the number of the film's shot that each shown frame is of; the
-    film's own face and the speaking face in the shown frames.
+    film's own face and the speaking face in the shown frames; whether the film is `stretched` in time.
     """
 
     timeline: Timeline
     shots: NDArray[np.int64]
     own: FaceTrack
     spoken: FaceTrack
+    stretched: bool
 
     @classmethod
     def load(cls, folder: Path) -> Shown:
@@ -61,14 +62,14 @@ class Shown:
         own, spoken = FaceTrack.load(folder / OWN), FaceTrack.load(folder / SPOKEN)
         with np.load(folder / TIMELINE, allow_pickle=False) as data:
             timeline = Timeline(data["frames"], own.pts, own.time_base)
-            return cls(timeline, data["shots"], own, spoken)
+            return cls(timeline, data["shots"], own, spoken, bool(data["stretched"]))
 
 
 class SpeakStage(Stage[SpeakConfig]):
     """Inputs: `film`, `face` (its face stage), `voice` (its voice stage), `speech` (a file with sound).
 
     Files: `timeline.npz` (frames, shots), `own.npz` and `track.npz` (the film's own face and the speaking one, a frame
-    for each shown frame). Facts: lengths, the share of the speech with a voice, cuts, and the mouth's opening in silence.
+    for each shown frame). Facts: lengths, the speech's share with a voice, cuts, and the mouth's opening in silence.
     """
 
     name = "speak"
@@ -88,7 +89,7 @@ class SpeakStage(Stage[SpeakConfig]):
         heard = voice.hear(sound)
         if not heard.voice.any():
             raise MediaError(
-                f"{speech.name}: nobody speaks in it (its loudness is {sound.level:.0f} dB): give a recording of a voice"
+                f"{speech.name}: nobody speaks in it (it is {sound.level:.0f} dB loud): give a recording of a voice"
             )
         begin = sound_reference(speech)
         length = sound.start + sound.seconds - begin
@@ -101,7 +102,7 @@ class SpeakStage(Stage[SpeakConfig]):
         own.save(context.dir / OWN)
         spoken.save(context.dir / SPOKEN)
         shots = np.searchsorted(cuts, timeline.frames, side="right")
-        np.savez(context.dir / TIMELINE, frames=timeline.frames, shots=shots)
+        np.savez(context.dir / TIMELINE, frames=timeline.frames, shots=shots, stretched=self.config.fit == "speech")
         return {
             "fit": self.config.fit,
             "frames": len(timeline),
@@ -146,8 +147,8 @@ class SpeakStage(Stage[SpeakConfig]):
             progress.note(f"the speech ends {film - seconds:.1f} s before the film: nobody speaks in the rest of it")
         if how == "film" and seconds > film + 0.5:
             progress.warn(
-                f"the speech is {seconds - film:.1f} s longer than the film and is cut off: --fit loop, or --fit speech, "
-                "keeps all of it"
+                f"the speech is {seconds - film:.1f} s longer than the film and is cut off: --fit loop, or --fit "
+                "speech, keeps all of it"
             )
         pace = stretch_of(track.pts, track.time_base, length)
         if how == "speech" and not 1 / FAR_PACE < pace < FAR_PACE:

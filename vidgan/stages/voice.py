@@ -42,8 +42,8 @@ MOST_GAIN = 1.6
 
 @dataclass(frozen=True)
 class Heard:
-    """A sound as the mouth hears it: `features` (F, D) at `rate` a second, normalised; `voice` (G,) bool a hundredth of a
-    second each; `start`: seconds on its file's clock.
+    """A sound as the mouth hears it: `features` (F, D) at `rate` a second, normalised; `voice` (G,) bool, a hundredth
+    of a second each; `start`: seconds on its file's clock.
     """
 
     features: NDArray[np.float32]
@@ -69,11 +69,11 @@ class Heard:
 
 
 class VoiceStage(Stage[VoiceConfig]):
-    """Inputs: `film`, `face` (its face stage). Files: `mouth.safetensors` (the networks), `shape.npz` (the mouth's shape);
-    `check/` and `final/` hold the two trainings, from which a killed run goes on.
+    """Inputs: `film`, `face` (its face stage). Files: `mouth.safetensors` (the networks), `shape.npz` (the mouth's
+    shape); `fold-N/`, `check/` and `final/` hold the trainings, from which a killed run goes on.
 
-    Facts: seconds learnt from, and `check`: how the film's held-out end is spoken by what was learnt of the rest, next to
-    ridge regression on the same features; lags in frames, distances in % of that of the outer eye corners.
+    Facts: seconds learnt from, and `check`: how the film's held-out end is spoken by what was learnt of the rest, next
+    to ridge regression on the same features; lags in frames, distances in % of that of the outer eye corners.
     """
 
     name = "voice"
@@ -94,11 +94,11 @@ class VoiceStage(Stage[VoiceConfig]):
         self._enough(context, film, spoken_seconds)
         head = to_head(track.points[frames], head_pose(track[frames]))
         check = self._check(context, heard, extract, head, seconds[frames])
-        context.progress.note(
-            f"held-out end spoken with a correlation of {check['correlation']:.2f} (ridge regression {check['ridge']:.2f})"
-            if check["correlation"] is not None and check["ridge"] is not None
-            else "the held-out end of the film does not move enough to check the mouth on"
-        )
+        if check["correlation"] is None or check["ridge"] is None:
+            context.progress.note("the held-out end of the film moves too little to check the mouth on")
+        else:
+            own, plain = check["correlation"], check["ridge"]
+            context.progress.note(f"held-out end spoken with a correlation of {own:.2f} (ridge regression {plain:.2f})")
         shape = MouthShape.of(head, config.coefficients)
         task = self._learn(context, "final", self._spoken(heard, extract, shape, head, seconds[frames]))
         task.trust(check["trust"])
@@ -226,7 +226,7 @@ def frame_seconds(track: FaceTrack) -> float:
 
 
 def _by_ridge(spoken: Spoken, count: int, reach: int) -> NDArray[np.float64]:
-    """The baseline: ridge regression on the same windows, its strength chosen on the first `count` frames themselves."""
+    """The baseline: ridge regression on the same windows, its strength chosen on the first `count` frames alone."""
     seen = windows(torch.from_numpy(spoken.features), torch.from_numpy(spoken.centres), reach).flatten(1).numpy()
     known, wanted = seen[:count], spoken.mouths[:count]
     matrix, offset = ridge(known, wanted, best_strength(known, wanted, spoken.frames_in(reach)))

@@ -33,8 +33,8 @@ class VoiceConfig(LoopConfig):
 
     `reach`: seconds of speech seen before and after a frame; `coefficients` of the mouth; `ridge`: strength of the
     linear map; `held_out`: the share at the film's end on which it is checked before all of it is learnt;
-    `use`: the share from the film's beginning that is learnt at all; `folds`: stretches of what is learnt on which it is
-    tried how much of the networks' correction to trust, among `shares`.
+    `use`: the share from the film's beginning that is learnt at all; `folds`: stretches of what is learnt on which it
+    is tried how much of the networks' correction to trust, among `shares`.
     """
 
     steps: int | None = extends(160, gt=0)
@@ -60,8 +60,8 @@ class VoiceConfig(LoopConfig):
 @dataclass(frozen=True)
 class Spoken:
     """What a film shows of speech: features (F, D) at `rate` a second, `spectral` when they are a spectrum's bands;
-    centres (T,) each frame's place among them; mouths (T, K) coefficients, in their standard deviations; weights (K,) how
-    much each counts.
+    centres (T,) each frame's place among them; mouths (T, K) coefficients, in their standard deviations; weights (K,)
+    how much each counts.
     """
 
     features: NDArray[np.float32]
@@ -156,7 +156,7 @@ class VoiceTask(Trainable):
         return {"loss": total / config.members}
 
     def evaluate(self) -> dict[str, float]:
-        """The error on the frames that it learns from: what is unseen is the stage's to score, and to choose nothing."""
+        """The error on the frames that it learns from; the unseen ones are the stage's to score."""
         self.made = predict(self.ensemble, self.spoken, self.reach)
         return {"score": float(np.square(self.made - self.spoken.mouths).mean())}
 
