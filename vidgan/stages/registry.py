@@ -28,6 +28,7 @@ STAGES = {
     "render": "vidgan.stages.render:RenderStage",
     "encode": "vidgan.stages.encode:EncodeStage",
     "report": "vidgan.stages.report:ReportStage",
+    "face_report": "vidgan.stages.face_report:FaceReportStage",
 }
 
 StageClass = type[Stage[Any]]
