@@ -14,6 +14,7 @@ import argparse
 import json
 import time
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def jitter(stages: dict[str, Path], video: Path) -> dict[str, float]:
         faces = [frame.rgb[top:bottom, left:right].astype(np.float32) for frame in reader]
     return {
         "trembling": trembling,
-        "change": float(np.mean([np.abs(b - a).mean() for a, b in zip(faces, faces[1:], strict=False)])),
+        "change": float(np.mean([np.abs(b - a).mean() for a, b in pairwise(faces)])),
     }
 
 
