@@ -110,12 +110,14 @@ def neutral_frame(track: FaceTrack) -> int:
         raise ValueError("a track without a face has no neutral frame")
     pose = head_pose(track[present])
     face = expression(to_head(track[present].points, pose))
-    table = face.table()
+    table, names = face.table(), list(vars(face))
     usual, spread = np.median(table, 0), table.std(0) + 0.01
+    # What the mouth does is judged by how it is when shut, which may be seldom.
+    shut = face.mouth <= np.quantile(face.mouth, 0.25)
+    mouth = [names.index(name) for name in ("mouth", "mouth_width", "smile", "jaw")]
+    usual[mouth] = np.median(table[shut], 0)[mouth]
+    usual[mouth[0]] = np.quantile(face.mouth, 0.05)
     away = ((table - usual) / spread) ** 2
-    shut = np.quantile(face.mouth, 0.05)
-    names = list(vars(face))
-    away[:, names.index("mouth")] = 2 * ((face.mouth - shut) / (face.mouth.std() + 0.01)) ** 2
     direction = pose.rotation[:, :, 2]
     turned = np.sum((direction - np.median(direction, 0)) ** 2, 1) / 0.02
     moving = np.abs(np.gradient(table / spread, axis=0)).sum(1) if len(table) > 1 else 0.0

@@ -34,6 +34,7 @@ STAGES = {
     "dub_report": "vidgan.stages.dub_report:DubReportStage",
     "encode": "vidgan.stages.encode:EncodeStage",
     "report": "vidgan.stages.report:ReportStage",
+    "face_report": "vidgan.stages.face_report:FaceReportStage",
 }
 
 StageClass = type[Stage[Any]]
