@@ -86,7 +86,7 @@ def test_other_light_is_matched(made):
 
 
 def test_hand_before_the_chin_is_a_stranger_and_another_mouth_is_not(made):
-    (opened, closed), (face, closed_face), side = made
+    (opened, _), (face, _), side = made
     cover = hull([face], side, UNIT)
     assert strangers(opened, opened.astype(np.float32), face, cover, UNIT).max() == 0
     hand = opened.copy()
