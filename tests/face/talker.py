@@ -22,8 +22,9 @@ def loudness(seconds, seed=0):
     """A function of time in [0, 1] that rises and falls a few times a second, with pauses."""
     rng = np.random.default_rng(seed)
     knots = rng.uniform(0, 1, int(seconds * 5) + 4)
-    knots[::6] = 0
-    knots[1::6] = 0
+    first = 3 * (seed % 2)  # odd ones pause where even ones speak
+    knots[first::6] = 0
+    knots[first + 1 :: 6] = 0
     return lambda t: np.interp(np.asarray(t), np.arange(len(knots)) / 5, knots)
 
 
