@@ -79,6 +79,7 @@ class FacePainter:
         self._size = (bottom - top, right - left)
         unit = float(portrait.pose.scale[0])
         self._stride = max(1, round(unit / 56))
+        self._gaps = gap(to_head(driven.points, driven.pose), LIP_PAIRS)
         self.borrowed = choose_mouths(portrait, driven, lent)
 
     def _window(self) -> tuple[int, int, int, int]:
@@ -231,7 +232,7 @@ class FacePainter:
             theirs = _filled(self.lent.pictures[index], self.lent.rings[index], place, size) * gain
             inside = inside + share * (theirs - inside)
         cover = polygon(place, size, 0.010 * float(self.driven.pose.scale[index]))[..., None]
-        view += cover * (inside - view)
+        view += _parted(self._gaps[index]) * cover * (inside - view)
 
 
 def choose_mouths(portrait: Portrait, driven: Driven, lent: Mouths | None) -> Borrowed:
@@ -275,6 +276,11 @@ def _filled(picture: NDArray[np.uint8], ring: Array, place: NDArray, size: tuple
     flow = mesh_flow(place, ring, faces, size)
     near = spread(flow.where * flow.inside[..., None], flow.inside) if flow.inside.any() else flow.where
     return pull(picture, np.ascontiguousarray(near, np.float32), cv2.INTER_LINEAR).astype(np.float32)
+
+
+def _parted(opening: float) -> float:
+    """How much of the mouth's inside shows between lips that far apart, in eye distances: none between shut ones."""
+    return float(np.clip((opening - 0.008) / 0.02, 0, 1))
 
 
 def _similarity(source: NDArray, target: NDArray) -> NDArray[np.float64]:
