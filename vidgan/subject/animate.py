@@ -52,9 +52,6 @@ NECK, CHEST = 1.05, 2.1
 REACH = 0.3
 """Eye distances beyond the mesh over which its own motion fades into the head's."""
 
-OWN_MOUTH = 0.05
-"""A picture's mouth that is open this far, in eye distances, has an inside to show."""
-
 
 @dataclass(frozen=True)
 class Borrowed:
@@ -189,9 +186,12 @@ class FacePainter:
             ball, origin = self._eyeball(ring)
             pulled = pull(ball, (where - origin).astype(np.float32)).astype(np.float32)
             cover = polygon(place - [left, top], size, 0.012 * float(self.driven.pose.scale[index]))[..., None]
+            # An eye that does nothing is left as it is, to the lashes.
+            lids = np.linalg.norm(place @ matrix[:, :2].T + matrix[:, 2] - home[list(ring)], axis=1).max()
+            share = np.clip(25 * (lids + np.hypot(*shift)) / width - 0.3, 0, 1)
             x, y = self.window[:2]
             view = canvas[top - y : bottom - y, left - x : right - x]
-            view += cover * (pulled - view)
+            view += share * cover * (pulled - view)
 
     def _eyeball(self, ring: tuple[int, ...]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
         """The eye's inside in the picture, gone on under the lids, and its place (left, top)."""
@@ -244,9 +244,8 @@ def choose_mouths(portrait: Portrait, driven: Driven, lent: Mouths | None) -> Bo
     asked = gap(to_head(driven.points, driven.pose), LIP_PAIRS)
     own = np.zeros(len(driven), np.int64)
     if not len(portrait.mouths):
-        known = portrait.mouth_gap if portrait.mouth_gap > OWN_MOUTH else 0.0
-        share = np.clip((asked - 1.1 * known) / 0.03, 0, 1) if known else np.ones(len(driven))
-        return Borrowed(own, (share if lent is not None else np.zeros(len(driven))).astype(np.float32))
+        share = np.clip((asked - 1.1 * portrait.mouth_gap - 0.005) / 0.025, 0, 1) * (lent is not None)
+        return Borrowed(own, share.astype(np.float32))
     shapes = portrait.mouths.shapes()
     wanted = _asked_shapes(driven)
     costs = pose_distances(wanted, shapes)
