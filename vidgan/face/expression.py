@@ -22,6 +22,10 @@ from vidgan.face.track import FaceTrack
 Array = NDArray[np.float64]
 
 
+OPEN_COST = 6.0
+"""How much more an open mouth tells against a frame at rest than anything else."""
+
+
 @dataclass(frozen=True)
 class Expression:
     """Coefficients over time, (T,) each; NaN without a face.
@@ -118,6 +122,7 @@ def neutral_frame(track: FaceTrack) -> int:
     usual[mouth] = np.median(table[shut], 0)[mouth]
     usual[mouth[0]] = np.quantile(face.mouth, 0.05)
     away = ((table - usual) / spread) ** 2
+    away[:, mouth[0]] *= OPEN_COST
     direction = pose.rotation[:, :, 2]
     turned = np.sum((direction - np.median(direction, 0)) ** 2, 1) / 0.02
     moving = np.abs(np.gradient(table / spread, axis=0)).sum(1) if len(table) > 1 else 0.0

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from vidgan.face.regions import LIPS_INNER
 
-SIZE = (96, 128)
+SIZE = (120, 160)
 """Height and width of the pictures; the mouth's corners lie level, seven tenths of the width apart."""
 
 SKIN = (50, 280, 117, 346, 151, 9, 205, 425, 36, 266)
@@ -83,7 +83,7 @@ def skin_colour(rgb: NDArray[np.uint8], points: NDArray) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=4)
 def colour_gain(own: tuple[float, ...], other: tuple[float, ...]) -> NDArray[np.float32]:
-    """Factors (3,) that bring another face's light to one's own: brightness in full, half of the tint."""
+    """Factors (3,) that bring another face's light to one's own: brightness in full, most of the tint."""
     mine, theirs = np.maximum(own, 8.0), np.maximum(other, 8.0)
     bright = mine.mean() / theirs.mean()
-    return np.clip(bright * np.sqrt(mine / theirs / bright), 0.35, 2.0).astype(np.float32)
+    return np.clip(bright * (mine / theirs / bright) ** 0.8, 0.35, 2.0).astype(np.float32)

@@ -89,7 +89,7 @@ class FaceStage(Stage[FaceStageConfig]):
                 "front, larger than about 60 pixels"
             )
         track = finish(raw, info.time_base, info.width, info.height, MeshBackend.name, config)
-        width = float(np.nanmedian(np.nanmax(track.image[..., 0], 1) - np.nanmin(track.image[..., 0], 1)))
+        width = float(np.median(np.ptp(track.image[track.present, :, 0], axis=1)))
         if width < SMALL:
             raise PersonError(
                 f"{path}: the face is only {width:.0f} pixels wide, {SMALL} are needed; use a closer or larger picture"

@@ -128,14 +128,13 @@ class FaceReportStage(Stage[FaceReportConfig]):
                         change = np.abs(ours.rgb.astype(np.float32) - last)
                         watched.background.append(region_mean(change, away))
                     last = ours.rgb
-                if index in stills or index < length:
-                    pair = _beside(theirs, ours, STILL_HEIGHT if index in stills else config.clip_height)
-                    if index in stills:
-                        watched.stills.append(Shown.of(pair, f"{float(ours.time):.2f} s", jpeg_uri))
-                        pair = fit(pair, config.clip_height)
-                    if index < length:
-                        writer = writer or ClipWriter(clip, pair.shape[1], pair.shape[0], rate, crf=27)
-                        writer.write(np.ascontiguousarray(pair), Fraction(index) / rate)
+                if index in stills:
+                    pair = _beside(theirs, ours, STILL_HEIGHT)
+                    watched.stills.append(Shown.of(pair, f"{float(ours.time):.2f} s", jpeg_uri))
+                if index < length:
+                    pair = _beside(theirs, ours, config.clip_height)
+                    writer = writer or ClipWriter(clip, pair.shape[1], pair.shape[0], rate, crf=27)
+                    writer.write(np.ascontiguousarray(pair), Fraction(index) / rate)
             if writer is not None:
                 writer.close()
         return watched

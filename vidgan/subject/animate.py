@@ -52,9 +52,6 @@ NECK, CHEST = 1.05, 2.1
 REACH = 0.3
 """Eye distances beyond the mesh over which its own motion fades into the head's."""
 
-OWN_MOUTH = 0.05
-"""A picture's mouth that is open this far, in eye distances, has an inside to show."""
-
 
 @dataclass(frozen=True)
 class Borrowed:
@@ -79,6 +76,7 @@ class FacePainter:
         self._size = (bottom - top, right - left)
         unit = float(portrait.pose.scale[0])
         self._stride = max(1, round(unit / 56))
+        self._gaps = gap(to_head(driven.points, driven.pose), LIP_PAIRS)
         self.borrowed = choose_mouths(portrait, driven, lent)
 
     def _window(self) -> tuple[int, int, int, int]:
@@ -188,9 +186,12 @@ class FacePainter:
             ball, origin = self._eyeball(ring)
             pulled = pull(ball, (where - origin).astype(np.float32)).astype(np.float32)
             cover = polygon(place - [left, top], size, 0.012 * float(self.driven.pose.scale[index]))[..., None]
+            # An eye that does nothing is left as it is, to the lashes.
+            lids = np.linalg.norm(place @ matrix[:, :2].T + matrix[:, 2] - home[list(ring)], axis=1).max()
+            share = np.clip(25 * (lids + np.hypot(*shift)) / width - 0.3, 0, 1)
             x, y = self.window[:2]
             view = canvas[top - y : bottom - y, left - x : right - x]
-            view += cover * (pulled - view)
+            view += share * cover * (pulled - view)
 
     def _eyeball(self, ring: tuple[int, ...]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
         """The eye's inside in the picture, gone on under the lids, and its place (left, top)."""
@@ -231,7 +232,7 @@ class FacePainter:
             theirs = _filled(self.lent.pictures[index], self.lent.rings[index], place, size) * gain
             inside = inside + share * (theirs - inside)
         cover = polygon(place, size, 0.010 * float(self.driven.pose.scale[index]))[..., None]
-        view += cover * (inside - view)
+        view += _parted(self._gaps[index]) * cover * (inside - view)
 
 
 def choose_mouths(portrait: Portrait, driven: Driven, lent: Mouths | None) -> Borrowed:
@@ -243,9 +244,8 @@ def choose_mouths(portrait: Portrait, driven: Driven, lent: Mouths | None) -> Bo
     asked = gap(to_head(driven.points, driven.pose), LIP_PAIRS)
     own = np.zeros(len(driven), np.int64)
     if not len(portrait.mouths):
-        known = portrait.mouth_gap if portrait.mouth_gap > OWN_MOUTH else 0.0
-        share = np.clip((asked - 1.1 * known) / 0.03, 0, 1) if known else np.ones(len(driven))
-        return Borrowed(own, (share if lent is not None else np.zeros(len(driven))).astype(np.float32))
+        share = np.clip((asked - 1.1 * portrait.mouth_gap - 0.005) / 0.025, 0, 1) * (lent is not None)
+        return Borrowed(own, share.astype(np.float32))
     shapes = portrait.mouths.shapes()
     wanted = _asked_shapes(driven)
     costs = pose_distances(wanted, shapes)
@@ -275,6 +275,11 @@ def _filled(picture: NDArray[np.uint8], ring: Array, place: NDArray, size: tuple
     flow = mesh_flow(place, ring, faces, size)
     near = spread(flow.where * flow.inside[..., None], flow.inside) if flow.inside.any() else flow.where
     return pull(picture, np.ascontiguousarray(near, np.float32), cv2.INTER_LINEAR).astype(np.float32)
+
+
+def _parted(opening: float) -> float:
+    """How much of the mouth's inside shows between lips that far apart, in eye distances: none between shut ones."""
+    return float(np.clip((opening - 0.008) / 0.02, 0, 1))
 
 
 def _similarity(source: NDArray, target: NDArray) -> NDArray[np.float64]:
