@@ -18,7 +18,10 @@ from vidgan.cli.options import FILE, present, run_options
     "--quality", type=click.Choice(["draft"]), default="draft", show_default=True,
     help="draft takes mouths of the film's own frames as they are, warped to the speech.",
 )  # fmt: skip
-@click.option("--speaker", metavar="largest|center|left|right|N", help="Who speaks where there are several.  [largest]")
+@click.option(
+    "--speaker", metavar="auto|largest|center|left|right|N",
+    help="Who speaks where there are several faces; auto: whose mouth moves with the film's own voice.  [largest]",
+)  # fmt: skip
 @click.option(
     "--fit", type=click.Choice(["film", "speech", "loop", "trim"]),
     help="Where lengths differ: film keeps the film's, speech sets its pace, loop runs it there and back, trim ends "

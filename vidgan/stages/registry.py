@@ -26,6 +26,7 @@ STAGES = {
     "train": "vidgan.stages.train:TrainStage",
     "heldout": "vidgan.stages.heldout:HeldoutStage",
     "render": "vidgan.stages.render:RenderStage",
+    "speaker": "vidgan.stages.speaker:SpeakerStage",
     "voice": "vidgan.stages.voice:VoiceStage",
     "speak": "vidgan.stages.speak:SpeakStage",
     "mouths": "vidgan.stages.mouths:MouthsStage",

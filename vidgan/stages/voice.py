@@ -100,7 +100,7 @@ class VoiceStage(Stage[VoiceConfig]):
             own, plain = check["correlation"], check["ridge"]
             context.progress.note(f"held-out end spoken with a correlation of {own:.2f} (ridge regression {plain:.2f})")
         shape = MouthShape.of(head, config.coefficients)
-        task = self._learn(context, "final", self._spoken(heard, extract, shape, head, seconds[frames]))
+        task = self.learn(context, "final", spoken_frames(heard, extract, shape, head, seconds[frames]))
         task.trust(check["trust"])
         facts = {
             "features": extract.name,
@@ -128,28 +128,20 @@ class VoiceStage(Stage[VoiceConfig]):
                 "following of the new speech; half a minute or more is good"
             )
 
-    def _spoken(
-        self, heard: Heard, extract: SpeechFeatures, shape: MouthShape, head: NDArray, seconds: NDArray
-    ) -> Spoken:
-        mouths = shape.coefficients(head) / shape.spread
-        weights = shape.spread / shape.spread[0]
-        centres = (seconds - heard.start) * heard.rate
-        arrays = (np.asarray(values, np.float32) for values in (centres, mouths, weights))
-        return Spoken(heard.features, heard.rate, isinstance(extract, LogMel), *arrays)
-
-    def _learn(self, context: StageContext, name: str, spoken: Spoken) -> VoiceTask:
+    def learn(self, context: StageContext, name: str, spoken: Spoken) -> VoiceTask:
+        """Train on some frames, in the folder `name` of the stage's directory."""
         task = VoiceTask(spoken, self.config, context.seed)
         previous = context.previous / name if context.previous else None
         _, best = train(task, self.config, context.dir / name, context.progress, previous)
         task.load_best(best)
         return task
 
-    def _trusted(self, context: StageContext, known: Spoken) -> float:
+    def trusted(self, context: StageContext, known: Spoken) -> float:
         """How much of the correction to trust: what moves most like stretches that were not learnt from."""
         agreement = np.zeros(len(self.config.shares))
         gap = known.frames_in(known.reach(self.config.reach))
         for number, (rest, part) in enumerate(folds(len(known), self.config.folds, gap)):
-            task = self._learn(context, f"fold-{number}", known.part(rest))
+            task = self.learn(context, f"fold-{number}", known.part(rest))
             unseen = known.part(part)
             for index, share in enumerate(self.config.shares):
                 task.trust(share)
@@ -164,14 +156,14 @@ class VoiceStage(Stage[VoiceConfig]):
         """Learn from the film's first part, speak the rest with its own sound."""
         count = max(2, round((1 - self.config.held_out) * len(head)))
         shape = MouthShape.of(head[:count], self.config.coefficients)
-        every = self._spoken(heard, extract, shape, head, seconds)
+        every = spoken_frames(heard, extract, shape, head, seconds)
         known, rest = every.part(slice(count)), every.part(slice(count, None))
-        trust = self._trusted(context, known)
-        task = self._learn(context, "check", known)
+        trust = self.trusted(context, known)
+        task = self.learn(context, "check", known)
         task.trust(trust)
         rate = 1 / float(np.median(np.diff(seconds)))
         made = shape.faces(steadied(predict(task.ensemble, rest, task.reach), rate) * shape.spread)
-        by_ridge = shape.faces(_by_ridge(every, count, task.reach) * shape.spread)
+        plain = shape.faces(by_ridge(known, rest, task.reach) * shape.spread)
         truth = shape.faces(shape.coefficients(head[count:]))
         opening, wanted = mouth_opening(made), mouth_opening(head[count:])
         spread = float(opening.std())
@@ -182,7 +174,7 @@ class VoiceStage(Stage[VoiceConfig]):
             "trust": trust,
             "correlation": correlation(opening, wanted),
             "lag": best_lag(opening, wanted),
-            "ridge": correlation(mouth_opening(by_ridge), wanted),
+            "ridge": correlation(mouth_opening(plain), wanted),
             "lip_distance": round(100 * float(lip_distance(made, truth).mean()), 2),
             "lip_distance_when_still": round(100 * float(lip_distance(still, truth).mean()), 2),
             "gain": round(gain, 3),
@@ -225,12 +217,23 @@ def frame_seconds(track: FaceTrack) -> float:
     return float(np.median(np.diff(track.seconds))) if len(track) > 1 else 0.04
 
 
-def _by_ridge(spoken: Spoken, count: int, reach: int) -> NDArray[np.float64]:
-    """The baseline: ridge regression on the same windows, its strength chosen on the first `count` frames alone."""
-    seen = windows(torch.from_numpy(spoken.features), torch.from_numpy(spoken.centres), reach).flatten(1).numpy()
-    known, wanted = seen[:count], spoken.mouths[:count]
-    matrix, offset = ridge(known, wanted, best_strength(known, wanted, spoken.frames_in(reach)))
-    made: NDArray[np.float64] = seen[count:] @ matrix + offset
+def spoken_frames(heard: Heard, extract: SpeechFeatures, shape: MouthShape, head: NDArray, seconds: NDArray) -> Spoken:
+    """Film frames as examples: landmarks (T, J, 3) in the head frame, and their times (T,) on the film's clock."""
+    mouths = shape.coefficients(head) / shape.spread
+    centres = (seconds - heard.start) * heard.rate
+    arrays = (np.asarray(values, np.float32) for values in (centres, mouths, shape.spread / shape.spread[0]))
+    return Spoken(heard.features, heard.rate, isinstance(extract, LogMel), *arrays)
+
+
+def by_ridge(known: Spoken, rest: Spoken, reach: int) -> NDArray[np.float64]:
+    """The baseline: ridge regression on the same windows, its strength chosen on the known frames alone."""
+    inputs, unknown = (
+        windows(torch.from_numpy(one.features), torch.from_numpy(one.centres), reach).flatten(1).numpy()
+        for one in (known, rest)
+    )
+    strength = best_strength(inputs, known.mouths, known.frames_in(reach))
+    matrix, offset = ridge(inputs, known.mouths, strength)
+    made: NDArray[np.float64] = unknown @ matrix + offset
     return made
 
 
