@@ -285,8 +285,8 @@ def dub(
         speech: any recording of a voice, or a video with one.
         output: the video to write; `dubbed_output` when None. The report goes beside it.
         quality: "draft".
-        speaker: who speaks: "largest", "center", "left", "right", a number from 1, from the left, or "auto": whose mouth
-            moves with the film's own voice.
+        speaker: who speaks: "largest", "center", "left", "right", a number from 1, from the left, or "auto": whose
+            mouth moves with the film's own voice.
         fit: "film", "speech", "loop" or "trim", see `vidgan.audio.fit`.
         keep_ambience: lay the film's own sound between its words under the speech.
         device: "auto", "cpu", "cuda" or "cuda:N".

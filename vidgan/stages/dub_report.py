@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from vidgan import __version__
-from vidgan.audio.activity import voice_activity
-from vidgan.audio.features import normalised
-from vidgan.audio.mel import FRAMES_PER_SECOND, log_mel
-from vidgan.audio.sound import Sound, read_sound
+from vidgan.audio.hearing import Hearing
+from vidgan.audio.sound import read_sound
 from vidgan.config import Config
 from vidgan.errors import PersonError
 from vidgan.face.head import head_pose, to_head
@@ -227,37 +225,6 @@ def judge(
             verdict = expert.judge(shape.coefficients(again), spectrum, moved(spectrum))
             sync = Sync(**vars(verdict))
     return sync, Mouth(**mouth)
-
-
-@dataclass(frozen=True)
-class Hearing:
-    """A sound's normalised log-mel spectrum (F, B), where its voice is (F,), and when it starts on its file's clock."""
-
-    spectrum: NDArray[np.float32]
-    voice: NDArray[np.bool_]
-    start: float
-
-    @classmethod
-    def of(cls, sound: Sound) -> Hearing:
-        """Of a 16 kHz sound."""
-        mel = log_mel(sound.samples)
-        voice = voice_activity(mel)
-        return cls(normalised(mel, voice), voice, float(sound.start))
-
-    def at(self, seconds: NDArray) -> NDArray[np.float32]:
-        """The spectrum about times (T,), averaged over three hundredths: (T, B)."""
-        places = np.round((seconds - self.start) * FRAMES_PER_SECOND).astype(int)[:, None] + np.arange(-1, 2)
-        spectrum: NDArray[np.float32] = self.spectrum[places.clip(0, len(self.spectrum) - 1)].mean(1)
-        return spectrum
-
-    def voiced(self, seconds: NDArray, within: float = 0.0) -> NDArray[np.bool_]:
-        """Whether there is a voice `within` so many seconds of times (T,)."""
-        reach = round(within * FRAMES_PER_SECOND)
-        places = np.round((seconds - self.start) * FRAMES_PER_SECOND).astype(int)[:, None] + np.arange(
-            -reach, reach + 1
-        )
-        inside = (places >= 0) & (places < len(self.voice))
-        return np.asarray((self.voice[places.clip(0, len(self.voice) - 1)] & inside).any(1))
 
 
 class _Clip:

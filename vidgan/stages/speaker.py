@@ -8,13 +8,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from vidgan.audio.activity import loudness, voice_activity
-from vidgan.audio.mel import FRAMES_PER_SECOND, log_mel
+from vidgan.audio.hearing import Hearing
 from vidgan.audio.sound import Sound, read_sound
 from vidgan.errors import PersonError
 from vidgan.face.backend import MeshBackend
-from vidgan.face.expression import expression_of
+from vidgan.face.head import head_pose, to_head
+from vidgan.face.mouth import MouthShape
 from vidgan.face.track import FaceTrack
+from vidgan.metrics.mouth_judge import MouthJudge
 from vidgan.stages.base import StageContext
 from vidgan.stages.face import FaceStage
 from vidgan.stages.pose import survey
@@ -22,12 +23,14 @@ from vidgan.video.read import ClipReader
 
 AUTO = "auto"
 
-REACH = 0.2
-"""Seconds over which a mouth's motion is taken: it moves with speech, whether or not it opens with loudness."""
+LEAST_FRAMES = 25
+"""A face seen in fewer is nobody's who speaks."""
+
+COEFFICIENTS = 8
 
 
 class SpeakerStage(FaceStage):
-    """As the face stage, with one more `person`: auto is the face whose mouth moves while there is a voice."""
+    """As the face stage, with one more `person`: auto is the face whose mouth tells most of what is heard."""
 
     name: ClassVar[str] = "speaker"
     choosing: ClassVar[str] = "--speaker"
@@ -58,7 +61,7 @@ class SpeakerStage(FaceStage):
             shutil.rmtree(folder, ignore_errors=True)
         best = int(np.argmax(scores)) + 1
         context.progress.note(
-            f"face {best} of {count}, from the left, moves its mouth most with the voice: --speaker N takes another"
+            f"face {best} of {count}, from the left, goes best with the voice: --speaker N takes another"
         )
         return self._one(str(best), context)
 
@@ -67,23 +70,11 @@ class SpeakerStage(FaceStage):
 
 
 def speaking(track: FaceTrack, sound: Sound) -> float:
-    """How much more a mouth moves while there is a voice, and with its loudness; about 0 of a listener, 1 of a speaker.
-
-    The correlation over time of how far the mouth's opening varies within `REACH` with whether a loud voice is there.
-    """
+    """How well a mouth's motion tells what is heard, on stretches that were not learnt from: about 0 of a listener."""
     here = track.present
-    if here.sum() < 10:
+    if here.sum() < LEAST_FRAMES:
         return -np.inf
-    opening = expression_of(track[here]).mouth
+    head = to_head(track.points[here], head_pose(track[here]))
     seconds = track.pts[here].astype(np.float64) * float(track.time_base)
-    reach = max(1, round(REACH / max(1e-3, float(np.median(np.diff(seconds))))))
-    places = np.arange(len(opening))[:, None] + np.arange(-reach, reach + 1)
-    motion = opening[places.clip(0, len(opening) - 1)].std(1)
-    mel = log_mel(sound.samples)
-    level = np.where(voice_activity(mel), loudness(mel), loudness(mel).min())
-    at = np.round((seconds - float(sound.start)) * FRAMES_PER_SECOND).astype(int).clip(0, len(level) - 1)
-    voiced = level[at]
-    if np.ptp(motion) < 1e-9:
-        return 0.0
-    together = float(np.corrcoef(motion, voiced)[0, 1]) if np.ptp(voiced) > 1e-9 else 0.0
-    return together + float(motion.mean())
+    mouths = MouthShape.of(head, COEFFICIENTS).coefficients(head)
+    return MouthJudge.of(mouths, Hearing.of(sound).at(seconds)).real
