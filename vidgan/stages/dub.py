@@ -61,7 +61,7 @@ class DubStage(Stage[DubConfig]):
 
             line = shown.timeline
             size = (reader.width, reader.height)
-            write_segments(context, line.pts, line.time_base, size, self.config.segment, paint)
+            write_segments(context, line.pts, line.time_base, size, self.config.segment, paint, in_time=shown.in_time)
         np.save(context.dir / SURE, sure)
         return self._facts(context, painter, sure)
 

@@ -67,7 +67,8 @@ class EncodeConfig(Config):
 class RenderedFrames:
     """What the render stage left: lossless segments in order, and the time of every frame.
 
-    `rate` is in frames per second, `pts` in units of `time_base` seconds.
+    `rate` is in frames per second, `pts` in units of `time_base` seconds; `in_time` when they are the film's own frames
+    at their own times.
     """
 
     width: int
@@ -76,6 +77,7 @@ class RenderedFrames:
     time_base: Fraction
     pts: list[int]
     segments: list[Path]
+    in_time: bool = True
 
     @classmethod
     def load(cls, directory: Path) -> RenderedFrames:
@@ -94,6 +96,7 @@ class RenderedFrames:
                 time_base=Fraction(index["time_base"]),
                 pts=[int(pts) for pts in index["pts"]],
                 segments=[directory / Path(name).name for name in index["segments"]],
+                in_time=bool(index.get("in_time", True)),
             )
         except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError) as error:
             raise CacheError(f"{path} is damaged ({error}): remove {directory} and run again") from error
@@ -131,7 +134,7 @@ class EncodeStage(Stage[EncodeConfig]):
     """`frames` (a render directory), `source` and `target` (files) in; `output.<container>` out.
 
     With an input `sound` (a sound stage) its `sound.wav` stands for the source's; with `film` (a file) the film's tags
-    are kept.
+    are kept and, where the frames have the film's own times, its further sound tracks and subtitles.
     """
 
     name: ClassVar[str] = "encode"
@@ -159,7 +162,7 @@ class EncodeStage(Stage[EncodeConfig]):
             output, rendered.width, rendered.height, rendered.rate,
             codec=config.chosen_codec, encoder=config.encoder, crf=config.crf,
             time_base=rendered.time_base, audio=sound, device=context.device,
-            metadata=None if film is None else read_tags(film),
+            metadata=None if film is None else read_tags(film), keep=film if rendered.in_time else None,
         ) as writer:  # fmt: skip
             for rgb, time in rendered:
                 writer.write(rgb, time)

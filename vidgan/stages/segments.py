@@ -26,6 +26,7 @@ def write_segments(
     size: tuple[int, int],
     length: int,
     paint: Callable[[slice, State], Iterator[tuple[NDArray[np.uint8], State]]],
+    in_time: bool = True,
 ) -> None:
     """Paint all frames into segments of `length` and write their index, `render.json`.
 
@@ -36,6 +37,7 @@ def write_segments(
         size: (width, height) of the pictures.
         length: frames of a segment, which is what a kill can lose.
         paint: gives the pictures of a slice of the frames, each with the state after it, from the state before.
+        in_time: whether the frames are shown when they were filmed, so that a film's other tracks go with them.
     """
     rate = _rate(pts, time_base)
     starts = range(0, len(pts), length)
@@ -55,7 +57,7 @@ def write_segments(
         (context.dir / f"state-{number - 1:05d}.pt").unlink(missing_ok=True)
     index = {
         "width": size[0], "height": size[1], "rate": str(rate), "time_base": str(time_base), "pts": pts.tolist(),
-        "segments": names,
+        "segments": names, "in_time": in_time,
     }  # fmt: skip
     (context.dir / "render.json").write_text(json.dumps(index))
 

@@ -45,7 +45,7 @@ class SoundStage(Stage[SoundConfig]):
         step = float(np.median(np.diff(line.seconds))) if len(line) > 1 else 0.04
         length = round((float(line.seconds[-1]) + step) * RATE)
         voice = voice_activity(log_mel(read_sound(context.input("film")).samples))
-        in_time = bool((line.frames == np.arange(len(line))).all()) and not shown.stretched
+        in_time = shown.in_time
         ambience = without_voice(film.samples, voice, RATE) if in_time else bed_of(film.samples, voice, RATE, length)
         if ambience is None:
             context.progress.warn(

@@ -56,6 +56,11 @@ class Shown:
     spoken: FaceTrack
     stretched: bool
 
+    @property
+    def in_time(self) -> bool:
+        """Whether the film runs as it was filmed, from its first frame on."""
+        return not self.stretched and bool((self.timeline.frames == np.arange(len(self.timeline))).all())
+
     @classmethod
     def load(cls, folder: Path) -> Shown:
         """Read one."""

@@ -44,6 +44,11 @@ def av_offset(path: Path, limits: MediaLimits | None = None) -> Fraction | None:
     return None if first is None else first - sound_reference(path, limits)
 
 
+def holds_sound(suffix: str, codec: str) -> bool:
+    """Whether a container, by its files' suffix, takes sound of a codec as it is."""
+    return suffix not in _COPIED or codec in _COPIED[suffix]
+
+
 def sound_reference(path: Path, limits: MediaLimits | None = None) -> Fraction:
     """The time on a file's clock, in seconds, that counts as its start: its picture's, and without one its sound's.
 
@@ -90,7 +95,7 @@ class AudioTrack:
         if start is None:
             self._start = sound_reference(path, limits)
         codec = stream.codec_context.codec.canonical_name
-        if suffix not in _COPIED or codec in _COPIED[suffix]:
+        if holds_sound(suffix, codec):
             target = output.add_stream_from_template(stream)
             self._packets = self._copied(container, stream, target)
             self.notes.append(f"sound copied from {path.name} ({codec})")
