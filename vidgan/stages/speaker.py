@@ -16,6 +16,7 @@ from vidgan.face.head import head_pose, to_head
 from vidgan.face.mouth import MouthShape
 from vidgan.face.track import FaceTrack
 from vidgan.metrics.mouth_judge import MouthJudge
+from vidgan.progress import Silent
 from vidgan.stages.base import StageContext
 from vidgan.stages.face import FaceStage
 from vidgan.stages.pose import survey
@@ -53,7 +54,7 @@ class SpeakerStage(FaceStage):
             folder = context.dir / f"face-{number}"
             folder.mkdir(exist_ok=True)
             try:
-                self._one(str(number), replace(context, dir=folder))
+                self._one(str(number), replace(context, dir=folder, progress=Silent()))
                 scores.append(speaking(FaceTrack.load(folder / "track.npz"), sound))
             except PersonError as error:
                 context.progress.note(str(error))
@@ -66,7 +67,7 @@ class SpeakerStage(FaceStage):
         return self._one(str(best), context)
 
     def _one(self, person: str, context: StageContext) -> dict[str, Any]:
-        return FaceStage(self.config.model_copy(update={"person": person})).run(context)
+        return SpeakerStage(self.config.model_copy(update={"person": person})).run(context)
 
 
 def speaking(track: FaceTrack, sound: Sound) -> float:

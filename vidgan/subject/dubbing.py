@@ -19,8 +19,8 @@ from vidgan.face.track import FaceTrack
 from vidgan.subject.mouths import Mouths, put, window
 from vidgan.subject.references import pose_distances, steadiest_path
 
-MANY_STRANGERS = 0.35
-"""With so much of the lower face hidden the film's own frame is shown."""
+HIDDEN, GONE = 0.35, 0.45
+"""With so much of the lower face hidden the film's own frame begins to show, and shows alone."""
 
 
 class MouthConfig(Config):
@@ -118,7 +118,7 @@ class MouthPainter:
             expected = self._patch(self.likeness, position, own, own, frame, cover)
             hidden = strangers(frame, expected, own, cover, unit)
             share = float((hidden * cover).sum() / max(1.0, float(cover.sum())))
-            strength *= float(np.clip(2 * (MANY_STRANGERS - share) / MANY_STRANGERS, 0, 1))
+            strength *= float(np.clip((GONE - share) / (GONE - HIDDEN), 0, 1))
             cover = cover * (1 - hidden)
         return put(rgb, laid(frame, patch, strength * cover), corner), strength
 
