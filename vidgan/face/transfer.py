@@ -31,8 +31,9 @@ _SWAY = 0.5
 
 _GROWTH = 1.15
 
-_MAKE_UP = 1.6
-"""A turn is painted larger by this factor at most to look as far as it should."""
+_MAKE_UP, _EXTRA = 1.6, 6.0
+"""A turn is painted larger to look as far as it should: by this factor, and by these degrees, at most. More would tear
+the far side of the face."""
 
 
 class FaceTransferConfig(Config):
@@ -108,13 +109,13 @@ def whole(points: NDArray, present: NDArray[np.bool_], seconds: NDArray) -> Arra
 
 def region_share(region: str) -> Array:
     """How much of the expression each landmark takes, (J,) in [0, 1]."""
-    share = np.ones(at.LANDMARKS)
+    share: Array = np.ones(at.LANDMARKS)
     if region == "pose":
         share[:] = 0
     elif region in ("lips", "eyes"):
         height = neutral_mesh()[:, 1]
-        low = np.clip((height - 0.32) / 0.15, 0, 1)
-        share = low if region == "lips" else 1 - np.clip((height - 0.1) / 0.15, 0, 1)
+        low, high = np.clip((height - 0.32) / 0.15, 0, 1), 1 - np.clip((height - 0.1) / 0.15, 0, 1)
+        share = np.asarray(low if region == "lips" else high, np.float64)
     return share
 
 
@@ -174,7 +175,8 @@ def _pose(theirs: HeadPose, neutral: int, own: HeadPose, config: FaceTransferCon
 def _made_up(pose: HeadPose, own: HeadPose, looks: NDArray) -> HeadPose:
     """The pose whose picture looks like `pose`."""
     turned = angles(pose.rotation @ own.rotation[0].T)
-    turned[:, :2] /= np.clip(looks, 1 / _MAKE_UP, 1)
+    missing = turned[:, :2] * (1 / np.clip(looks, 1 / _MAKE_UP, 1) - 1)
+    turned[:, :2] += _EXTRA * np.tanh(missing / _EXTRA)
     return HeadPose(rotation_of(turned) @ own.rotation[0], pose.scale, pose.translation)
 
 

@@ -52,12 +52,16 @@ def save_driven(context: StageContext, driven: Driven, track: FaceTrack, portrai
     """Write what was asked: as it is painted, and as a track."""
     values = {"points": driven.points, "gaze": driven.gaze, "asked": driven.asked}
     np.savez(context.dir / "driven.npz", **values, **vars(driven.pose))
+    asked_track(driven, track, portrait).save(context.dir / "track.npz")
+
+
+def asked_track(driven: Driven, track: FaceTrack, portrait: Portrait) -> FaceTrack:
+    """The face that is meant, at the times of the driver's track, in the portrait's pixels."""
     height, width = portrait.picture.shape[:2]
-    wanted = FaceTrack(
+    return FaceTrack(
         driven.asked[..., :2].astype(np.float32), driven.asked[..., 2].astype(np.float32),
         np.ones(len(track), bool), track.pts, track.time_base, width, height, track.backend,
     )  # fmt: skip
-    wanted.save(context.dir / "track.npz")
 
 
 def load_driven(context: StageContext, name: str = "motion") -> tuple[Driven, FaceTrack]:

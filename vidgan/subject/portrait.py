@@ -63,11 +63,14 @@ class Portrait:
     @classmethod
     def load(cls, folder: Path) -> Portrait:
         """Read what `save` wrote."""
-        pictures = {name: cv2.imread(str(folder / f"{name}.png"))[..., ::-1].copy() for name in ("picture", "plate")}
+        picture, plate = (
+            np.ascontiguousarray(cv2.imread(str(folder / f"{name}.png"))[..., ::-1], np.uint8)
+            for name in ("picture", "plate")
+        )
         matte = np.asarray(cv2.imread(str(folder / "matte.png"), cv2.IMREAD_GRAYSCALE), np.uint8)
         with np.load(folder / "face.npz", allow_pickle=False) as data:
             mouths = Mouths(data["pictures"], data["rings"], data["skin"])
-            return cls(**pictures, matte=matte, points=data["points"], mouths=mouths, looks=data["looks"])
+            return cls(picture, matte, plate, data["points"], mouths, data["looks"])
 
 
 CLEAR, CLOSE = 0.02, 0.004
