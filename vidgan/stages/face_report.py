@@ -162,12 +162,11 @@ def _beside(driver: Frame | None, output: Frame, height: int) -> Picture:
 
 
 def found_track(watched: Watched, asked: FaceTrack, checked: NDArray[np.int64]) -> FaceTrack:
-    """What was found, as a track of the checked frames, not smoothed."""
+    """What was found, as a track of the checked frames, smoothed as the driver's."""
     empty = Face(np.full((LANDMARKS, 2), np.nan, np.float32), np.full(LANDMARKS, np.nan, np.float32))
     rows = [watched.rows.get(int(index)) or empty for index in checked]
     raw: dict[str, NDArray] = {
         "image": np.stack([one.image for one in rows]), "depth": np.stack([one.depth for one in rows]),
         "pts": asked.pts[checked],
     }  # fmt: skip
-    plain = FaceFinishConfig.model_validate({"max_gap": 0, "smoothing": {"off": True}})
-    return finish(raw, asked.time_base, asked.width, asked.height, MeshBackend.name, plain)
+    return finish(raw, asked.time_base, asked.width, asked.height, MeshBackend.name, FaceFinishConfig(max_gap=0))

@@ -135,9 +135,11 @@ class FacePainter:
         fade = np.exp(-((beyond / (REACH * self.driven.pose.scale[index])) ** 2))[..., None]
         shift = weight[..., None] * (rigid - at) + fade * spread(own, mesh.inside)
         shift[mesh.inside] = (mesh.where - at)[mesh.inside]
-        fine = cv2.resize(
-            shift.astype(np.float32), (grid[1] * stride, grid[0] * stride), interpolation=cv2.INTER_LINEAR
+        # Slivers of triangles seen edge-on would come out as specks.
+        calm = np.dstack(
+            [cv2.medianBlur(np.ascontiguousarray(part), 3) for part in cv2.split(shift.astype(np.float32))]
         )
+        fine = cv2.resize(calm, (grid[1] * stride, grid[0] * stride), interpolation=cv2.INTER_LINEAR)
         return np.asarray(_grid(self._size) + fine[: self._size[0], : self._size[1]], np.float32)
 
     def _head(self, at: Array, index: int) -> tuple[Array, Array]:
