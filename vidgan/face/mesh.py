@@ -62,8 +62,9 @@ def mesh_flow(
     index = np.full(size, -1, np.int32)
     order = np.arange(len(faces)) if depth is None else np.argsort(-depth[faces].mean(1))
     corners = np.round((driving[faces] - 0.5) * (1 << _SHIFT)).astype(np.int32)
-    for face in order:
-        cv2.fillConvexPoly(index, corners[face], int(face), cv2.LINE_8, _SHIFT)
+    # A triangle that has turned its back shows nothing.
+    for face in order[(_doubled_areas(driving[faces]) * _doubled_areas(source[faces]) >= 0)[order]]:
+        cv2.fillConvexPoly(index, corners[face], (float(face),), cv2.LINE_8, _SHIFT)
     inside = index >= 0
     y, x = np.mgrid[0 : size[0], 0 : size[1]].astype(np.float32) + 0.5
     where = np.stack([x, y], -1)
@@ -71,6 +72,12 @@ def mesh_flow(
     here = where[inside]
     where[inside] = maps[:, 0] * here[:, :1] + maps[:, 1] * here[:, 1:] + maps[:, 2]
     return MeshFlow(where, inside)
+
+
+def _doubled_areas(corners: NDArray) -> NDArray:
+    """Twice the signed areas of triangles: (F, 3, 2) → (F,)."""
+    a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    return np.asarray(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
 
 
 def _affines(driving: NDArray, source: NDArray) -> Array:
@@ -89,10 +96,10 @@ def _affines(driving: NDArray, source: NDArray) -> Array:
     return np.concatenate([linear, shift[:, None]], 1).astype(np.float32)
 
 
-def polygon(points: NDArray, size: tuple[int, int], soft: float) -> Array:
+def polygon(points: NDArray, size: tuple[int, ...], soft: float) -> Array:
     """A filled ring (n, 2) as coverage in [0, 1] with an edge that is `soft` pixels wide: (h, w)."""
-    mask = np.zeros(size, np.uint8)
-    cv2.fillPoly(mask, [np.round((points - 0.5) * (1 << _SHIFT)).astype(np.int32)], 255, cv2.LINE_AA, _SHIFT)
+    mask = np.zeros(size[:2], np.uint8)
+    cv2.fillPoly(mask, [np.round((points - 0.5) * (1 << _SHIFT)).astype(np.int32)], (255.0,), cv2.LINE_AA, _SHIFT)
     cover = mask.astype(np.float32) / 255
     return np.asarray(cv2.GaussianBlur(cover, (0, 0), soft), np.float32) if soft > 0.2 else cover
 

@@ -19,7 +19,7 @@ from pydantic import Field
 from vidgan.config import Config
 from vidgan.face import regions as at
 from vidgan.face.expression import expression, gap
-from vidgan.face.head import HeadPose, from_head, head_pose_of, neutral_mesh, to_head
+from vidgan.face.head import HeadPose, angles, from_head, head_pose_of, neutral_mesh, rotation_of, to_head
 
 Array = NDArray[np.float64]
 
@@ -30,6 +30,10 @@ _SWAY = 0.5
 """Eye distances that the head may move sideways or up: further, the neck would tear."""
 
 _GROWTH = 1.15
+
+_MAKE_UP, _EXTRA = 1.6, 6.0
+"""A turn is painted larger to look as far as it should: by this factor, and by these degrees, at most. More would tear
+the far side of the face."""
 
 
 class FaceTransferConfig(Config):
@@ -49,19 +53,23 @@ class FaceTransferConfig(Config):
 class Driven:
     """The target's face as it shall be.
 
-    points: (T, J, 3) in the target's pixels; pose: its head pose; gaze: (T, 2) how far the irises have moved from where
-    they are in the target's picture, in eye widths, right and down.
+    points: (T, J, 3) in the target's pixels and pose, its head pose: what is painted; gaze: (T, 2) how far the irises
+    have moved from where they are in the target's picture, in eye widths, right and down; asked: (T, J, 3) the face
+    that is meant, which what is painted should look like.
     """
 
     points: Array
     pose: HeadPose
     gaze: Array
+    asked: Array
 
     def __len__(self) -> int:
         return len(self.points)
 
 
-def drive(driver: NDArray, neutral: int, target: NDArray, config: FaceTransferConfig) -> Driven:
+def drive(
+    driver: NDArray, neutral: int, target: NDArray, config: FaceTransferConfig, looks: NDArray | None = None
+) -> Driven:
     """The target's landmarks for every driving frame.
 
     Args:
@@ -69,6 +77,7 @@ def drive(driver: NDArray, neutral: int, target: NDArray, config: FaceTransferCo
         neutral: the frame in which the driver is at rest.
         target: (J, 3) the target's landmarks in their picture.
         config: which motion, region and strength.
+        looks: (2,) how far a painted turn and nod look for each degree; what is painted makes up for it.
     """
     theirs, own = head_pose_of(driver), head_pose_of(target[None])
     heads, home = to_head(driver, theirs), to_head(target[None], own)[0]
@@ -86,7 +95,8 @@ def drive(driver: NDArray, neutral: int, target: NDArray, config: FaceTransferCo
     gaze = np.stack([gazes.gaze_x, gazes.gaze_y], 1)
     rest = gaze[neutral] if config.motion == "relative" else _gaze(home)
     moves_eyes = config.region in ("all", "expression", "eyes")
-    return Driven(from_head(face, pose), pose, strength * moves_eyes * (gaze - rest))
+    painted = _made_up(pose, own, np.ones(2) if looks is None else looks)
+    return Driven(from_head(face, painted), painted, strength * moves_eyes * (gaze - rest), from_head(face, pose))
 
 
 def whole(points: NDArray, present: NDArray[np.bool_], seconds: NDArray) -> Array:
@@ -99,13 +109,13 @@ def whole(points: NDArray, present: NDArray[np.bool_], seconds: NDArray) -> Arra
 
 def region_share(region: str) -> Array:
     """How much of the expression each landmark takes, (J,) in [0, 1]."""
-    share = np.ones(at.LANDMARKS)
+    share: Array = np.ones(at.LANDMARKS)
     if region == "pose":
         share[:] = 0
     elif region in ("lips", "eyes"):
         height = neutral_mesh()[:, 1]
-        low = np.clip((height - 0.32) / 0.15, 0, 1)
-        share = low if region == "lips" else 1 - np.clip((height - 0.1) / 0.15, 0, 1)
+        low, high = np.clip((height - 0.32) / 0.15, 0, 1), 1 - np.clip((height - 0.1) / 0.15, 0, 1)
+        share = np.asarray(low if region == "lips" else high, np.float64)
     return share
 
 
@@ -160,6 +170,14 @@ def _pose(theirs: HeadPose, neutral: int, own: HeadPose, config: FaceTransferCon
     grown = (theirs.scale / theirs.scale[neutral]) ** config.strength
     scale = own.scale[0] * np.clip(grown, 1 / _GROWTH, _GROWTH)
     return HeadPose(rotation, scale, own.translation[0] + own.scale[0] * moved)
+
+
+def _made_up(pose: HeadPose, own: HeadPose, looks: NDArray) -> HeadPose:
+    """The pose whose picture looks like `pose`."""
+    turned = angles(pose.rotation @ own.rotation[0].T)
+    missing = turned[:, :2] * (1 / np.clip(looks, 1 / _MAKE_UP, 1) - 1)
+    turned[:, :2] += _EXTRA * np.tanh(missing / _EXTRA)
+    return HeadPose(rotation_of(turned) @ own.rotation[0], pose.scale, pose.translation)
 
 
 def power(rotation: NDArray, exponent: float) -> Array:

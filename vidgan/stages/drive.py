@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from vidgan.face.head import HeadPose, angles
+from vidgan.face.head import HeadPose, angles, head_pose_of
 from vidgan.face.motion import FaceMotion
 from vidgan.face.track import FaceTrack
 from vidgan.face.transfer import Driven, FaceTransferConfig, drive, whole
@@ -30,9 +30,9 @@ class DriveStage(Stage[FaceTransferConfig]):
         portrait = Portrait.load(context.input("portrait"))
         track = motion.track
         points = whole(track.points, track.present, track.seconds)
-        driven = drive(points, motion.neutral, portrait.points, self.config)
+        driven = drive(points, motion.neutral, portrait.points, self.config, portrait.looks)
         save_driven(context, driven, track, portrait)
-        turned = angles(driven.pose.rotation)[:, 0] - angles(portrait.pose.rotation)[0, 0]
+        turned = angles(head_pose_of(driven.asked).rotation @ portrait.pose.rotation[0].T)[:, 0]
         widest = float(np.abs(turned).max())
         if widest > LARGE:
             context.progress.warn(
@@ -50,13 +50,18 @@ class DriveStage(Stage[FaceTransferConfig]):
 
 def save_driven(context: StageContext, driven: Driven, track: FaceTrack, portrait: Portrait) -> None:
     """Write what was asked: as it is painted, and as a track."""
-    np.savez(context.dir / "driven.npz", points=driven.points, gaze=driven.gaze, **vars(driven.pose))
+    values = {"points": driven.points, "gaze": driven.gaze, "asked": driven.asked}
+    np.savez(context.dir / "driven.npz", **values, **vars(driven.pose))
+    asked_track(driven, track, portrait).save(context.dir / "track.npz")
+
+
+def asked_track(driven: Driven, track: FaceTrack, portrait: Portrait) -> FaceTrack:
+    """The face that is meant, at the times of the driver's track, in the portrait's pixels."""
     height, width = portrait.picture.shape[:2]
-    wanted = FaceTrack(
-        driven.points[..., :2].astype(np.float32), driven.points[..., 2].astype(np.float32),
+    return FaceTrack(
+        driven.asked[..., :2].astype(np.float32), driven.asked[..., 2].astype(np.float32),
         np.ones(len(track), bool), track.pts, track.time_base, width, height, track.backend,
     )  # fmt: skip
-    wanted.save(context.dir / "track.npz")
 
 
 def load_driven(context: StageContext, name: str = "motion") -> tuple[Driven, FaceTrack]:
@@ -64,5 +69,5 @@ def load_driven(context: StageContext, name: str = "motion") -> tuple[Driven, Fa
     folder = context.input(name)
     with np.load(folder / "driven.npz", allow_pickle=False) as data:
         pose = HeadPose(data["rotation"], data["scale"], data["translation"])
-        driven = Driven(data["points"], pose, data["gaze"])
+        driven = Driven(data["points"], pose, data["gaze"], data["asked"])
     return driven, FaceTrack.load(folder / "track.npz")

@@ -82,7 +82,7 @@ class FaceReportStage(Stage[FaceReportConfig]):
         checked = spread_runs(len(asked), self.config.frames)
         clip = context.dir / "clip.mp4"
         watched = self._watch(context, output, asked, portrait, set(checked.tolist()), clip)
-        found = _found(watched, asked, checked)
+        found = found_track(watched, asked, checked)
         follow = face_follow(found, asked[checked], driver[checked], portrait.pose.rotation[0])
         manifests = [one for path in context.inputs.values() if path and path.is_dir() and (one := Manifest.read(path))]
         facts = {one.instance: one.facts for one in manifests}
@@ -161,13 +161,12 @@ def _beside(driver: Frame | None, output: Frame, height: int) -> Picture:
     return own if driver is None else np.hstack([fit(driver.rgb, height // 2 * 2), own])
 
 
-def _found(watched: Watched, asked: FaceTrack, checked: NDArray[np.int64]) -> FaceTrack:
-    """What was found, as a track of the checked frames, not smoothed."""
+def found_track(watched: Watched, asked: FaceTrack, checked: NDArray[np.int64]) -> FaceTrack:
+    """What was found, as a track of the checked frames, smoothed as the driver's."""
     empty = Face(np.full((LANDMARKS, 2), np.nan, np.float32), np.full(LANDMARKS, np.nan, np.float32))
     rows = [watched.rows.get(int(index)) or empty for index in checked]
-    raw = {
+    raw: dict[str, NDArray] = {
         "image": np.stack([one.image for one in rows]), "depth": np.stack([one.depth for one in rows]),
         "pts": asked.pts[checked],
     }  # fmt: skip
-    plain = FaceFinishConfig.model_validate({"max_gap": 0, "smoothing": {"off": True}})
-    return finish(raw, asked.time_base, asked.width, asked.height, MeshBackend.name, plain)
+    return finish(raw, asked.time_base, asked.width, asked.height, MeshBackend.name, FaceFinishConfig(max_gap=0))

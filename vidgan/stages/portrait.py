@@ -11,16 +11,25 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from vidgan.config import Config
+from vidgan.face.backend import FaceConfig, MeshBackend
 from vidgan.face.expression import neutral_frame
+from vidgan.face.follow import FaceFollower
+from vidgan.face.head import HeadPose, angles, from_head, head_pose_of, rotation_of, to_head
 from vidgan.face.mouths import SIZE, Mouths, cut, skin_colour
 from vidgan.face.regions import LIPS_INNER
 from vidgan.face.track import FaceTrack
+from vidgan.face.transfer import Driven
+from vidgan.pose.people import landmark_box
 from vidgan.stages.base import Stage, StageContext
+from vidgan.subject.animate import FacePainter
 from vidgan.subject.plate import clean_plate
 from vidgan.subject.portrait import Portrait, plate_behind, refined
 from vidgan.video.read import ClipReader
 
 PLATE_FRAMES = 25
+
+TRIED = 12.0
+"""Degrees by which the picture is turned to see how far it looks turned."""
 
 
 class PortraitConfig(Config):
@@ -59,8 +68,13 @@ class PortraitStage(Stage[PortraitConfig]):
             known = clean.seen & ~here
             plate[known] = clean.rgb[known]
         points = track.points[base] * _factor(picture, track)
-        Portrait(picture, matte, plate, points, mouths).save(context.dir)
-        return {"frame": base, "width": width, "height": height, "mouths": len(mouths), "person": _share(matte)}
+        portrait = Portrait(picture, matte, plate, points, mouths)
+        portrait = replace(portrait, looks=looks_of(portrait))
+        portrait.save(context.dir)
+        return {
+            "frame": base, "width": width, "height": height, "mouths": len(mouths), "person": _share(matte),
+            "looks": portrait.looks.round(3).tolist(),
+        }  # fmt: skip
 
     def _look(
         self, context: StageContext, track: FaceTrack, seen: NDArray[np.bool_], base: int
@@ -89,6 +103,34 @@ class PortraitStage(Stage[PortraitConfig]):
             for index, frame in zip(range(len(track)), reader, strict=False):
                 context.progress.advance()
                 yield index, frame.rgb
+
+
+def looks_of(portrait: Portrait) -> NDArray[np.float32]:
+    """How far the warped picture looks turned and nodded for each degree that it was, (2,), as the face mesh sees it.
+
+    A warp shows no new cheek and no new shade, so a turn looks smaller than it is: by a tenth or by a half, as the
+    picture is. 1 where it could not be seen.
+    """
+    home, looks = portrait.pose, np.ones(2, np.float32)
+    head = to_head(portrait.points[None], home)[0]
+    turns = np.array([[TRIED, 0, 0], [-TRIED, 0, 0], [0, TRIED, 0], [0, -TRIED, 0]])
+    count = np.zeros(len(turns), int)
+    pose = HeadPose(rotation_of(turns) @ home.rotation[0], home.scale[count], home.translation[count])
+    points = from_head(head, pose)
+    painter = FacePainter(portrait, Driven(points, pose, np.zeros((len(turns), 2)), points), None)
+    seen = []
+    with MeshBackend(FaceConfig()) as backend:
+        for index in range(len(turns)):
+            follower = FaceFollower(backend, landmark_box(points[index, :, :2]))
+            follower.restart()
+            face = follower.detect(painter.paint(index), 0, 0.0)
+            if face is None:
+                return looks
+            rotation = head_pose_of(np.column_stack([face.image, face.depth])[None]).rotation[0]
+            seen.append(angles(rotation @ home.rotation[0].T))
+    for axis in (0, 1):
+        looks[axis] = (seen[2 * axis][axis] - seen[2 * axis + 1][axis]) / (2 * TRIED)
+    return looks
 
 
 def _factor(rgb: NDArray[np.uint8], track: FaceTrack) -> NDArray[np.float32]:

@@ -135,9 +135,11 @@ class FacePainter:
         fade = np.exp(-((beyond / (REACH * self.driven.pose.scale[index])) ** 2))[..., None]
         shift = weight[..., None] * (rigid - at) + fade * spread(own, mesh.inside)
         shift[mesh.inside] = (mesh.where - at)[mesh.inside]
-        fine = cv2.resize(
-            shift.astype(np.float32), (grid[1] * stride, grid[0] * stride), interpolation=cv2.INTER_LINEAR
+        # Slivers of triangles seen edge-on would come out as specks.
+        calm = np.dstack(
+            [cv2.medianBlur(np.ascontiguousarray(part), 3) for part in cv2.split(shift.astype(np.float32))]
         )
+        fine = cv2.resize(calm, (grid[1] * stride, grid[0] * stride), interpolation=cv2.INTER_LINEAR)
         return np.asarray(_grid(self._size) + fine[: self._size[0], : self._size[1]], np.float32)
 
     def _head(self, at: Array, index: int) -> tuple[Array, Array]:
@@ -201,7 +203,7 @@ class FacePainter:
             margin = max(6, round(0.5 * float(np.ptp(place[:, 0]))))
             left, top, right, bottom = _box(place, margin, (0, 0, width, height)) or (0, 0, width, height)
             part = self.portrait.picture[top:bottom, left:right]
-            known = polygon(place - [left, top], part.shape[:2], 0.0) > 0.95
+            known = polygon(place - [left, top], part.shape, 0.0) > 0.95
             if known.sum() < 12:  # shut in the picture: there is no eye to show
                 known[:] = True
             self._balls[ring] = push_pull(part, known), np.array([left, top], np.float64)
@@ -251,8 +253,8 @@ def choose_mouths(portrait: Portrait, driven: Driven, lent: Mouths | None) -> Bo
     costs = pose_distances(wanted, shapes)
     own = steadiest_path(costs, 0.004)
     missed = np.sqrt(costs[np.arange(len(driven)), own])
-    share = np.clip((missed - 0.10) / 0.08, 0, 1) if lent is not None else np.zeros(len(driven))
-    return Borrowed(own, cv2.blur(share.astype(np.float32)[:, None], (1, 5))[:, 0])
+    share = np.clip((missed - 0.10) / 0.08, 0, 1) * (lent is not None)
+    return Borrowed(own, np.asarray(cv2.blur(share.astype(np.float32)[:, None], (1, 5))[:, 0], np.float32))
 
 
 def _asked_shapes(driven: Driven) -> Array:
@@ -267,8 +269,8 @@ def _asked_shapes(driven: Driven) -> Array:
 
 def _filled(picture: NDArray[np.uint8], ring: Array, place: NDArray, size: tuple[int, int]) -> Array:
     """A mouth picture's inside, without its lips, drawn into the ring `place` (R, 2) of a box: (h, w, 3) float32."""
-    known = polygon(ring, picture.shape[:2], 0.0) > 0.6
-    known = cv2.erode(known.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    whole = (polygon(ring, picture.shape, 0.0) > 0.6).astype(np.uint8)
+    known = np.asarray(cv2.erode(whole, np.ones((3, 3), np.uint8)) > 0)
     if known.sum() >= 20:
         picture = push_pull(picture, known)
     faces = strip(tuple(range(len(ring))))

@@ -5,7 +5,7 @@ Legend: H, W the picture's size; J = 478 landmarks; N mouth pictures.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -27,7 +27,8 @@ which they fade in."""
 @dataclass(frozen=True)
 class Portrait:
     """picture: (H, W, 3) uint8; matte: (H, W) uint8, the person; plate: (H, W, 3) uint8, what is behind them; points:
-    (J, 3) landmarks in the picture's pixels; mouths: other pictures of the mouth (none of a single picture).
+    (J, 3) landmarks in the picture's pixels; mouths: other pictures of the mouth (none of a single picture); looks:
+    (2,) how far the warped picture looks turned and nodded for each degree that it was, see `vidgan.stages.portrait`.
     """
 
     picture: NDArray[np.uint8]
@@ -35,6 +36,7 @@ class Portrait:
     plate: NDArray[np.uint8]
     points: NDArray[np.float32]
     mouths: Mouths
+    looks: NDArray[np.float32] = field(default_factory=lambda: np.ones(2, np.float32))
 
     @cached_property
     def spread(self) -> NDArray[np.uint8]:
@@ -56,16 +58,19 @@ class Portrait:
         for name in ("picture", "plate"):
             cv2.imwrite(str(folder / f"{name}.png"), getattr(self, name)[..., ::-1])
         cv2.imwrite(str(folder / "matte.png"), self.matte)
-        np.savez(folder / "face.npz", points=self.points, **vars(self.mouths))
+        np.savez(folder / "face.npz", points=self.points, looks=self.looks, **vars(self.mouths))
 
     @classmethod
     def load(cls, folder: Path) -> Portrait:
         """Read what `save` wrote."""
-        pictures = {name: cv2.imread(str(folder / f"{name}.png"))[..., ::-1].copy() for name in ("picture", "plate")}
+        picture, plate = (
+            np.ascontiguousarray(cv2.imread(str(folder / f"{name}.png"))[..., ::-1], np.uint8)
+            for name in ("picture", "plate")
+        )
         matte = np.asarray(cv2.imread(str(folder / "matte.png"), cv2.IMREAD_GRAYSCALE), np.uint8)
         with np.load(folder / "face.npz", allow_pickle=False) as data:
             mouths = Mouths(data["pictures"], data["rings"], data["skin"])
-            return cls(**pictures, matte=matte, points=data["points"], mouths=mouths)
+            return cls(picture, matte, plate, data["points"], mouths, data["looks"])
 
 
 CLEAR, CLOSE = 0.02, 0.004
