@@ -9,7 +9,7 @@ print(result.video, result.report)
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,13 @@ from vidgan import resources
 from vidgan.config import Config, Layer, check_layer, read_layers
 from vidgan.device import choose_device
 from vidgan.errors import UsageError
-from vidgan.output import check_destination, check_inputs, place_all
+from vidgan.output import check_destination, check_inputs, place, place_all
 from vidgan.progress import Emit
 from vidgan.stages.pipeline import Pipeline, read_pipeline, settings_model
 from vidgan.stages.plan import Plan, make_plan
 from vidgan.stages.runner import run_plan
 from vidgan.stages.store import Store, default_work
+from vidgan.video.output import check_output
 
 DEFAULT_BUDGET = {"cpu": 300.0, "cuda": 600.0}
 """Seconds of training where neither the user nor the preset says."""
@@ -55,6 +56,8 @@ class Run:
     store: Store
     device: str
     output: Path
+    keep: Mapping[str, Path] = field(default_factory=dict)
+    """Files of stages, as `STAGE/FILE`, that are copied where the user asked for them."""
 
     def go(self, emit: Emit = lambda event: None) -> Result:
         """Run what is not cached and put the outputs in place.
@@ -65,7 +68,11 @@ class Run:
         """
         run_plan(self.plan, self.store, self.device, emit)
         outputs = place_all(self.plan.outputs(self.store), self.output)
-        return Result(outputs, {stage.name: stage.job.entry(self.store).dir for stage in self.plan.stages})
+        stages = {stage.name: stage.job.entry(self.store).dir for stage in self.plan.stages}
+        for inside, path in self.keep.items():
+            name, _, file = inside.partition("/")
+            outputs[path.stem] = place(stages[name] / file, path)
+        return Result(outputs, stages)
 
 
 def prepare(
@@ -173,6 +180,141 @@ def transfer_options(
 ) -> dict[str, Any]:
     """The settings that the options of `transfer` stand for."""
     return {"train.budget": budget, "render.size": size, "encode.audio": audio, "pose.person": person}
+
+
+def reanimate(
+    target: str | Path,
+    driving: str | Path,
+    output: str | Path | None = None,
+    *,
+    quality: str = "draft",
+    motion: str | None = None,
+    region: str | None = None,
+    strength: float | None = None,
+    person: str | int | None = None,
+    audio: str | None = None,
+    save_motion: str | Path | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    config: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    work: str | Path | None = None,
+    emit: Emit = lambda event: None,
+) -> Result:
+    """Make the face of `target` follow the face of `driving`.
+
+    Args:
+        target: a photo, a painting or a video of a person.
+        driving: the video of a face, or a motion that `save_motion` wrote.
+        output: the video to write; `default_output` when None. The report goes beside it.
+        quality: "draft".
+        motion: "relative" to the driver's face at rest, or "absolute".
+        region: "all", "expression", "lips", "eyes" or "pose".
+        strength: of the motion, 1 as the driver's.
+        person: whose face of the target: "largest", "center", "left", "right" or a number from 1, from the left.
+        audio: "source" (the driver's), "target" or "none".
+        save_motion: where to write the driver's motion (.npz).
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        seed: of all random numbers.
+        config: a YAML file of settings over the quality's.
+        overrides: `key=value` settings over all.
+        work: the work folder, in which an interrupted run goes on.
+        emit: takes the events of `vidgan.progress`.
+
+    Raises:
+        VidganError: see `vidgan.errors`; the message is one line for the user.
+    """
+    run = prepare_reanimate(
+        target, driving, output, save_motion, preset=quality, config=config,
+        options=reanimate_options(driving, motion, region, strength, person, audio),
+        overrides=overrides, device=device, seed=seed, work=work, emit=emit,
+    )  # fmt: skip
+    return run.go(emit)
+
+
+def prepare_reanimate(
+    target: str | Path, driving: str | Path, output: str | Path | None, save_motion: str | Path | None, **common: Any
+) -> Run:
+    """Plan a reanimation that keeps the driver's motion where it is asked for.
+
+    Raises:
+        UsageError: the motion's file has another ending than .npz.
+        OutputError: the motion cannot be written there.
+    """
+    files = {"target": Path(target), "driving": Path(driving)}
+    if save_motion is not None:
+        if Path(save_motion).suffix.lower() != ".npz":
+            raise UsageError(f"--save-motion {save_motion} must end in .npz")
+        check_output(Path(save_motion), files.values())
+    run = prepare("reanimate", files, output or default_output(driving, target), **common)
+    return run if save_motion is None else replace(run, keep={"driver/motion.npz": Path(save_motion)})
+
+
+def reanimate_options(
+    driving: str | Path, motion: str | None, region: str | None, strength: float | None, person: str | int | None,
+    audio: str | None,
+) -> dict[str, Any]:  # fmt: skip
+    """The settings that the options of `reanimate` stand for. A saved motion has no sound to give."""
+    silent = Path(driving).suffix.lower() == ".npz" and audio in (None, "source")
+    return {
+        "drive.motion": motion, "drive.region": region, "drive.strength": strength, "face.person": person,
+        "encode.audio": "none" if silent else audio,
+    }  # fmt: skip
+
+
+def dub(
+    film: str | Path,
+    speech: str | Path,
+    output: str | Path | None = None,
+    *,
+    quality: str = "draft",
+    speaker: str | int | None = None,
+    fit: str | None = None,
+    keep_ambience: bool = False,
+    device: str = "auto",
+    seed: int = 0,
+    config: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    work: str | Path | None = None,
+    emit: Emit = lambda event: None,
+) -> Result:
+    """Make the mouth of the speaker in `film` follow `speech`.
+
+    Args:
+        film: a film with a speaking person and its own sound, from which the mouth is learnt.
+        speech: any recording of a voice, or a video with one.
+        output: the video to write; `dubbed_output` when None. The report goes beside it.
+        quality: "draft".
+        speaker: who speaks: "largest", "center", "left", "right", a number from 1, from the left, or "auto": whose
+            mouth moves with the film's own voice.
+        fit: "film", "speech", "loop" or "trim", see `vidgan.audio.fit`.
+        keep_ambience: lay the film's own sound between its words under the speech.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        seed: of all random numbers.
+        config: a YAML file of settings over the quality's.
+        overrides: `key=value` settings over all.
+        work: the work folder, in which an interrupted run goes on.
+        emit: takes the events of `vidgan.progress`.
+
+    Raises:
+        VidganError: see `vidgan.errors`; the message is one line for the user.
+    """
+    run = prepare(
+        "dub", {"film": film, "speech": speech}, output or dubbed_output(film, speech), preset=quality, config=config,
+        options=dub_options(speaker, fit, keep_ambience), overrides=overrides, device=device, seed=seed,
+        work=work, emit=emit,
+    )  # fmt: skip
+    return run.go(emit)
+
+
+def dub_options(speaker: str | int | None, fit: str | None, keep_ambience: bool) -> dict[str, Any]:
+    """The settings that the options of `dub` stand for."""
+    return {"face.person": speaker, "speak.fit": fit, "sound.keep_ambience": keep_ambience or None}
+
+
+def dubbed_output(film: str | Path, speech: str | Path) -> Path:
+    """`out/FILM_says_SPEECH.mp4`."""
+    return Path("out") / f"{Path(film).stem}_says_{Path(speech).stem}.mp4"
 
 
 def default_output(source: str | Path, target: str | Path) -> Path:

@@ -15,7 +15,20 @@ import click
 import vidgan
 from vidgan.errors import Interrupted, VidganError
 
-COMMANDS = ("transfer", "train", "generate", "latent", "evaluate", "run", "performers", "inspect", "doctor", "cache")
+COMMANDS = (
+    "transfer",
+    "reanimate",
+    "dub",
+    "train",
+    "generate",
+    "latent",
+    "evaluate",
+    "run",
+    "performers",
+    "inspect",
+    "doctor",
+    "cache",
+)
 
 
 class LazyGroup(click.Group):

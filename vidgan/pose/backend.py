@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol, Self
@@ -28,6 +28,19 @@ class Detection:
     world: NDArray[np.float32]
     visibility: NDArray[np.float32]
     mask: NDArray[np.uint8] | None = None
+
+    def moved(self, x: int, y: int, shape: tuple[int, ...]) -> Detection:
+        """What was found in a window at (x, y), in the pixels of the whole frame, its mask pasted in place."""
+        mask = self.mask
+        if mask is not None:
+            height, width = mask.shape
+            mask = np.zeros(shape[:2], np.uint8)
+            mask[y : y + height, x : x + width] = self.mask
+        return replace(self, image=self.image + np.array([x, y], np.float32), mask=mask)
+
+    def row(self, scale: NDArray[np.float32]) -> dict[str, NDArray]:
+        """The values by name for a `ChunkStore`, in pixels `scale` (x, y) times as many."""
+        return {"image": self.image * scale, "world": self.world, "visibility": self.visibility}
 
 
 class BackendConfig(Config):

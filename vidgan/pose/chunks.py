@@ -1,7 +1,8 @@
-"""Raw poses and masks on disk, appended chunk by chunk, so that a killed run goes on and memory stays bounded."""
+"""Raw landmarks and masks on disk, appended chunk by chunk, so that a killed run goes on and memory stays bounded."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -12,26 +13,22 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from vidgan.errors import OutputError
-from vidgan.pose.backend import Detection
-from vidgan.pose.finish import RawPoses
 from vidgan.pose.people import Box
-from vidgan.pose.track import LANDMARKS
-
-_FIELDS = ("image", "world", "visibility", "pts")
 
 
 class ChunkStore:
-    """A folder of chunks of raw poses. A chunk is there whole or not at all.
+    """A folder of chunks of raw landmarks. A chunk is there whole or not at all.
 
-    `scale` (x, y) brings the backend's pixels to the displayed frame's.
+    `empty` is the row of a frame in which nobody was found: float32 arrays by name.
     """
 
-    def __init__(self, folder: Path, scale: tuple[float, float] = (1.0, 1.0)) -> None:
+    def __init__(self, folder: Path, empty: Mapping[str, NDArray]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._scale = np.array(scale, np.float32)
+        self._empty = empty
         self._chunks = sorted(folder.glob("*.npz"))
-        self._rows: list[tuple[NDArray, NDArray, NDArray, int]] = []
+        self._rows: list[Mapping[str, NDArray]] = []
+        self._pts: list[int] = []
         self.frames = 0
         self.box: Box | None = None
         for path in self._chunks:
@@ -39,40 +36,36 @@ class ChunkStore:
                 self.frames += len(data["pts"])
                 self.box = None if np.isnan(data["box"]).any() else data["box"]
 
-    def add(self, found: Detection | None, pts: int) -> None:
+    def add(self, row: Mapping[str, NDArray] | None, pts: int) -> None:
         """Take the next frame's person, or that there is none; kept in memory until `flush`."""
-        if found is None:
-            joints = len(LANDMARKS)
-            empty = (np.full((joints, 2), np.nan), np.full((joints, 3), np.nan), np.full(joints, np.nan))
-            self._rows.append((*empty, pts))
-        else:
-            self._rows.append((found.image * self._scale, found.world, found.visibility, pts))
+        self._rows.append(self._empty if row is None else row)
+        self._pts.append(pts)
 
     def flush(self, box: Box | None) -> None:
         """Write what was added as one chunk, with the place where the person was last (backend pixels)."""
         if not self._rows:
             return
-        columns = zip(*self._rows, strict=True)
-        types = (np.float32, np.float32, np.float32, np.int64)
-        values = {name: np.array(column, kind) for name, column, kind in zip(_FIELDS, columns, types, strict=True)}
+        values = {name: np.array([row[name] for row in self._rows], np.float32) for name in self._empty}
         path = self._folder / f"{self.frames:08d}.npz"
         partial = path.with_suffix(".partial")
         with partial.open("wb") as file:
-            np.savez(file, box=np.full(4, np.nan) if box is None else box, **values)
+            place = np.full(4, np.nan) if box is None else box
+            np.savez(file, box=place, pts=np.array(self._pts, np.int64), **values)
         partial.replace(path)
         self._chunks.append(path)
         self.frames += len(self._rows)
         self.box = box
         self._rows.clear()
+        self._pts.clear()
 
-    def load(self) -> RawPoses:
-        """All chunks, joined."""
-        parts: dict[str, list[NDArray]] = {name: [] for name in _FIELDS}
+    def load(self) -> dict[str, NDArray]:
+        """All chunks, joined: the named arrays (T, ...) and `pts` (T,)."""
+        parts: dict[str, list[NDArray]] = {name: [] for name in (*self._empty, "pts")}
         for path in self._chunks:
             with np.load(path, allow_pickle=False) as data:
-                for name in _FIELDS:
-                    parts[name].append(data[name])
-        return RawPoses(**{name: np.concatenate(values) for name, values in parts.items()})
+                for name, values in parts.items():
+                    values.append(data[name])
+        return {name: np.concatenate(values) for name, values in parts.items()}
 
 
 class MaskFile:
@@ -93,7 +86,7 @@ class MaskFile:
         length = self._start + self._frames * self._empty.size
         if self._path.stat().st_size < length and self._frames:
             raise OutputError(
-                f"{self._path} is shorter than the poses beside it; remove {self._path.parent} and run again"
+                f"{self._path} is shorter than the landmarks beside it; remove {self._path.parent} and run again"
             )
         self._file.truncate(length)
         self._file.seek(length)

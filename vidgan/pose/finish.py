@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,22 @@ class FinishConfig(Config):
     max_gap: float = Field(default=0.5, ge=0)
     repair: bool = True
     smoothing: SmoothConfig = SmoothConfig()
+
+
+class Timed(Protocol):
+    """What gaps are told of: a track of any kind. present: (T,) bool; pts: (T,) in units of `time_base` seconds."""
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """The frames that have somebody."""
+
+    @property
+    def pts(self) -> NDArray[np.int64]:
+        """The frames' times."""
+
+    @property
+    def time_base(self) -> Fraction:
+        """Their unit in seconds."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +84,15 @@ def finish(
     return replace(track, facts=facts)
 
 
-def describe_missing(track: PoseTrack, limit: int = 5) -> str | None:
+def describe_missing(track: Timed, what: str = "person", limit: int = 5) -> str | None:
     """One line on the frames without a person, with their times in seconds from the start; None when there are none."""
     missing = ranges(~track.present)
     if not missing:
         return None
-    seconds = _seconds(track)
+    seconds = seconds_of(track)
     spans = [f"{seconds[first]:.2f}-{seconds[last]:.2f} s" for first, last in missing[:limit]]
     more = f" and {len(missing) - limit} more" if len(missing) > limit else ""
-    return f"no person in {int((~track.present).sum())} of {len(track)} frames: {', '.join(spans)}{more}"
+    return f"no {what} in {int((~track.present).sum())} of {len(track.present)} frames: {', '.join(spans)}{more}"
 
 
 def _completed(raw: RawPoses) -> RawPoses:
@@ -100,12 +116,13 @@ def _completed(raw: RawPoses) -> RawPoses:
     return replace(raw, image=image, world=world, visibility=visibility)
 
 
-def _seconds(track: PoseTrack) -> NDArray[np.float64]:
+def seconds_of(track: Timed) -> NDArray[np.float64]:
+    """The time of every frame from the first one's, (T,)."""
     return np.asarray((track.pts - track.pts[:1]) * float(track.time_base), np.float64)
 
 
 def _repaired(track: PoseTrack) -> tuple[PoseTrack, dict[str, int]]:
-    seconds, height = _seconds(track), person_height(track)
+    seconds, height = seconds_of(track), person_height(track)
     image, world, visibility = track.image, track.world, track.visibility
     swapped = find_swaps(image / height, world, seconds)
     for frames, group in zip(swapped.T, GROUPS, strict=True):
@@ -121,7 +138,7 @@ def _repaired(track: PoseTrack) -> tuple[PoseTrack, dict[str, int]]:
 
 
 def _filled(track: PoseTrack, max_gap: float) -> PoseTrack:
-    seconds = _seconds(track)
+    seconds = seconds_of(track)
     image, world, visibility = (
         fill_gaps(values, seconds, track.present, max_gap).astype(np.float32)
         for values in (track.image, track.world, track.visibility)
@@ -130,11 +147,25 @@ def _filled(track: PoseTrack, max_gap: float) -> PoseTrack:
 
 
 def _smoothed(track: PoseTrack, config: SmoothConfig) -> PoseTrack:
-    """Smooth each stretch with a person by itself, image and world in person heights."""
-    seconds, height = _seconds(track), person_height(track)
-    image, world, visibility = track.image.copy(), track.world.copy(), track.visibility.copy()
-    for first, last in ranges(track.present):
-        run = slice(first, last + 1)
-        for values, unit in ((image, height), (world, PERSON_METRES), (visibility, 1.0)):
-            values[run] = smooth(values[run] / unit, seconds[run], config) * unit
+    """Image and world smoothed in person heights."""
+    seconds, height = seconds_of(track), person_height(track)
+    image, world, visibility = (
+        smooth_runs(values, unit, track.present, seconds, config)
+        for values, unit in ((track.image, height), (track.world, PERSON_METRES), (track.visibility, 1.0))
+    )
     return replace(track, image=image, world=world, visibility=np.clip(visibility, 0, 1))
+
+
+def smooth_runs(
+    values: NDArray[np.float32],
+    unit: float,
+    present: NDArray[np.bool_],
+    seconds: NDArray[np.float64],
+    config: SmoothConfig,
+) -> NDArray[np.float32]:
+    """Smooth each stretch that is present by itself, in units of `unit`: (T, ...)."""
+    smoothed = values.copy()
+    for first, last in ranges(present):
+        run = slice(first, last + 1)
+        smoothed[run] = smooth(values[run] / unit, seconds[run], config) * unit
+    return smoothed

@@ -5,18 +5,21 @@ A box is (x0, y0, x1, y1) float pixels of the frame.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vidgan.errors import PersonError, UsageError
-from vidgan.pose.backend import Detection, PoseBackend
+from vidgan.pose.backend import PoseBackend
 
 Box = NDArray[np.float64]
 
 MAX_PEOPLE = 6
 """At most so many people are looked for in a frame."""
+
+PLACES = ("largest", "center", "left", "right")
 
 _MIN_VISIBILITY = 0.5
 """Somebody counts only when shoulders and hips are seen this well."""
@@ -50,32 +53,32 @@ def find_people(backend: PoseBackend, rgb: NDArray[np.uint8], index: int = 0, se
     """
     if backend.several:
         backend.reset()
-        return _sorted([Person(landmark_box(found.image)) for found in backend.detect(rgb, index, seconds)])
+        return sorted_people([Person(landmark_box(found.image)) for found in backend.detect(rgb, index, seconds)])
     people: list[Person] = []
     canvas = rgb.copy()
     for window in _search_windows(rgb.shape[1], rgb.shape[0]):
         while len(people) < MAX_PEOPLE:
             box = _first_box(backend, canvas, window, index, seconds)
-            if box is None or any(_overlap(box, person.box) > 0.3 for person in people):
+            if box is None or any(overlap(box, person.box) > 0.3 for person in people):
                 break
             if people:
-                closer = _first_box(backend, rgb, _window_around(box, rgb.shape[1], rgb.shape[0]), index, seconds)
-                if closer is None or _overlap(box, closer) < 0.6:
+                closer = _first_box(backend, rgb, window_around(box, rgb.shape[1], rgb.shape[0]), index, seconds)
+                if closer is None or overlap(box, closer) < 0.6:
                     break
             people.append(Person(box))
             _blank(canvas, box)
-    return _sorted(people)
+    return sorted_people(people)
 
 
 def seen_again(people: list[Person], elsewhere: list[list[Person]]) -> list[Person]:
     """Those of one frame's people who are also about there in another frame; all of them if there is no other."""
     if not elsewhere:
         return people
-    return [p for p in people if any(_overlap(p.box, other.box) > 0.3 for frame in elsewhere for other in frame)]
+    return [p for p in people if any(overlap(p.box, other.box) > 0.3 for frame in elsewhere for other in frame)]
 
 
 def choose(people: list[Person], asked: str, width: int) -> Person:
-    """The asked one of the people of one frame: `largest`, `center`, or a number counted from the left, from 1.
+    """The asked one of the people of one frame: one of `PLACES`, or a number counted from the left, from 1.
 
     Raises:
         UsageError: `asked` is none of these.
@@ -83,11 +86,13 @@ def choose(people: list[Person], asked: str, width: int) -> Person:
     """
     if asked == "largest":
         return max(people, key=lambda person: person.area)
+    if asked in ("left", "right"):
+        return people[0 if asked == "left" else -1]
     if asked == "center":
         return min(people, key=lambda person: abs(person.centre[0] - width / 2))
     if not asked.isdecimal() or int(asked) < 1:
         raise UsageError(
-            f"person {asked!r} is not known; use largest, center or a number from 1 (counted from the left)"
+            f"person {asked!r} is not known; use {', '.join(PLACES)} or a number from 1 (counted from the left)"
         )
     if int(asked) > len(people):
         raise PersonError(
@@ -96,16 +101,44 @@ def choose(people: list[Person], asked: str, width: int) -> Person:
     return people[int(asked) - 1]
 
 
-class Follower:
+class Found(Protocol):
+    """What a backend finds of somebody."""
+
+    @property
+    def image(self) -> NDArray[np.float32]:
+        """Landmarks (J, 2) in the pixels of the picture that was looked at."""
+
+    def moved(self, x: int, y: int, shape: tuple[int, ...]) -> Self:
+        """What was found in a window at (x, y) of a frame of that shape, in the frame's pixels."""
+
+
+FoundT = TypeVar("FoundT", bound=Found)
+
+
+class Detector(Protocol[FoundT]):
+    """The part of a backend that following needs, see `PoseBackend`."""
+
+    several: bool
+
+    def detect(self, rgb: NDArray[np.uint8], index: int, seconds: float) -> list[FoundT]:
+        """Who is in the `index`-th frame, the surest first."""
+
+    def reset(self) -> None:
+        """Forget the frames before."""
+
+
+class Follower(Generic[FoundT]):
     """Runs a backend on one clip and keeps to one person.
 
     With `box` (where the chosen one was last) a backend that finds one person sees only a window around them, so that
     it cannot take another; without it, the whole frame. What is found too far from the last place is not believed.
+    `margin` is the window's around the landmarks, as a share of their longer side.
     """
 
-    def __init__(self, backend: PoseBackend, box: Box | None = None) -> None:
+    def __init__(self, backend: Detector[FoundT], box: Box | None = None, margin: float = 0.3) -> None:
         self.backend = backend
         self.box = box
+        self._margin = margin
         self._window: tuple[int, int, int, int] | None = None
         self._seen: float | None = None
 
@@ -114,7 +147,7 @@ class Follower:
         self.backend.reset()
         self._window = self._seen = None
 
-    def detect(self, rgb: NDArray[np.uint8], index: int, seconds: float) -> Detection | None:
+    def detect(self, rgb: NDArray[np.uint8], index: int, seconds: float) -> FoundT | None:
         """The followed person in this frame, in pixels of `rgb`, or None."""
         if self.box is None:
             return next(iter(self.backend.detect(rgb, index, seconds)), None)
@@ -125,24 +158,30 @@ class Follower:
         else:
             found = self._in_window(rgb, index, seconds)
         near = min(found, key=self._distance, default=None)
-        if near is None or self._distance(near) > 0.5 * (1 + 2 * (seconds - self._seen)):
+        if near is None or not self.believes(landmark_box(near.image), seconds):
             return None
         self.box, self._seen = landmark_box(near.image), seconds
         return near
 
-    def _distance(self, found: Detection) -> float:
+    def believes(self, box: Box, seconds: float) -> bool:
+        """Whether somebody found there can be the followed one, by how far they can have got since they were seen."""
+        assert self.box is not None
+        since = 0.0 if self._seen is None else seconds - self._seen
+        return _apart(self.box, box) <= 0.5 * (1 + 2 * since)
+
+    def _distance(self, found: FoundT) -> float:
         """From the last place to this one, in diagonals of the last box."""
         assert self.box is not None
         return _apart(self.box, landmark_box(found.image))
 
-    def _in_window(self, rgb: NDArray[np.uint8], index: int, seconds: float) -> list[Detection]:
+    def _in_window(self, rgb: NDArray[np.uint8], index: int, seconds: float) -> list[FoundT]:
         assert self.box is not None
         height, width = rgb.shape[:2]
         if self._window is None or not _inside(self.box, self._window, width, height):
-            self._window = _window_around(self.box, width, height)
+            self._window = window_around(self.box, width, height, self._margin)
             self.backend.reset()
         x0, y0, x1, y1 = self._window
-        return [_moved(found, x0, y0, rgb.shape) for found in self.backend.detect(rgb[y0:y1, x0:x1], index, seconds)]
+        return [found.moved(x0, y0, rgb.shape) for found in self.backend.detect(rgb[y0:y1, x0:x1], index, seconds)]
 
 
 def needs_following(people: list[Person], height: int) -> bool:
@@ -165,7 +204,8 @@ def _apart(box: Box, other: Box) -> float:
     return float(np.hypot(*moved) / max(np.hypot(*(box[2:] - box[:2])), 1.0))
 
 
-def _sorted(people: list[Person]) -> list[Person]:
+def sorted_people(people: list[Person]) -> list[Person]:
+    """From left to right."""
     return sorted(people, key=lambda person: float(person.centre[0]))
 
 
@@ -191,7 +231,7 @@ def _first_box(
     return box if 0 <= x < rgb.shape[1] and 0 <= y < rgb.shape[0] else None
 
 
-def _overlap(one: Box, other: Box) -> float:
+def overlap(one: Box, other: Box) -> float:
     """The boxes' common area as a share of the smaller one."""
     sides = np.clip(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]), 0, None)
     return float(np.prod(sides) / max(min(Person(one).area, Person(other).area), 1.0))
@@ -206,9 +246,9 @@ def _blank(canvas: NDArray[np.uint8], box: Box) -> None:
     canvas[y0:y1, x0:x1] = canvas.reshape(-1, 3).mean(axis=0).astype(np.uint8)
 
 
-def _window_around(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
-    """The box with a margin of 30 % of its longer side, within the frame."""
-    margin = 0.3 * max(box[2] - box[0], box[3] - box[1])
+def window_around(box: Box, width: int, height: int, share: float = 0.3) -> tuple[int, int, int, int]:
+    """The box with a margin of a share of its longer side, within the frame."""
+    margin = share * max(box[2] - box[0], box[3] - box[1])
     x0, y0 = np.clip(np.floor(box[:2] - margin), 0, [width - 2, height - 2]).astype(int)
     x1, y1 = np.clip(np.ceil(box[2:] + margin), [x0 + 2, y0 + 2], [width, height]).astype(int)
     return int(x0), int(y0), int(x1), int(y1)
@@ -226,13 +266,3 @@ def _inside(box: Box, window: tuple[int, int, int, int], width: int, height: int
         y1 == height or box[3] < y1 - near,
     )
     return all(sides) and bool(side > 0.35 * max(x1 - x0, y1 - y0))
-
-
-def _moved(found: Detection, x: int, y: int, shape: tuple[int, ...]) -> Detection:
-    """A window's detection in the frame's pixels, its mask pasted in place."""
-    mask = found.mask
-    if mask is not None:
-        mask = np.zeros(shape[:2], np.uint8)
-        height, width = found.mask.shape  # type: ignore[union-attr]
-        mask[y : y + height, x : x + width] = found.mask
-    return replace(found, image=found.image + np.array([x, y], np.float32), mask=mask)

@@ -19,6 +19,7 @@ from vidgan.errors import CacheError
 from vidgan.metrics.av_sync import av_sync
 from vidgan.stages.base import Stage, StageContext
 from vidgan.video.encoders import ENCODERS
+from vidgan.video.probe import read_tags
 from vidgan.video.read import ClipReader
 from vidgan.video.write import ClipWriter
 
@@ -66,7 +67,8 @@ class EncodeConfig(Config):
 class RenderedFrames:
     """What the render stage left: lossless segments in order, and the time of every frame.
 
-    `rate` is in frames per second, `pts` in units of `time_base` seconds.
+    `rate` is in frames per second, `pts` in units of `time_base` seconds; `in_time` when they are the film's own frames
+    at their own times.
     """
 
     width: int
@@ -75,6 +77,7 @@ class RenderedFrames:
     time_base: Fraction
     pts: list[int]
     segments: list[Path]
+    in_time: bool = True
 
     @classmethod
     def load(cls, directory: Path) -> RenderedFrames:
@@ -93,6 +96,7 @@ class RenderedFrames:
                 time_base=Fraction(index["time_base"]),
                 pts=[int(pts) for pts in index["pts"]],
                 segments=[directory / Path(name).name for name in index["segments"]],
+                in_time=bool(index.get("in_time", True)),
             )
         except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError) as error:
             raise CacheError(f"{path} is damaged ({error}): remove {directory} and run again") from error
@@ -127,7 +131,11 @@ def _frames(path: Path) -> Iterator[NDArray[np.uint8]]:
 
 
 class EncodeStage(Stage[EncodeConfig]):
-    """`frames` (a render directory), `source` and `target` (files) in; `output.<container>` out."""
+    """`frames` (a render directory), `source` and `target` (files) in; `output.<container>` out.
+
+    With an input `sound` (a sound stage) its `sound.wav` stands for the source's; with `film` (a file) the film's tags
+    are kept and, where the frames have the film's own times, its further sound tracks and subtitles.
+    """
 
     name: ClassVar[str] = "encode"
     version: ClassVar[int] = 1
@@ -144,12 +152,17 @@ class EncodeStage(Stage[EncodeConfig]):
         config, progress = self.config, context.progress
         rendered = RenderedFrames.load(context.input("frames"))
         sound = None if config.audio == "none" else context.input(config.audio)
+        mixed = context.inputs.get("sound")
+        if mixed is not None and config.audio == "source":
+            sound = mixed / "sound.wav"
+        film = context.inputs.get("film")
         output = context.dir / f"output.{config.container}"
         progress.start("encode", len(rendered))
         with ClipWriter(
             output, rendered.width, rendered.height, rendered.rate,
             codec=config.chosen_codec, encoder=config.encoder, crf=config.crf,
             time_base=rendered.time_base, audio=sound, device=context.device,
+            metadata=None if film is None else read_tags(film), keep=film if rendered.in_time else None,
         ) as writer:  # fmt: skip
             for rgb, time in rendered:
                 writer.write(rgb, time)

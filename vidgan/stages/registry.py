@@ -16,13 +16,26 @@ from vidgan.stages.base import Stage
 
 STAGES = {
     "pose": "vidgan.stages.pose:PoseStage",
+    "face": "vidgan.stages.face:FaceStage",
     "subject": "vidgan.stages.subject:SubjectStage",
+    "driver": "vidgan.stages.driver:DriverStage",
+    "portrait": "vidgan.stages.portrait:PortraitStage",
+    "drive": "vidgan.stages.drive:DriveStage",
+    "animate": "vidgan.stages.animate:AnimateStage",
     "retarget": "vidgan.stages.retarget:RetargetStage",
     "train": "vidgan.stages.train:TrainStage",
     "heldout": "vidgan.stages.heldout:HeldoutStage",
     "render": "vidgan.stages.render:RenderStage",
+    "speaker": "vidgan.stages.speaker:SpeakerStage",
+    "voice": "vidgan.stages.voice:VoiceStage",
+    "speak": "vidgan.stages.speak:SpeakStage",
+    "mouths": "vidgan.stages.mouths:MouthsStage",
+    "dub": "vidgan.stages.dub:DubStage",
+    "sound": "vidgan.stages.sound:SoundStage",
+    "dub_report": "vidgan.stages.dub_report:DubReportStage",
     "encode": "vidgan.stages.encode:EncodeStage",
     "report": "vidgan.stages.report:ReportStage",
+    "face_report": "vidgan.stages.face_report:FaceReportStage",
 }
 
 StageClass = type[Stage[Any]]

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
-from pathlib import Path
 from typing import Any, ClassVar
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
 from vidgan.config import Config
 from vidgan.pose.track import PoseTrack
 from vidgan.stages.base import Stage, StageContext
+from vidgan.stages.segments import State, write_segments
 from vidgan.stages.train import load_generator
 from vidgan.subject.model import Motion, Subject, motion_of
 from vidgan.subject.paint import Previous
 from vidgan.subject.reconstruct import Painter
 from vidgan.subject.references import Choice, ReferenceConfig, pose_distances
-from vidgan.subject.window import MARGIN, frames_per_second, statures, to_window
-from vidgan.train.checkpoint import load_checkpoint, save_checkpoint
-from vidgan.video.write import LOSSLESS_SUFFIX, LosslessWriter
+from vidgan.subject.window import MARGIN, statures, to_window
 
 FAR = 0.02
 """A driving pose farther than this from all footage (squared, in heights; about a limb raised) is one never shown."""
@@ -128,40 +123,15 @@ class RenderStage(Stage[RenderConfig]):
         canvas = canvas_for(subject.plate, self.config.size)
         motion, place, size = aligned(track, canvas.scale)
         choice = painter.choose(motion, np.arange(len(subject)))
-        names = self._segments(context, painter, canvas, motion, choice, place, size, track)
         height, width = canvas.plate.shape[:2]
-        rate = Fraction(frames_per_second(track)).limit_denominator(1001 * 120)
-        index = {
-            "width": width, "height": height, "rate": str(rate), "time_base": str(track.time_base),
-            "pts": track.pts.tolist(), "segments": names,
-        }  # fmt: skip
-        (context.dir / "render.json").write_text(json.dumps(index))
-        return self._facts(context, subject, motion, choice, size, width, height)
 
-    def _segments(
-        self, context: StageContext, painter: Painter, canvas: Canvas, motion: Motion, choice: Choice,
-        place: NDArray[np.int64], size: int, track: PoseTrack,
-    ) -> list[str]:  # fmt: skip
-        length = self.config.segment
-        starts = range(0, len(motion), length)
-        names = [f"seg-{number:05d}{LOSSLESS_SUFFIX}" for number in range(len(starts))]
-        done = next((i for i, name in enumerate(names) if not (context.dir / name).exists()), len(names))
-        before = _load_state(context.dir / f"state-{done - 1:05d}.pt", context.device) if done else None
-        context.progress.start("render", len(motion), done=min(done * length, len(motion)))
-        height, width = canvas.plate.shape[:2]
-        rate = Fraction(frames_per_second(track)).limit_denominator(1001 * 120)
-        for number in range(done, len(names)):
-            frames = slice(starts[number], min(starts[number] + length, len(motion)))
-            with LosslessWriter(context.dir / names[number], width, height, rate) as writer:
-                painted = _paint(painter, canvas, motion[frames], choice, frames, place, size, before)
-                for count, (picture, state) in enumerate(painted):
-                    writer.write(picture, count / rate)
-                    before = state
-                    context.progress.advance()
-                # The state goes first: a segment that exists can always be gone on from.
-                save_checkpoint(context.dir / f"state-{number:05d}.pt", {"before": _state(before)})
-            (context.dir / f"state-{number - 1:05d}.pt").unlink(missing_ok=True)
-        return names
+        def paint(frames: slice, state: State) -> Iterator[tuple[NDArray[np.uint8], State]]:
+            before = Previous(**state) if state else None
+            for picture, after in _paint(painter, canvas, motion[frames], choice, frames, place, size, before):
+                yield picture, {name: value.cpu() for name, value in vars(after).items()}
+
+        write_segments(context, track.pts, track.time_base, (width, height), self.config.segment, paint)
+        return self._facts(context, subject, motion, choice, size, width, height)
 
     def _facts(
         self,
@@ -204,12 +174,3 @@ def _paint(
             yield canvas.paste(window.picture, (int(x), int(y))), state
         else:
             yield canvas.plate.copy(), state
-
-
-def _state(before: Previous | None) -> dict[str, torch.Tensor] | None:
-    return {name: value.cpu() for name, value in vars(before).items()} if before else None
-
-
-def _load_state(path: Path, device: str) -> Previous | None:
-    state = load_checkpoint(path, device)["before"]
-    return Previous(**state) if state else None

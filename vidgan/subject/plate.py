@@ -64,11 +64,16 @@ def inpaint(rgb: NDArray[np.uint8], seen: NDArray[np.bool_]) -> NDArray[np.uint8
 
 
 def push_pull(rgb: NDArray, known: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Spread the known pixels into the unknown ones, smoothly, by averaging down and filling up a pyramid.
+    """Spread the known pixels into the unknown ones: (H, W, 3), (H, W); see `spread`."""
+    return np.clip(spread(rgb, known) + 0.5, 0, 255).astype(np.uint8)
 
-    rgb: (H, W, 3); known: (H, W). (Gortler et al., "The Lumigraph", 1996, section 3.4.)
+
+def spread(values: NDArray, known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The known values go on into the unknown places, smoothly, by averaging down and filling up a pyramid.
+
+    values: (H, W, C); known: (H, W). (Gortler et al., "The Lumigraph", 1996, section 3.4.)
     """
-    levels: list[tuple[NDArray, NDArray]] = [(rgb.astype(np.float32) * known[..., None], known.astype(np.float32))]
+    levels: list[tuple[NDArray, NDArray]] = [(values.astype(np.float32) * known[..., None], known.astype(np.float32))]
     while max(levels[-1][1].shape) > 1:
         colour, weight = levels[-1]
         size = (max(1, weight.shape[1] // 2), max(1, weight.shape[0] // 2))
@@ -83,7 +88,7 @@ def push_pull(rgb: NDArray, known: NDArray[np.bool_]) -> NDArray[np.uint8]:
     for colour, weight in reversed(levels[:-1]):
         up = cv2.resize(filled.reshape(*filled.shape[:2], -1), weight.shape[::-1], interpolation=cv2.INTER_LINEAR)
         filled = colour + up.reshape(*weight.shape, -1) * (1 - np.minimum(weight, 1))[..., None]
-    return np.clip(filled + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(filled, np.float32)
 
 
 def clean_plate(frames: NDArray[np.uint8], person: NDArray[np.uint8], outside: NDArray[np.bool_]) -> Plate:

@@ -14,6 +14,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 
+from vidgan.errors import MediaError
 from vidgan.video.limits import MediaLimits
 from vidgan.video.probe import examine
 from vidgan.video.pyav import MICROSECOND, open_media, reason, to_fraction
@@ -30,16 +31,39 @@ _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 8820
 
 
 def av_offset(path: Path, limits: MediaLimits | None = None) -> Fraction | None:
-    """Seconds by which the sound of a file starts after its picture (negative: before); None without either.
+    """Seconds by which the sound of a file starts after its picture (negative: before); None without sound.
+
+    Of a file without a picture it is how late the sound starts after the time that the file itself names.
 
     Both ends are measured at what is decoded first, so edit lists and encoder delay are accounted for.
     """
     limits = limits or MediaLimits()
-    start = examine(Path(path), limits).info.start
     with open_media(Path(path), limits) as container:
-        stream = _audio_stream(container)
+        stream = audio_stream(container)
         first = None if stream is None else _first_sound(container, stream)
-    return None if first is None else first - start
+    return None if first is None else first - sound_reference(path, limits)
+
+
+def holds_sound(suffix: str, codec: str) -> bool:
+    """Whether a container, by its files' suffix, takes sound of a codec as it is."""
+    return suffix not in _COPIED or codec in _COPIED[suffix]
+
+
+def sound_reference(path: Path, limits: MediaLimits | None = None) -> Fraction:
+    """The time on a file's clock, in seconds, that counts as its start: its picture's, and without one its sound's.
+
+    Raises:
+        MediaError: the file cannot be read, or has neither.
+    """
+    limits = limits or MediaLimits()
+    with open_media(Path(path), limits) as container:
+        picture = _picture_start(container, Path(path), limits)
+        if picture is not None:
+            return picture
+        stream = audio_stream(container)
+        if stream is None:
+            raise MediaError(f"{path}: has neither picture nor sound that can be decoded")
+        return _stream_start(stream)
 
 
 class AudioTrack:
@@ -63,16 +87,15 @@ class AudioTrack:
         self._no_negative = suffix in (".mkv", ".webm")  # no edit lists: all else would be moved for encoder delay
         limits = MediaLimits()
         container = self._stack.enter_context(open_media(path, limits))
-        stream = _audio_stream(container)
+        stream = audio_stream(container)
         if stream is None:
             self.notes.append(f"no sound: {path.name} has none")
             self.close()
             return
         if start is None:
-            picture = _picture_start(container, path, limits)
-            self._start = _stream_start(stream) if picture is None else picture
+            self._start = sound_reference(path, limits)
         codec = stream.codec_context.codec.canonical_name
-        if suffix not in _COPIED or codec in _COPIED[suffix]:
+        if holds_sound(suffix, codec):
             target = output.add_stream_from_template(stream)
             self._packets = self._copied(container, stream, target)
             self.notes.append(f"sound copied from {path.name} ({codec})")
@@ -159,7 +182,8 @@ class AudioTrack:
             self.notes.append(f"the sound of {self._path.name} is cut off: {reason(error)}")
 
 
-def _audio_stream(container: InputContainer) -> AudioStream | None:
+def audio_stream(container: InputContainer) -> AudioStream | None:
+    """The first sound track that there is a decoder for."""
     return next((s for s in container.streams.audio if s.codec_context is not None), None)
 
 
@@ -171,6 +195,15 @@ def _picture_start(container: InputContainer, path: Path, limits: MediaLimits) -
     if not any(not int(s.disposition) & 0x400 for s in container.streams.video):
         return None
     return examine(path, limits).info.start
+
+
+def decoded_sound(container: InputContainer, stream: AudioStream) -> Iterator[av.AudioFrame]:
+    """All of a track that decodes; where the file is damaged or cut off, the rest of it is left out."""
+    try:
+        for packet in container.demux(stream):
+            yield from _decoded(stream, packet)
+    except av.error.FFmpegError:
+        return
 
 
 def _first_sound(container: InputContainer, stream: AudioStream) -> Fraction | None:

@@ -113,6 +113,19 @@ def examine(path: Path, limits: MediaLimits) -> Examined:
         return Examined(info, geometry, colour, len(container.streams.video))
 
 
+_OWN_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "creation_time")
+
+
+def read_tags(path: Path, limits: MediaLimits | None = None) -> dict[str, str]:
+    """The tags of a file, such as its title and comment, without those that describe the file as such.
+
+    Raises:
+        MediaError: it cannot be read.
+    """
+    with open_media(path, limits or MediaLimits()) as container:
+        return {name: value for name, value in container.metadata.items() if name.lower() not in _OWN_TAGS}
+
+
 def audio_info(container: InputContainer) -> AudioInfo | None:
     """The facts of the first audio stream that can be decoded."""
     stream = next((s for s in container.streams.audio if s.codec_context is not None), None)

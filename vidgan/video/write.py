@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from vidgan.errors import UsageError
 from vidgan.video.audio import AudioTrack
 from vidgan.video.encoders import choose_encoder, encoder_options, gpu_index, own_scheduling
+from vidgan.video.kept import KeptTracks
 from vidgan.video.output import check_output, output_error, partial_path
 from vidgan.video.pyav import url
 
@@ -197,6 +198,7 @@ class ClipWriter(_Writer):
         audio_start: Fraction | None = None,
         device: str = "cpu",
         metadata: dict[str, str] | None = None,
+        keep: Path | None = None,
     ) -> None:
         """Open the file.
 
@@ -215,8 +217,9 @@ class ClipWriter(_Writer):
                 picture starts, which keeps sound and picture together.
             device: "cpu" for software encoders only; "auto" or "cuda:N" tries NVENC first.
             metadata: tags for the container, such as {"comment": "..."}.
+            keep: a film whose further sound tracks and subtitles go along as they are, picture start on picture start.
         """
-        super().__init__(path, width, height, rate, time_base, [] if audio is None else [audio])
+        super().__init__(path, width, height, rate, time_base, [file for file in (audio, keep) if file is not None])
         suffix = self.path.suffix.lower()
         if suffix == ".webm" and codec != "av1":
             raise UsageError(f"{path}: WebM does not hold {codec}: choose codec av1, or name the file .mp4")
@@ -232,9 +235,11 @@ class ClipWriter(_Writer):
         try:
             container.metadata.update(metadata or {})
             self._stream = self._video(codec, encoder_options(self.encoder, crf, preset, gpu_index(device)))
-            self._audio = None
+            self._tracks: list[AudioTrack | KeptTracks] = []
             if audio is not None:
-                self._audio = AudioTrack(Path(audio), container, suffix, audio_start)
+                self._tracks.append(AudioTrack(Path(audio), container, suffix, audio_start))
+            if keep is not None:
+                self._tracks.append(KeptTracks(Path(keep), container, suffix))
         except BaseException:
             self.abort()
             raise
@@ -277,25 +282,25 @@ class ClipWriter(_Writer):
         )
 
     def _begin(self, time: Fraction) -> None:
-        if self._audio is not None:
-            self._audio.begin(time)
+        for track in self._tracks:
+            track.begin(time)
 
     def _mux(self, packets: list[av.Packet]) -> None:
         super()._mux(packets)
-        if self._audio is not None and self._last is not None:
-            self._audio.feed(self._last * self._time_base)
+        if self._last is not None:
+            for track in self._tracks:
+                track.feed(self._last * self._time_base)
 
     def _end(self, time: Fraction) -> None:
-        if self._audio is not None:
-            self._audio.finish(time)
-            for note in self._audio.notes:
+        for track in self._tracks:
+            track.finish(time)
+            for note in track.notes:
                 self._note(note)
 
     def abort(self) -> None:
         """Give up: nothing is left behind, an older file at `path` stays."""
-        audio = getattr(self, "_audio", None)
-        if audio is not None:
-            audio.close()
+        for track in getattr(self, "_tracks", ()):
+            track.close()
         super().abort()
 
 

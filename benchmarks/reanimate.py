@@ -1,0 +1,191 @@
+"""How well portraits follow faces: every target with every driver.
+
+    python -m benchmarks.reanimate --targets A.jpg B.jpg --drivers C.mp4 D.mp4 --work out/benchmarks/reanimate
+
+The faces are found again in the painted frames, before any encoding, in evenly placed runs of ten (`--frames` in all),
+and scored as the reports do (`vidgan/metrics/face_follow.py`). `background` is the mean difference of what should stand
+still to the target's picture, in grey levels. For `still`, the last driver's frame at rest is repeated with fresh noise
+of 2 grey levels, as a camera gives: `trembling` is how far the asked landmarks move then, in % of the distance of the
+outer eye corners, root mean square; `change` is that of the picture from frame to frame on the face, in grey levels.
+`frames/s` is the painter alone in processor time, so on one core, on the first target at 512 pixels height.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vidgan.face.backend import FaceConfig, MeshBackend
+from vidgan.face.follow import FaceFollower
+from vidgan.face.motion import FaceMotion
+from vidgan.face.transfer import Driven, FaceTransferConfig, drive, whole
+from vidgan.metrics.face_follow import face_follow
+from vidgan.metrics.frames import region_mean
+from vidgan.metrics.redetect import spread_runs
+from vidgan.pose.people import landmark_box
+from vidgan.progress import Silent
+from vidgan.stages.base import Stage, StageContext
+from vidgan.stages.drive import asked_track
+from vidgan.stages.driver import DriverStage
+from vidgan.stages.face import FaceStage, FaceStageConfig
+from vidgan.stages.face_report import Watched, found_track, still_background
+from vidgan.stages.portrait import PortraitConfig, PortraitStage
+from vidgan.subject.animate import FacePainter
+from vidgan.subject.portrait import Portrait
+from vidgan.video.read import ClipReader
+from vidgan.video.write import ClipWriter
+
+COLUMNS = ("eyes", "mouth", "pose_degrees", "pose_worst", "background", "missed", "checked")
+STILL_FRAMES = 40
+
+
+def stage(stage: Stage[Any], folder: Path, **inputs: Path) -> Path:
+    """Run a stage here; what is finished is kept."""
+    if not (folder / "done").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        stage.run(StageContext(folder, inputs, "cpu", 0, Silent()))
+        (folder / "done").touch()
+    return folder
+
+
+def load_target(path: Path, work: Path) -> Portrait:
+    """The portrait of a target."""
+    face = stage(FaceStage(FaceStageConfig(masks=True)), work / f"{path.stem}-face", video=path)
+    return Portrait.load(stage(PortraitStage(PortraitConfig()), work / f"{path.stem}-portrait", video=path, face=face))
+
+
+def load_driver(path: Path, work: Path) -> FaceMotion:
+    """The motion of a driver."""
+    folder = stage(DriverStage(FaceStageConfig()), work / f"{path.stem}-driver", video=path)
+    return FaceMotion.load(folder / "motion.npz")
+
+
+def driven_by(portrait: Portrait, motion: FaceMotion) -> Driven:
+    """The motion on the portrait, at the defaults."""
+    points = whole(motion.track.points, motion.track.present, motion.track.seconds)
+    return drive(points, motion.neutral, portrait.points, FaceTransferConfig(), portrait.looks)
+
+
+def pair(portrait: Portrait, motion: FaceMotion, frames: int, sheet: Path) -> dict[str, Any]:
+    """Paint, find again and score; also a contact sheet of six moments."""
+    driven = driven_by(portrait, motion)
+    asked = asked_track(driven, motion.track, portrait)
+    painter, away = FacePainter(portrait, driven, motion.mouths), still_background(portrait, asked)
+    checked, watched, shown = spread_runs(len(asked), frames), Watched(), []
+    with MeshBackend(FaceConfig()) as backend:
+        follower = FaceFollower(backend)
+        for number, index in enumerate(checked.tolist()):
+            painted = painter.paint(index)
+            if not number or index - 1 != checked[number - 1]:
+                follower.restart()
+                follower.box = landmark_box(asked.image[index])
+            watched.rows[index] = follower.detect(painted, index, float(asked.seconds[index]))
+            watched.background.append(region_mean(np.abs(painted.astype(np.float32) - portrait.picture), away))
+            if number % max(1, len(checked) // 6) == 0:
+                shown.append(close_up(painted, portrait))
+    cv2.imwrite(str(sheet), np.hstack(shown)[..., ::-1])
+    found = found_track(watched, asked, checked)
+    follow = face_follow(found, asked[checked], motion.track[checked], portrait.pose.rotation[0])
+    return vars(follow) | {"background": float(np.mean(watched.background))}
+
+
+def close_up(picture: NDArray[np.uint8], portrait: Portrait) -> NDArray[np.uint8]:
+    """The head of a picture, 400 pixels square."""
+    centre, reach = portrait.points[:, :2].mean(0), 1.6 * float(portrait.pose.scale[0])
+    left, top = np.maximum(centre - reach, 0).astype(int)
+    right, bottom = (centre + reach).astype(int)
+    return np.asarray(cv2.resize(picture[top:bottom, left:right], (400, 400), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def still_clip(driver: Path, neutral: int, output: Path) -> Path:
+    """One frame of a clip again and again, each time with new noise."""
+    rng = np.random.default_rng(0)
+    with ClipReader(driver) as reader:
+        frame = next(one.rgb for index, one in enumerate(reader) if index == neutral)
+    frame = frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2]
+    with ClipWriter(output, frame.shape[1], frame.shape[0], Fraction(25), crf=12) as clip:
+        for index in range(STILL_FRAMES):
+            noisy = frame + rng.normal(0, 2, frame.shape)
+            clip.write(np.clip(noisy + 0.5, 0, 255).astype(np.uint8), Fraction(index, 25))
+    return output
+
+
+def jitter(portrait: Portrait, motion: FaceMotion) -> dict[str, float]:
+    """How much a face that should stand still trembles."""
+    driven = driven_by(portrait, motion)
+    moved = driven.points[..., :2] - driven.points[..., :2].mean(0)
+    painter = FacePainter(portrait, driven, motion.mouths)
+    left, top = portrait.points[:, :2].min(0).astype(int)
+    right, bottom = portrait.points[:, :2].max(0).astype(int)
+    faces = [painter.paint(index)[top:bottom, left:right].astype(np.float32) for index in range(len(driven))]
+    return {
+        "trembling": float(np.sqrt((moved**2).sum(-1).mean()) / portrait.pose.scale[0] * 100),
+        "change": float(np.mean([np.abs(after - before).mean() for before, after in pairwise(faces)])),
+    }
+
+
+def speed(portrait: Portrait, motion: FaceMotion, frames: int = 40) -> float:
+    """Frames per second of processor time with the picture at 512 pixels height."""
+    cv2.setNumThreads(1)
+    scale = 512 / portrait.picture.shape[0]
+
+    def small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+
+    one = Portrait(
+        small(portrait.picture), small(portrait.matte), small(portrait.plate),
+        (portrait.points * scale).astype(np.float32), portrait.mouths, portrait.looks,
+    )  # fmt: skip
+    painter = FacePainter(one, driven_by(one, motion), motion.mouths)
+    painter.paint(0)
+    began = time.process_time()
+    for index in range(frames):
+        painter.paint(index % len(motion.track))
+    return frames / (time.process_time() - began)
+
+
+def row(name: str, values: dict[str, Any]) -> str:
+    """A line of the table."""
+    cells = [f"{values[c]:.2f}" if isinstance(values[c], float) else str(values[c]) for c in COLUMNS]
+    return f"| {name} | " + " | ".join("-" if cell == "None" else cell for cell in cells) + " |"
+
+
+def main() -> None:
+    """Run all pairs and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--targets", type=Path, nargs="+", required=True)
+    parser.add_argument("--drivers", type=Path, nargs="+", required=True)
+    parser.add_argument("--frames", type=int, default=100)
+    parser.add_argument("--work", type=Path, default=Path("out/benchmarks/reanimate"))
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    print("| target, driver | " + " | ".join(COLUMNS) + " |\n|---|" + "---:|" * len(COLUMNS), flush=True)
+    found: dict[str, Any] = {}
+    portraits = {path.stem.removeprefix("portrait_"): load_target(path, args.work) for path in args.targets}
+    for path in args.drivers:
+        motion = load_driver(path, args.work)
+        for name, portrait in portraits.items():
+            both = f"{name}, {path.stem}"
+            found[both] = pair(portrait, motion, args.frames, args.work / f"{name}_{path.stem}.png")
+            print(row(both, found[both]), flush=True)
+    first = next(iter(portraits.values()))
+    found["frames_per_second"] = round(speed(first, motion), 1)
+    print(f"\nframes/s at 512 pixels, one core: {found['frames_per_second']}", flush=True)
+    still = still_clip(args.drivers[-1], motion.neutral, args.work / "still.mp4")
+    found["still"] = jitter(first, load_driver(still, args.work))
+    print(f"still driver: {found['still']}")
+    if args.json:
+        args.json.write_text(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()

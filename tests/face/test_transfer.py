@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.face.faces import lids, open_mouth, pose, talking, track_of
+from vidgan.face import regions as at
+from vidgan.face.expression import expression
+from vidgan.face.head import angles, from_head, neutral_mesh, rotation_of, to_head
+from vidgan.face.transfer import FaceTransferConfig, drive, power, whole
+
+WIDE = neutral_mesh() * [1.15, 0.95, 1.0]
+"""Another person: a wider, lower face."""
+
+
+def target(degrees=(8, 4, 0)):
+    return from_head(WIDE, pose(degrees, scale=90, place=(300, 280)))[0]
+
+
+def driven(config=None, heads=None, degrees=None, home=None):
+    if heads is None:
+        track, _ = talking(24)
+    else:
+        track = track_of(heads, pose(np.zeros((len(heads), 3)) if degrees is None else degrees))
+    return track, drive(track.points, 0, target() if home is None else home, config or FaceTransferConfig())
+
+
+def faces(result):
+    return expression(to_head(result.points, result.pose))
+
+
+def test_at_the_drivers_rest_the_target_is_as_it_was():
+    _, result = driven()
+    np.testing.assert_allclose(result.points[0], target(), atol=1e-3)
+    np.testing.assert_allclose(result.gaze[0], 0, atol=1e-9)
+
+
+def test_the_drivers_face_shape_does_not_reach_the_target():
+    long_face = neutral_mesh() * [0.85, 1.2, 1.0]
+    heads = [long_face, open_mouth(long_face, 0.1)]
+    other = [neutral_mesh(), open_mouth(neutral_mesh(), 0.1)]
+    (_, one), (_, two) = driven(heads=heads), driven(heads=other)
+    still = [i for i in range(at.MESH) if neutral_mesh()[i, 1] < 0.2]
+    np.testing.assert_allclose(one.points[1][still], two.points[1][still], atol=1.5)
+    np.testing.assert_allclose(one.points[0], two.points[0], atol=1e-3)
+
+
+def test_head_turns_are_added_to_the_targets_own():
+    degrees = np.array([[5.0, 0, 0], [25.0, 0, 0], [-15.0, 6, 0]])
+    _, result = driven(heads=[neutral_mesh()] * 3, degrees=degrees, home=target((0, 0, 0)))
+    start = angles(result.pose.rotation)[0]
+    np.testing.assert_allclose(angles(result.pose.rotation)[1] - start, [20, 0, 0], atol=0.5)
+    np.testing.assert_allclose(angles(result.pose.rotation)[2, 0] - start[0], -20, atol=0.5)
+
+
+def test_absolute_motion_takes_the_drivers_angles():
+    track, result = driven(FaceTransferConfig(motion="absolute"))
+    from vidgan.face.head import head_pose
+
+    np.testing.assert_allclose(result.pose.rotation, head_pose(track).rotation, atol=1e-6)
+
+
+def test_absolute_motion_opens_a_shut_mouth_as_far_as_the_drivers():
+    heads = [open_mouth(neutral_mesh(), 0.12)] * 2
+    asked = expression(np.array(heads)).mouth[0]
+    _, relative = driven(heads=heads)
+    _, absolute = driven(FaceTransferConfig(motion="absolute"), heads=heads)
+    assert faces(relative).mouth[1] < 0.05
+    assert faces(absolute).mouth[1] == pytest.approx(asked, rel=0.25)
+
+
+def test_shut_stays_shut_and_the_mouth_opens_as_far_for_its_width():
+    heads = [neutral_mesh(), lids(neutral_mesh(), 0.12), open_mouth(neutral_mesh(), 0.12)]
+    _, result = driven(heads=heads)
+    found = faces(result)
+    assert found.eyes[1] < 0.15 * found.eyes[0]
+    assert found.mouth[2] - found.mouth[0] > 0.08
+    assert found.eyes[2] == pytest.approx(found.eyes[0], rel=0.05)
+
+
+def test_lids_and_lips_never_pass_through_each_other():
+    heads = [open_mouth(neutral_mesh(), 0.05), lids(neutral_mesh(), -0.5)]
+    _, result = driven(FaceTransferConfig(strength=2), heads=heads)
+    head = to_head(result.points, result.pose)
+    for ring in (at.LEFT_EYE, at.RIGHT_EYE, at.LIPS_INNER):
+        half = len(ring) // 2
+        assert (head[:, list(ring[1:half]), 1] - head[:, list(ring[:half:-1]), 1] >= -1e-6).all()
+
+
+@pytest.mark.parametrize(
+    ("region", "mouth", "eyes", "head"),
+    [("all", True, True, True), ("expression", True, True, False), ("lips", True, False, False),
+     ("eyes", False, True, False), ("pose", False, False, True)],
+)  # fmt: skip
+def test_regions(region, mouth, eyes, head):
+    _, result = driven(FaceTransferConfig(region=region))
+    found = faces(result)
+    assert (np.ptp(found.mouth) > 0.05) == mouth
+    assert (np.ptp(found.eyes) > 0.05) == eyes
+    assert (np.ptp(angles(result.pose.rotation)[:, 0]) > 5) == head
+
+
+def test_strength_scales_all_of_it():
+    (_, full), (_, half), (_, none) = (driven(FaceTransferConfig(strength=s)) for s in (1, 0.5, 0))
+    yaw = [np.ptp(angles(one.pose.rotation)[:, 0]) for one in (full, half)]
+    assert yaw[1] == pytest.approx(yaw[0] / 2, rel=0.05)
+    mouth = [np.ptp(faces(one).mouth) for one in (full, half)]
+    assert mouth[1] == pytest.approx(mouth[0] / 2, rel=0.1)
+    np.testing.assert_allclose(none.points, np.broadcast_to(target(), none.points.shape), atol=1e-3)
+
+
+def test_shares_of_rotations():
+    whole_turn = rotation_of(np.array([[30.0, 0, 0], [0, 0, 0]]))
+    np.testing.assert_allclose(angles(power(whole_turn, 0.5)), [[15, 0, 0], [0, 0, 0]], atol=1e-6)
+
+
+def test_lost_frames_go_on_between_their_neighbours():
+    track, _ = talking(10)
+    points = track.points.copy()
+    points[3:5] = np.nan
+    present = track.present.copy()
+    present[3:5] = False
+    filled = whole(points, present, track.seconds)
+    np.testing.assert_allclose(filled[3], points[2] + (points[5] - points[2]) / 3, atol=1e-3)

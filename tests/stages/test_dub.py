@@ -1,0 +1,278 @@
+"""The stages of a dub, from a film made by code: its face is given, so that nothing depends on a detector."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from tests.audio.test_sound import wav
+from tests.face.talker import LATE, RATE, SOUND_RATE, frames_of, loudness, talking_track, voice, write_film
+from vidgan.errors import MediaError, PersonError
+from vidgan.face.head import head_pose, to_head
+from vidgan.face.mouth import mouth_opening
+from vidgan.progress import Silent
+from vidgan.stages.base import StageContext
+from vidgan.stages.dub import SURE, DubConfig, DubStage, in_order, load_painter
+from vidgan.stages.encode import EncodeConfig, EncodeStage, RenderedFrames
+from vidgan.stages.mouths import MouthsConfig, MouthsStage
+from vidgan.stages.sound import SoundConfig, SoundStage
+from vidgan.stages.speak import Shown, SpeakConfig, SpeakStage
+from vidgan.stages.voice import Voice, VoiceConfig, VoiceStage
+from vidgan.video.probe import read_tags
+from vidgan.video.read import ClipReader
+
+SECONDS = 5
+QUICK = VoiceConfig(steps=8, members=1, width=8, batch=16, folds=2, shares=(0.0, 1.0))
+
+
+class Listening(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.said = []
+
+    def note(self, message):
+        self.said.append(message)
+
+    def warn(self, message):
+        self.said.append(message)
+
+
+def run(stage, folder, progress=None, seed=0, **inputs):
+    folder.mkdir(parents=True, exist_ok=True)
+    return stage.run(StageContext(folder, inputs, "cpu", seed, progress or Silent()))
+
+
+def face_dir(folder, film, track):
+    """What a face stage would leave: the track with the film's own clock."""
+    with ClipReader(film) as reader:
+        pts = np.array([frame.pts for frame in reader], np.int64)
+        base = reader.info.time_base
+    folder.mkdir(parents=True, exist_ok=True)
+    replace(track, pts=pts, time_base=base).save(folder / "track.npz")
+    return folder
+
+
+def speech(path, seconds=3.0, seed=7, level=0.3):
+    """Another speech of the same voice."""
+    return wav(path, np.stack([voice(seconds, seed, level)]), SOUND_RATE)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The film and everything up to what is said in it."""
+    folder = tmp_path_factory.mktemp("dub")
+    film = folder / "film.mp4"
+    track = write_film(film, SECONDS)
+    face = face_dir(folder / "face", film, track)
+    learnt = run(VoiceStage(QUICK), folder / "voice", film=film, face=face)
+    run(MouthsStage(MouthsConfig()), folder / "mouths", film=film, face=face, voice=folder / "voice")
+    said = speech(folder / "speech.wav")
+    spoken = run(SpeakStage(SpeakConfig()), folder / "speak", film=film, face=face, voice=folder / "voice", speech=said)
+    return {"folder": folder, "film": film, "face": face, "speech": said, "learnt": learnt, "spoken": spoken}
+
+
+def stages(made, **changes):
+    folder = made["folder"]
+    names = ("voice", "speak", "mouths")
+    return {"film": made["film"], **{name: folder / name for name in names}} | changes
+
+
+@pytest.fixture(scope="module")
+def rendered(made):
+    """The film with its new mouths, and what the stage says of it."""
+    facts = run(DubStage(DubConfig(segment=25)), made["folder"] / "dub", **stages(made))
+    return made["folder"] / "dub", facts
+
+
+def opening_of(track):
+    here = track.present
+    return mouth_opening(to_head(track.points[here], head_pose(track[here])))
+
+
+def test_mouth_is_learnt_from_the_films_own_sound(made):
+    check = made["learnt"]["check"]
+    assert check["correlation"] > 0.6
+    assert abs(check["lag"]) <= 1
+    assert check["lip_distance"] < check["lip_distance_when_still"]
+    assert Voice.load(made["folder"] / "voice").facts["frames"] == SECONDS * RATE
+
+
+def test_new_speech_moves_the_mouth_in_time_and_nothing_else(made):
+    shown = Shown.load(made["folder"] / "speak")
+    opening = opening_of(shown.spoken)
+    wanted = loudness(3.0, 7)(np.maximum(0, shown.timeline.seconds - LATE))
+    spoken = shown.timeline.seconds < 2.8
+    assert np.corrcoef(opening[spoken], wanted[spoken])[0, 1] > 0.6
+    eyes = [33, 133, 159, 145, 263, 362]
+    assert shown.spoken.image[:, eyes] == pytest.approx(shown.own.image[:, eyes], abs=0.01)
+
+
+def test_mouth_is_closed_while_nobody_speaks(made):
+    shown = Shown.load(made["folder"] / "speak")
+    after = shown.timeline.seconds > 3.3
+    film = opening_of(shown.own)
+    assert opening_of(shown.spoken)[after].max() < np.percentile(film, 25)
+    assert made["spoken"]["opening_silent"] < made["spoken"]["opening_speaking"]
+
+
+def test_frames_are_the_films_outside_the_hull_and_speak_inside(made, rendered, tmp_path):
+    folder, facts = rendered
+    assert facts["dubbed"] == SECONDS * RATE
+    context = StageContext(tmp_path, stages(made), "cpu", 0, Silent())
+    painter = load_painter(context, Shown.load(made["folder"] / "speak"), DubConfig())
+    differ = 0
+    with ClipReader(made["film"]) as reader:
+        pairs = zip(reader, RenderedFrames.load(folder), strict=True)
+        for index, (frame, (picture, _)) in enumerate(pairs):
+            touched = painter.touched(index, frame.rgb)
+            assert np.array_equal(picture[~touched], frame.rgb[~touched])
+            differ += bool((picture[touched] != frame.rgb[touched]).any())
+    assert differ > 0.9 * SECONDS * RATE
+
+
+def test_killed_render_goes_on_and_gives_the_same(made, rendered, tmp_path):
+    folder, whole = rendered
+
+    class Killed(Exception):
+        pass
+
+    class Killing(Silent):
+        left = 60
+
+        def advance(self, amount=1, **values):
+            self.left -= 1
+            if self.left == 0:
+                raise Killed
+
+    with pytest.raises(Killed):
+        run(DubStage(DubConfig(segment=25)), tmp_path / "again", Killing(), **stages(made))
+    assert 0 < len(list((tmp_path / "again").glob("seg-*"))) < 5
+    assert run(DubStage(DubConfig(segment=25)), tmp_path / "again", **stages(made)) == whole
+    for name in (*(f"seg-{number:05d}.nut" for number in range(5)), SURE):
+        assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes(), name
+
+
+def test_frames_without_a_face_pass_through(made, tmp_path):
+    track = talking_track(SECONDS)
+    gone = slice(40, 60)
+    present = track.present.copy()
+    present[gone] = False
+    image, depth = track.image.copy(), track.depth.copy()
+    image[gone], depth[gone] = np.nan, np.nan
+    face = face_dir(tmp_path / "face", made["film"], replace(track, present=present, image=image, depth=depth))
+    inputs = {"film": made["film"], "face": face, "voice": made["folder"] / "voice", "speech": made["speech"]}
+    run(SpeakStage(SpeakConfig()), tmp_path / "speak", **inputs)
+    told = Listening()
+    facts = run(DubStage(DubConfig()), tmp_path / "dub", told, **stages(made, speak=tmp_path / "speak"))
+    assert facts["without_face"] == 20
+    assert any("20 of 125 frames have no face" in line for line in told.said)
+    with ClipReader(made["film"]) as reader:
+        for index, (frame, (picture, _)) in enumerate(zip(reader, RenderedFrames.load(tmp_path / "dub"), strict=True)):
+            if 40 <= index < 60:
+                assert np.array_equal(picture, frame.rgb)
+
+
+@pytest.mark.parametrize(("fit", "frames"), [("film", 125), ("trim", 75), ("loop", 75), ("speech", 125)])
+def test_lengths_fit_and_times_stay_exact(made, tmp_path, fit, frames):
+    inputs = {"film": made["film"], "face": made["face"], "voice": made["folder"] / "voice", "speech": made["speech"]}
+    told = Listening()
+    facts = run(SpeakStage(SpeakConfig(fit=fit)), tmp_path / "speak", told, **inputs)
+    assert facts["frames"] == frames
+    line = Shown.load(tmp_path / "speak").timeline
+    end = float(line.seconds[-1]) + float(line.seconds[-1] - line.seconds[-2])
+    assert end == pytest.approx(3.0 if fit != "film" else 5.0, abs=0.05)
+    assert bool(told.said) == (fit in ("film", "speech"))
+
+
+def test_film_runs_backwards_where_it_is_looped(plain_clip):
+    from tests.video.clips import number_of
+
+    wanted = np.array([0, 1, 2, 3, 2, 1, 0, 1, 2, 27, 28, 29, 28], np.int64)
+    with ClipReader(plain_clip) as reader:
+        assert [number_of(rgb) for rgb in in_order(reader, wanted)] == wanted.tolist()
+
+
+def test_ambience_goes_on_under_the_new_speech(made, rendered, tmp_path):
+    facts = run(SoundStage(SoundConfig(keep_ambience=True)), tmp_path / "sound", film=made["film"],
+                speech=made["speech"], speak=made["folder"] / "speak")  # fmt: skip
+    assert facts["ambience"]
+    assert facts["seconds"] == pytest.approx(5.0, abs=0.05)
+    facts = run(EncodeStage(EncodeConfig()), tmp_path / "encode", frames=rendered[0], source=made["speech"],
+                target=made["film"], sound=tmp_path / "sound", film=made["film"])  # fmt: skip
+    assert "sound.wav" in facts["audio"]
+    assert facts["av_sync"]["in_sync"]
+
+
+def test_speech_is_in_sync_and_tags_are_kept(made, rendered, tmp_path, monkeypatch):
+    tags = {"title": "A film", "comment": "kept"}
+    monkeypatch.setattr("vidgan.stages.encode.read_tags", lambda path: tags)
+    facts = run(EncodeStage(EncodeConfig(container="mkv")), tmp_path / "encode", frames=rendered[0],
+                source=made["speech"], target=made["film"], sound=None, film=made["film"])  # fmt: skip
+    assert facts["av_sync"]["in_sync"]
+    assert facts["av_sync"]["shift"] == pytest.approx(0, abs=0.005)
+    assert Fraction(facts["rate"]) == RATE
+    written = read_tags(tmp_path / "encode" / facts["file"])
+    assert tags.items() <= {name.lower(): value for name, value in written.items()}.items()
+
+
+# --- what cannot be done ----------------------------------------------------------------------------------------------
+
+
+def test_film_without_its_own_sound_says_what_is_needed(made, tmp_path):
+    film = tmp_path / "mute.mp4"
+    track = talking_track(1.2)
+    write_film(film, 1.2, sound=False, track=track, pictures=frames_of(track))
+    face = face_dir(tmp_path / "face", film, track)
+    with pytest.raises(MediaError, match=r"mute\.mp4: has no sound of its own, from which .* learnt: give a cut"):
+        run(VoiceStage(QUICK), tmp_path / "voice", film=film, face=face)
+
+
+def test_too_little_film_says_so_and_seconds_are_warned_about(made, tmp_path):
+    short = face_dir(tmp_path / "short", made["film"], talking_track(SECONDS))
+    track = talking_track(SECONDS)
+    present = np.zeros(len(track), bool)
+    present[30:45] = True
+    face_dir(tmp_path / "short", made["film"], replace(track, present=present))
+    with pytest.raises(PersonError, match="a face with a voice is there for 0.[0-9] s"):
+        run(VoiceStage(QUICK), tmp_path / "voice", film=made["film"], face=short)
+    present[10:90] = True
+    face_dir(tmp_path / "short", made["film"], replace(track, present=present))
+    told = Listening()
+    run(VoiceStage(QUICK), tmp_path / "voice", told, film=made["film"], face=short)
+    assert any("too little for more than a rough following" in line for line in told.said)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [("silent", "nobody speaks in it"), ("mute", "has no sound; give a recording"), ("text", "is not a media file")],
+)
+def test_speech_that_says_nothing_is_refused_in_one_line(made, tmp_path, kind, message, text_clip):
+    path = tmp_path / "quiet.wav"
+    if kind == "silent":
+        wav(path, np.zeros((1, 2 * SOUND_RATE)), SOUND_RATE)
+    elif kind == "mute":
+        path = tmp_path / "mute.mp4"
+        track = talking_track(0.4)
+        write_film(path, 0.4, sound=False, track=track)
+    else:
+        path = text_clip
+    inputs = {"film": made["film"], "face": made["face"], "voice": made["folder"] / "voice", "speech": path}
+    with pytest.raises(MediaError, match=message) as failed:
+        run(SpeakStage(SpeakConfig()), tmp_path / "speak", **inputs)
+    assert "\n" not in str(failed.value)
+
+
+def test_face_from_the_side_cannot_lend_mouths(made, tmp_path):
+    with pytest.raises(PersonError, match="never seen from the front"):
+        run(MouthsStage(MouthsConfig(most_yaw=0.001)), tmp_path, film=made["film"], face=made["face"],
+            voice=made["folder"] / "voice")  # fmt: skip
+
+
+def test_facts_survive_json(made):
+    assert json.loads(json.dumps(made["learnt"])) == made["learnt"]
+    assert json.loads(json.dumps(made["spoken"])) == made["spoken"]

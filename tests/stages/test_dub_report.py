@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.face.talker import write_film
+from tests.stages.test_dub import QUICK, SECONDS, face_dir, run, speech
+from vidgan.report.dub import DubReportData
+from vidgan.stages.dub import DubConfig, DubStage
+from vidgan.stages.dub_report import DubReportConfig, DubReportStage
+from vidgan.stages.encode import EncodeConfig, EncodeStage
+from vidgan.stages.mouths import MouthsConfig, MouthsStage
+from vidgan.stages.speak import Shown, SpeakConfig, SpeakStage
+from vidgan.stages.voice import VoiceStage
+
+SMALL = DubReportConfig(mouths=6, rows=2, slice_frames=40, clip_seconds=0.4, clip_height=64, outside=3)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A whole dub of a film made by code, up to the finished video, with a name that means something in HTML."""
+    folder = tmp_path_factory.mktemp("report")
+    film = folder / "a<b>.mp4"
+    face = face_dir(folder / "face", film, write_film(film, SECONDS))
+    said = speech(folder / "speech.wav", seconds=4.0)
+    inputs = {"film": film, "face": face, "voice": folder / "voice", "speech": said}
+    run(VoiceStage(QUICK), folder / "voice", film=film, face=face)
+    run(MouthsStage(MouthsConfig()), folder / "mouths", film=film, face=face, voice=folder / "voice")
+    run(SpeakStage(SpeakConfig()), folder / "speak", **inputs)
+    stages = {name: folder / name for name in ("voice", "speak", "mouths")}
+    run(DubStage(DubConfig()), folder / "dub", film=film, **stages)
+    run(EncodeStage(EncodeConfig()), folder / "encode", frames=folder / "dub", source=said, target=film, film=film)
+    return inputs | stages | {"frames": folder / "dub", "video": folder / "encode"}
+
+
+def report(finished, folder, monkeypatch, found):
+    monkeypatch.setattr(DubReportStage, "_found", lambda self, context, output: found)
+    facts = run(DubReportStage(SMALL), folder, **finished)
+    data = DubReportData.model_validate_json((folder / "report.json").read_text())
+    return facts, data, (folder / "report.html").read_text()
+
+
+def test_report_scores_what_it_finds(finished, tmp_path, monkeypatch):
+    spoken = Shown.load(finished["speak"]).spoken  # a detector without a fault
+    facts, data, _ = report(finished, tmp_path, monkeypatch, spoken)
+    assert data.mouth.asked == pytest.approx(1, abs=1e-3)
+    assert data.sync.correlation > max(data.sync.wrong)
+    assert abs(data.sync.lag) <= 1
+    assert data.mouth.silent < data.mouth.speaking
+    assert data.outside_psnr == 100
+    assert 0.6 < data.mouth.sharpness / data.mouth.film_sharpness < 1.5
+    assert json.loads(json.dumps(facts)) == facts
+    assert not (tmp_path / "clip.mp4").exists()
+
+
+def test_mouth_of_the_film_does_not_say_the_new_speech(finished, tmp_path, monkeypatch):
+    own = Shown.load(finished["speak"]).own
+    _, wrong, _ = report(finished, tmp_path / "own", monkeypatch, own)
+    _, right, _ = report(finished, tmp_path / "spoken", monkeypatch, Shown.load(finished["speak"]).spoken)
+    assert wrong.sync.correlation < right.sync.correlation - 0.2
+    assert wrong.mouth.asked < 0.6
+
+
+def test_face_that_is_not_found_again_leaves_gaps_and_no_failure(finished, tmp_path, monkeypatch):
+    _, data, page = report(finished, tmp_path, monkeypatch, None)
+    assert data.sync is None
+    assert data.mouth.silent is None
+    assert data.mouth.sharpness is not None
+    assert "–" in page
+
+
+def test_page_is_self_contained_and_names_are_escaped(finished, tmp_path, monkeypatch):
+    _, data, page = report(finished, tmp_path, monkeypatch, None)
+    assert "a&lt;b&gt;.mp4" in page
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert page.count('class="mouths"') == 4
+    assert page.count('class="slice"') == 2
+    assert np.isfinite(data.outside_psnr)

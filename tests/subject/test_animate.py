@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.conftest import ROOT
+from vidgan.face.backend import FaceConfig, MeshBackend
+from vidgan.face.head import from_head, head_pose_of, to_head
+from vidgan.face.mesh import MeshFlow, closed_triangles, mesh_flow, polygon, pull, strip
+from vidgan.face.mouths import SIZE, Mouths, cut, skin_colour
+from vidgan.face.regions import LIPS_INNER, LIPS_OUTER, MESH
+from vidgan.face.transfer import Driven
+from vidgan.metrics.face_follow import angle_between
+from vidgan.stages.portrait import looks_of
+from vidgan.subject.animate import FacePainter, choose_mouths
+from vidgan.subject.portrait import Portrait, plate_behind, refined
+
+NONE = Mouths(np.zeros((0, *SIZE, 3), np.uint8), np.zeros((0, 20, 2), np.float32), np.full(3, 120, np.float32))
+
+
+@pytest.fixture(scope="module")
+def portrait():
+    rgb = cv2.imread(str(ROOT / "samples" / "faces" / "portrait.jpg"))[..., ::-1].copy()
+    with MeshBackend(FaceConfig(), masks=True) as backend:
+        face, matte = backend.detect(rgb, 0, 0.0)[0], refined(backend.segment(rgb), rgb)
+    points = np.column_stack([face.image, face.depth])
+    mouths = Mouths(NONE.pictures, NONE.rings, skin_colour(rgb, points))
+    return Portrait(rgb, matte, plate_behind(rgb, matte), points, mouths)
+
+
+def moved(portrait, degrees=(0.0,), mouth=0.0):
+    """The portrait's face turned by degrees of yaw, its lower lip lower by `mouth` eye distances."""
+    from vidgan.face.head import rotation_of
+
+    home = portrait.pose
+    turn = rotation_of(np.array([[d, 0, 0] for d in degrees]))
+    pose = type(home)(turn @ home.rotation, np.repeat(home.scale, len(turn)), np.repeat(home.translation, len(turn), 0))
+    head = to_head(portrait.points[None], home)[0]
+    below = np.flatnonzero(head[:, 1] > head[14, 1] + 0.005)
+    head[np.union1d(below, [*LIPS_INNER[1:10], *LIPS_OUTER[1:10]]), 1] += mouth
+    points = from_head(head, pose)
+    return Driven(points, pose, np.zeros((len(turn), 2)), points)
+
+
+def test_strips_fill_their_ring():
+    angle = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    ring = np.stack([20 - 15 * np.cos(angle), 20 + 15 * np.sin(angle)], 1)
+    covered = mesh_flow(ring, ring, strip(tuple(range(12))), (40, 40)).inside
+    assert (covered | (polygon(ring, (40, 40), 0) < 0.99)).all()
+    assert covered.sum() < 1.15 * polygon(ring, (40, 40), 0).sum()
+
+
+def test_a_mesh_carries_an_affine_exactly():
+    rng = np.random.default_rng(0)
+    driving = np.array([[5, 5], [60, 8], [55, 50], [4, 44]], np.float32) + rng.normal(0, 1, (4, 2))
+    linear, shift = np.array([[0.9, 0.2], [-0.1, 1.1]]), np.array([3.0, -2.0])
+    flow = mesh_flow(driving, driving @ linear.T + shift, np.array([[0, 1, 2], [0, 2, 3]], np.int32), (64, 64))
+    assert isinstance(flow, MeshFlow)
+    y, x = np.nonzero(flow.inside)
+    here = np.stack([x, y], 1) + 0.5
+    np.testing.assert_allclose(flow.where[flow.inside], here @ linear.T + shift, atol=0.02)
+
+
+def test_the_nearer_triangle_hides_the_farther():
+    square = np.array([[2, 2], [30, 2], [30, 30], [2, 30]], np.float32)
+    points = np.concatenate([square, square])
+    faces = np.array([[0, 1, 2], [4, 5, 6]], np.int32)
+    source = np.concatenate([square, square + 100])
+    far_first = np.array([0, 0, 0, 0, 9, 9, 9, 9.0])
+    assert mesh_flow(points, source, faces, (32, 32), far_first).where[5, 20, 0] < 32
+    assert mesh_flow(points, source, faces, (32, 32), -far_first).where[5, 20, 0] > 100
+
+
+def test_pulling_through_its_own_places_changes_nothing():
+    picture = np.random.default_rng(0).integers(0, 255, (20, 30, 3), np.uint8)
+    y, x = np.mgrid[0:20, 0:30].astype(np.float32) + 0.5
+    np.testing.assert_array_equal(pull(picture, np.stack([x, y], -1)), picture)
+
+
+def test_at_rest_the_picture_is_itself_to_the_last_grey_level(portrait):
+    painted = FacePainter(portrait, moved(portrait), None).paint(0)
+    np.testing.assert_array_equal(painted, portrait.picture)
+
+
+def test_a_turned_head_leaves_the_background_alone(portrait):
+    painted = FacePainter(portrait, moved(portrait, (18.0,)), None).paint(0)
+    away = cv2.dilate(portrait.matte, np.ones((41, 41), np.uint8)) < 5
+    assert away.mean() > 0.1
+    assert np.abs(painted.astype(int) - portrait.picture)[away].max() <= 1
+    face = polygon(portrait.points[[10, 338, 454, 152, 234, 109], :2], portrait.matte.shape, 0) > 0.9
+    assert np.abs(painted.astype(int) - portrait.picture)[face].mean() > 3
+
+
+@pytest.mark.parametrize("yaw", [-20.0, 15.0])
+def test_the_turn_is_found_again_in_the_picture(portrait, yaw):
+    looks = looks_of(portrait)
+    driven, asked = moved(portrait, (yaw / looks[0],)), moved(portrait, (yaw,))
+    painted = FacePainter(portrait, driven, None).paint(0)
+    with MeshBackend(FaceConfig()) as backend:
+        face = backend.detect(painted, 0, 0.0)[0]
+    found = head_pose_of(np.column_stack([face.image, face.depth])[None]).rotation
+    assert 0.4 < looks[0] < 1.1
+    assert angle_between(found, asked.pose.rotation)[0] < 4
+
+
+def lender(portrait, colour):
+    """Mouths whose inside is one colour."""
+    driven = moved(portrait, mouth=0.2)
+    canvas = np.full_like(portrait.picture, colour)
+    inside, ring = cut(canvas, driven.points[0])
+    return driven, Mouths(inside[None], ring[None], portrait.mouths.skin)
+
+
+def test_an_open_mouth_is_borrowed_where_the_picture_shows_none(portrait):
+    driven, lent = lender(portrait, (30, 200, 30))
+    middle = driven.points[0][[13, 14], :2].mean(0).astype(int)
+    with_it = FacePainter(portrait, driven, lent).paint(0)[middle[1], middle[0]].astype(int)
+    without = FacePainter(portrait, driven, None).paint(0)[middle[1], middle[0]].astype(int)
+    assert with_it[1] > with_it[0] + 80
+    assert without[1] < without[0] + 30
+
+
+def test_a_shut_mouth_borrows_nothing(portrait):
+    _, lent = lender(portrait, (0, 255, 0))
+    painted = FacePainter(portrait, moved(portrait), lent).paint(0)
+    np.testing.assert_array_equal(painted, portrait.picture)
+
+
+def test_a_video_shows_its_own_mouths_where_it_has_them(portrait):
+    driven, own = lender(portrait, (200, 30, 30))
+    from dataclasses import replace
+
+    filmed = replace(portrait, mouths=own)
+    _, lent = lender(portrait, (30, 200, 30))
+    chosen = choose_mouths(filmed, driven, lent)
+    assert chosen.share.max() == 0
+    middle = driven.points[0][[13, 14], :2].mean(0).astype(int)
+    colour = FacePainter(filmed, driven, lent).paint(0)[middle[1], middle[0]].astype(int)
+    assert colour[0] > colour[1] + 80
+
+
+def test_a_portrait_survives_its_files(portrait, tmp_path):
+    portrait.save(tmp_path)
+    back = Portrait.load(tmp_path)
+    for name in ("picture", "matte", "plate", "points"):
+        np.testing.assert_array_equal(getattr(back, name), getattr(portrait, name))
+    assert len(back.mouths) == 0
+
+
+def test_every_triangle_is_of_landmarks_of_the_mesh():
+    assert closed_triangles().max() < MESH

@@ -1,0 +1,157 @@
+"""`vidgan reanimate` end to end on synthetic talking heads."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+import vidgan
+from tests.conftest import ROOT
+from tests.video.clips import click, numbered_frame, write_clip
+from vidgan import api
+from vidgan.cli.main import _exit_code
+from vidgan.errors import MediaError, OutputError, PersonError, UsageError
+from vidgan.video.read import ClipReader
+
+FACES = ROOT / "samples" / "faces"
+PORTRAIT = FACES / "portrait.jpg"
+
+
+@pytest.fixture(scope="module")
+def driver(clips_dir):
+    """20 frames of the synthetic driver, in which it turns, with sound."""
+    with ClipReader(FACES / "driver.mp4") as reader:
+        frames = [frame.rgb for index, frame in enumerate(reader) if 18 <= index < 38]
+    return write_clip(clips_dir / "acting.mp4", frames, audio=click(Fraction(1, 2), 0.8))
+
+
+@pytest.fixture(scope="module")
+def made(driver, tmp_path_factory):
+    """A finished run with its motion kept."""
+    folder = tmp_path_factory.mktemp("reanimate")
+    result = vidgan.reanimate(PORTRAIT, driver, folder / "out.mp4", save_motion=folder / "m.npz", work=folder / "work")
+    return folder, result
+
+
+def test_the_portrait_moves_with_the_drivers_times_and_sound(made, driver):
+    _folder, result = made
+    with av.open(str(result.video)) as ours, av.open(str(driver)) as theirs:
+        times = [[float(f.pts * f.time_base) for f in one.decode(video=0)] for one in (ours, theirs)]
+        assert len(ours.streams.audio) == 1
+    np.testing.assert_allclose(times[0], times[1], atol=1e-3)
+    with ClipReader(result.video) as reader:
+        frames = np.stack([frame.rgb for frame in reader]).astype(int)
+    picture = cv2.imread(str(PORTRAIT))[..., ::-1].astype(int)
+    assert frames.shape[1:] == picture.shape
+    assert np.abs(np.diff(frames, axis=0)).mean() > 0.3
+    assert np.abs(frames[:, :40, :60] - picture[:40, :60]).mean() < 2.5
+
+
+def test_the_report_says_how_well_it_follows(made):
+    folder, _result = made
+    report = json.loads((folder / "out.report.json").read_text())
+    assert report["pose_degrees"] < 4
+    assert report["eyes"] > 0.85
+    assert report["missed"] == 0
+    assert report["background"] < 1
+    assert report["av_sync"]["in_sync"]
+    page = (folder / "out.report.html").read_text()
+    assert "portrait.jpg" in page
+    assert "<script" not in page
+
+
+def test_a_saved_motion_drives_without_its_video(made, tmp_path):
+    folder, result = made
+    again = vidgan.reanimate(PORTRAIT, folder / "m.npz", tmp_path / "again.mp4", work=folder / "work")
+    with ClipReader(result.video) as one, ClipReader(again.video) as two:
+        pairs = [np.abs(a.rgb.astype(int) - b.rgb).mean() for a, b in zip(one, two, strict=True)]
+        assert two.info.audio is None
+    assert max(pairs) < 1
+
+
+def test_the_same_run_is_cached_and_a_setting_runs_only_what_follows(made, driver, tmp_path):
+    folder, _ = made
+
+    def plan(**options):
+        options = api.reanimate_options(driver, options.get("motion"), options.get("region"), None, None, None)
+        run = api.prepare_reanimate(PORTRAIT, driver, tmp_path / "x.mp4", None, options=options, work=folder / "work")
+        return {stage.name: stage.action for stage in run.plan.stages}
+
+    assert set(plan().values()) == {"cached"}
+    changed = plan(region="lips")
+    assert {name for name, action in changed.items() if action == "run"} == {
+        "drive",
+        "animate",
+        "encode",
+        "face_report",
+    }
+
+
+def test_a_killed_render_goes_on_and_gives_the_same(made, driver, tmp_path):
+    _folder, whole = made
+    work = tmp_path / "work"
+    arguments = ["reanimate", str(PORTRAIT), str(driver), "-o", str(tmp_path / "out.mp4"), "--work", str(work),
+                 "--set", "animate.segment=2", "--quiet"]  # fmt: skip
+    process = subprocess.Popen([sys.executable, "-m", "vidgan.cli.main", *arguments], cwd=ROOT)
+    while process.poll() is None and not list(work.glob("animate-*.partial/seg-00003*")):
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    (part,) = work.glob("animate-*.partial")
+    first = next(part.glob("seg-00000*"))
+    stamp = first.stat().st_mtime_ns
+    assert _exit_code(arguments) == 0
+    (done,) = work.glob("animate-*")
+    assert next(done.glob("seg-00000*")).stat().st_mtime_ns == stamp
+    with ClipReader(whole.video) as one, ClipReader(tmp_path / "out.mp4") as two:
+        for a, b in zip(one, two, strict=True):
+            np.testing.assert_array_equal(a.rgb, b.rgb)
+
+
+def test_a_video_target_keeps_its_own_mouths(driver, clips_dir, tmp_path):
+    with ClipReader(FACES / "target.mp4") as reader:
+        film = write_clip(clips_dir / "film.mp4", [f.rgb for i, f in enumerate(reader) if i % 3 == 0])
+    result = vidgan.reanimate(film, driver, tmp_path / "out.mp4", work=tmp_path / "work")
+    facts = json.loads((result.stages["portrait"] / "manifest.json").read_text())["facts"]
+    assert facts["mouths"] == 25
+    report = json.loads((tmp_path / "out.report.json").read_text())
+    assert report["pose_degrees"] < 4
+
+
+def test_dry_run_and_json(driver, tmp_path, capsys):
+    work = ["--work", str(tmp_path / "work")]
+    paths = [str(PORTRAIT), str(driver), "-o", str(tmp_path / "o.mp4")]
+    assert _exit_code(["reanimate", *paths, *work, "--dry-run", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+    assert [stage["stage"] for stage in plan["stages"]] == [
+        "target_face", "driver", "portrait", "drive", "animate", "encode", "face_report",
+    ]  # fmt: skip
+    assert not (tmp_path / "o.mp4").exists()
+
+
+def test_a_driver_without_a_face_is_one_clear_line(clips_dir, tmp_path):
+    blank = write_clip(clips_dir / "faceless.mp4", map(numbered_frame, range(6)))
+    with pytest.raises(PersonError, match=r"faceless.mp4: no face found") as error:
+        vidgan.reanimate(PORTRAIT, blank, tmp_path / "out.mp4", work=tmp_path / "work")
+    assert "\n" not in str(error.value)
+
+
+def test_files_that_will_not_do_are_refused_before_any_work(driver, tmp_path):
+    (tmp_path / "text.jpg").write_text("no picture")
+    with pytest.raises(MediaError, match=r"text.jpg"):
+        vidgan.reanimate(tmp_path / "text.jpg", driver, tmp_path / "out.mp4", work=tmp_path / "work")
+    with pytest.raises(UsageError, match=r"must end in .npz"):
+        vidgan.reanimate(PORTRAIT, driver, tmp_path / "o.mp4", save_motion=tmp_path / "m.txt", work=tmp_path / "work")
+    with pytest.raises(MediaError, match="does not exist"):
+        vidgan.reanimate(tmp_path / "nobody.jpg", driver, tmp_path / "o.mp4", work=tmp_path / "work")
+    (tmp_path / "m.npz").mkdir()
+    with pytest.raises(OutputError):
+        vidgan.reanimate(PORTRAIT, driver, tmp_path / "o.mp4", save_motion=tmp_path / "m.npz", work=tmp_path / "work")

@@ -1,0 +1,97 @@
+"""The sound of any file as one row of numbers: 16 kHz, mono, in rational time.
+
+Legend: N samples.
+"""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from numpy.typing import NDArray
+
+from vidgan.errors import MediaError
+from vidgan.video.audio import audio_stream, decoded_sound
+from vidgan.video.limits import MediaLimits
+from vidgan.video.pyav import MICROSECOND, open_media, to_fraction
+
+RATE = 16_000
+"""Samples a second: enough for all that shows on a mouth, and what speech networks are trained on."""
+
+_SLACK = Fraction(1, 50)
+"""Timestamps within this many seconds of the samples so far are taken as running on."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """`samples`: (N,) float32 in [-1, 1] at `rate` a second; `start`: seconds of the first on the file's clock."""
+
+    samples: NDArray[np.float32]
+    start: Fraction = Fraction(0)
+    rate: int = RATE
+
+    @property
+    def seconds(self) -> Fraction:
+        """How long it is."""
+        return Fraction(len(self.samples), self.rate)
+
+    @property
+    def level(self) -> float:
+        """Its loudness: the root mean square of the samples, in decibels below full scale; -inf when all are zero."""
+        power = float(np.square(self.samples, dtype=np.float64).mean()) if len(self.samples) else 0.0
+        return 10 * float(np.log10(power)) if power > 0 else -np.inf
+
+
+def read_sound(path: Path, rate: int = RATE, limits: MediaLimits | None = None) -> Sound:
+    """Decode the first sound track of a file, its channels averaged; holes in it are silent.
+
+    Raises:
+        MediaError: the file cannot be read, has no sound, or none that decodes.
+    """
+    limits = limits or MediaLimits()
+    with open_media(Path(path), limits) as container:
+        stream = audio_stream(container)
+        if stream is None:
+            raise MediaError(f"{path}: has no sound; give a recording, or a video with sound")
+        base = to_fraction(stream.time_base) or MICROSECOND
+        resampler = AudioResampler("fltp", None, rate)
+        pieces: list[NDArray[np.float32]] = []
+        start: Fraction | None = None
+        count = 0
+        for frame in decoded_sound(container, stream):
+            time = None if frame.pts is None else frame.pts * base
+            if start is None:
+                start = time or Fraction(0)
+            hole = Fraction(0) if time is None else time - start - Fraction(count, rate)
+            if hole > _SLACK:
+                pieces.append(np.zeros(round(hole * rate), np.float32))
+                count += len(pieces[-1])
+            frame.pts = None  # the resampler would fill or drop samples by its own rules
+            for piece in _resampled(resampler, frame):
+                pieces.append(piece)
+                count += len(piece)
+        pieces += _resampled(resampler, None) if start is not None else []
+    if start is None:
+        raise MediaError(f"{path}: its sound cannot be decoded; convert it to WAV")
+    return Sound(np.concatenate(pieces), start, rate)
+
+
+def _resampled(resampler: AudioResampler, frame: AudioFrame | None) -> Iterator[NDArray[np.float32]]:
+    for piece in resampler.resample(frame):
+        yield piece.to_ndarray().mean(0, dtype=np.float32)
+
+
+def write_wav(path: Path, samples: NDArray[np.float32], rate: int) -> None:
+    """Write samples (N,) in [-1, 1] as 16-bit WAV of one channel; louder ones are clipped."""
+    whole = (np.clip(samples, -1, 1) * 32767).round().astype(np.int16)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(whole.astype("<i2").tobytes())

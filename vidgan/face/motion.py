@@ -1,0 +1,74 @@
+"""A driver's motion in one file: the face track, the frame at rest and the mouth's inside. It drives without the video.
+
+Legend: T frames, J = 478 landmarks.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidgan.errors import MediaError
+from vidgan.face.mouths import SIZE, Mouths
+from vidgan.face.regions import LANDMARKS, LIPS_INNER
+from vidgan.face.track import FaceTrack
+
+SUFFIX = ".npz"
+
+
+@dataclass(frozen=True)
+class FaceMotion:
+    """track: T frames; neutral: the index of the one at rest; mouths: T pictures."""
+
+    track: FaceTrack
+    neutral: int
+    mouths: Mouths
+
+    def save(self, path: Path) -> None:
+        """Write the motion as a compressed npz without pickles."""
+        np.savez_compressed(
+            path, meta=self.track.meta(), neutral=np.int64(self.neutral), **self.track.arrays(), **vars(self.mouths)
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> FaceMotion:
+        """Read a motion that `save` wrote, also one that a user hands over.
+
+        Raises:
+            MediaError: it is none, or damaged.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                found = {name: data[name] for name in data.files}
+            motion = cls(
+                FaceTrack.of(found), int(found["neutral"]), Mouths(found["pictures"], found["rings"], found["skin"])
+            )
+        except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError, zipfile.BadZipFile) as error:
+            raise MediaError(
+                f"{path} is no motion of vidgan ({type(error).__name__}): give a video, or a file of --save-motion"
+            ) from error
+        if not _sound(found, motion.neutral):
+            raise MediaError(f"{path} is damaged: make it again with --save-motion")
+        return motion
+
+
+def _sound(found: Mapping[str, NDArray], neutral: int) -> bool:
+    """Whether the arrays fit each other."""
+    count = len(found["pts"])
+    shapes = {
+        "image": (count, LANDMARKS, 2), "depth": (count, LANDMARKS), "present": (count,), "pts": (count,),
+        "pictures": (count, *SIZE, 3), "rings": (count, len(LIPS_INNER), 2), "skin": (3,),
+    }  # fmt: skip
+    fits = all(found[name].shape == shape for name, shape in shapes.items())
+    return (
+        fits
+        and 0 <= neutral < count
+        and bool(found["present"][neutral])
+        and bool(np.isfinite(found["image"][found["present"].astype(bool)]).all())
+        and bool((np.diff(found["pts"]) > 0).all())
+    )

@@ -1,0 +1,208 @@
+"""From a driver's face track to a target's landmarks: motion about neutral frames, in person-neutral lengths.
+
+The change of every landmark since the driver's neutral frame, in the head's own frame, is added to the target's own
+neutral landmarks; around eyes and mouth it is scaled so that shut stays shut and the same share of open stays open. So
+the driver's face shape, which is in the neutral frame, never reaches the target.
+
+Legend: T driving frames, J = 478 landmarks; head frame as in `vidgan.face.head`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from vidgan.config import Config
+from vidgan.face import regions as at
+from vidgan.face.expression import expression, gap
+from vidgan.face.head import HeadPose, angles, from_head, head_pose_of, neutral_mesh, rotation_of, to_head
+
+Array = NDArray[np.float64]
+
+SHUT = 0.06
+"""The lid gap over the eye's width that the mesh still shows when an eye is shut."""
+
+_SWAY = 0.5
+"""Eye distances that the head may move sideways or up: further, the neck would tear."""
+
+_GROWTH = 1.15
+
+_MAKE_UP, _EXTRA = 1.6, 6.0
+"""A turn is painted larger to look as far as it should: by this factor, and by these degrees, at most. More would tear
+the far side of the face."""
+
+
+class FaceTransferConfig(Config):
+    """How a driver's motion reaches the target.
+
+    motion: `relative` adds the change since the driver's neutral frame to the target's own face; `absolute` gives the
+    target the driver's head angles and openness of eyes and mouth as they are. region: which part moves. strength
+    scales all of it.
+    """
+
+    motion: Literal["relative", "absolute"] = "relative"
+    region: Literal["all", "expression", "lips", "eyes", "pose"] = "all"
+    strength: float = Field(default=1.0, ge=0, le=3)
+
+
+@dataclass(frozen=True)
+class Driven:
+    """The target's face as it shall be.
+
+    points: (T, J, 3) in the target's pixels and pose, its head pose: what is painted; gaze: (T, 2) how far the irises
+    have moved from where they are in the target's picture, in eye widths, right and down; asked: (T, J, 3) the face
+    that is meant, which what is painted should look like.
+    """
+
+    points: Array
+    pose: HeadPose
+    gaze: Array
+    asked: Array
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+
+def drive(
+    driver: NDArray, neutral: int, target: NDArray, config: FaceTransferConfig, looks: NDArray | None = None
+) -> Driven:
+    """The target's landmarks for every driving frame.
+
+    Args:
+        driver: (T, J, 3) the driver's landmarks in their pixels, no NaN.
+        neutral: the frame in which the driver is at rest.
+        target: (J, 3) the target's landmarks in their picture.
+        config: which motion, region and strength.
+        looks: (2,) how far a painted turn and nod look for each degree; what is painted makes up for it.
+    """
+    theirs, own = head_pose_of(driver), head_pose_of(target[None])
+    heads, home = to_head(driver, theirs), to_head(target[None], own)[0]
+    strength = config.strength
+    change = heads - heads[neutral]
+    if config.motion == "absolute":
+        change = change + _offset(heads[neutral], home)
+    share = region_share(config.region)[:, None]
+    face = home + strength * share * change * local_scale(heads[neutral], home)
+    for ring in (at.LEFT_EYE, at.RIGHT_EYE, at.LIPS_INNER):
+        _uncross(face, ring)
+    moves_head = config.region in ("all", "pose")
+    pose = _pose(theirs, neutral, own, config) if moves_head else own[np.zeros(len(driver), int)]
+    gazes = expression(heads)
+    gaze = np.stack([gazes.gaze_x, gazes.gaze_y], 1)
+    rest = gaze[neutral] if config.motion == "relative" else _gaze(home)
+    moves_eyes = config.region in ("all", "expression", "eyes")
+    painted = _made_up(pose, own, np.ones(2) if looks is None else looks)
+    return Driven(from_head(face, painted), painted, strength * moves_eyes * (gaze - rest), from_head(face, pose))
+
+
+def whole(points: NDArray, present: NDArray[np.bool_], seconds: NDArray) -> Array:
+    """Landmarks (T, J, 3) with those of lost frames interpolated in time; the ends are held."""
+    known = np.flatnonzero(present)
+    flat = points.reshape(len(points), -1)
+    filled = np.stack([np.interp(seconds, seconds[known], column[known]) for column in flat.T], 1)
+    return filled.reshape(points.shape)
+
+
+def region_share(region: str) -> Array:
+    """How much of the expression each landmark takes, (J,) in [0, 1]."""
+    share: Array = np.ones(at.LANDMARKS)
+    if region == "pose":
+        share[:] = 0
+    elif region in ("lips", "eyes"):
+        height = neutral_mesh()[:, 1]
+        low, high = np.clip((height - 0.32) / 0.15, 0, 1), 1 - np.clip((height - 0.1) / 0.15, 0, 1)
+        share = np.asarray(low if region == "lips" else high, np.float64)
+    return share
+
+
+def local_scale(driver: NDArray, target: NDArray) -> Array:
+    """Factors (J, 3) for a change of the driver's landmarks (J, 3) on the target's (J, 3), both at rest.
+
+    Around the eyes by the widths, and by how far the lids can travel until they are shut; around the mouth by the
+    widths of the mouths.
+    """
+    mesh = neutral_mesh()[:, :2]
+    scale = np.ones((at.LANDMARKS, 3))
+    for corners, ring, lids in (
+        (at.LEFT_EYE_CORNERS, at.LEFT_EYE, at.LEFT_LID_PAIRS),
+        (at.RIGHT_EYE_CORNERS, at.RIGHT_EYE, at.RIGHT_LID_PAIRS),
+    ):
+        wide = _width(target, corners) / _width(driver, corners)
+        travel = gap(driver[None], lids)[0] - SHUT * _width(driver, corners)
+        tall = gap(target[None], lids)[0] / max(travel, 0.02)
+        near = np.exp(-((np.linalg.norm(mesh - mesh[list(ring)].mean(0), axis=1) / 0.27) ** 4))[:, None]
+        scale += near * (np.clip([wide, tall, wide], 0.3, 2.5) - 1)
+    wide = np.clip(_width(target, at.MOUTH_CORNERS) / _width(driver, at.MOUTH_CORNERS), 0.7, 1.4)
+    near = np.exp(-((np.linalg.norm(mesh - mesh[list(at.LIPS_OUTER)].mean(0), axis=1) / 0.5) ** 4))[:, None]
+    return scale + near * (wide - 1)
+
+
+def _offset(driver: NDArray, target: NDArray) -> Array:
+    """What takes the target's own opening of eyes and mouth to the driver's at rest: (J, 3)."""
+    offset = np.zeros_like(target)
+    mine, theirs = expression(target[None]), expression(driver[None])
+    for ring, asked, have, unit in (
+        (at.LEFT_EYE, theirs.left_eye[0], mine.left_eye[0], _width(target, at.LEFT_EYE_CORNERS)),
+        (at.RIGHT_EYE, theirs.right_eye[0], mine.right_eye[0], _width(target, at.RIGHT_EYE_CORNERS)),
+        (at.LIPS_INNER, theirs.mouth[0], mine.mouth[0], 1.0),
+    ):
+        half = len(ring) // 2
+        bulge = np.sin(np.pi * np.arange(1, half) / half) ** 0.5
+        move = 0.5 * (asked - have) * unit * bulge
+        offset[list(ring[1:half]), 1] += move
+        offset[list(ring[:half:-1]), 1] -= move
+    return offset
+
+
+def _pose(theirs: HeadPose, neutral: int, own: HeadPose, config: FaceTransferConfig) -> HeadPose:
+    turned = theirs.rotation @ theirs.rotation[neutral].T
+    if config.motion == "absolute":
+        turned = theirs.rotation @ own.rotation[0].T
+    rotation = power(turned, config.strength) @ own.rotation[0]
+    moved = config.strength * (theirs.translation - theirs.translation[neutral]) / theirs.scale[neutral]
+    moved[:, 2] = 0
+    length = np.linalg.norm(moved, axis=1, keepdims=True)
+    moved *= _SWAY * np.tanh(length / _SWAY) / np.maximum(length, 1e-9)
+    grown = (theirs.scale / theirs.scale[neutral]) ** config.strength
+    scale = own.scale[0] * np.clip(grown, 1 / _GROWTH, _GROWTH)
+    return HeadPose(rotation, scale, own.translation[0] + own.scale[0] * moved)
+
+
+def _made_up(pose: HeadPose, own: HeadPose, looks: NDArray) -> HeadPose:
+    """The pose whose picture looks like `pose`."""
+    turned = angles(pose.rotation @ own.rotation[0].T)
+    missing = turned[:, :2] * (1 / np.clip(looks, 1 / _MAKE_UP, 1) - 1)
+    turned[:, :2] += _EXTRA * np.tanh(missing / _EXTRA)
+    return HeadPose(rotation_of(turned) @ own.rotation[0], pose.scale, pose.translation)
+
+
+def power(rotation: NDArray, exponent: float) -> Array:
+    """A share of a rotation about its own axis: (T, 3, 3) → (T, 3, 3)."""
+    cos = np.clip((np.trace(rotation, axis1=-2, axis2=-1) - 1) / 2, -1, 1)
+    angle = np.arccos(cos)
+    skew = (rotation - np.swapaxes(rotation, -1, -2)) / (2 * np.maximum(np.sin(angle), 1e-9))[..., None, None]
+    new = (exponent * angle)[..., None, None]
+    return np.asarray(np.eye(3) + np.sin(new) * skew + (1 - np.cos(new)) * (skew @ skew))
+
+
+def _uncross(face: Array, ring: tuple[int, ...]) -> None:
+    """Let lids and lips meet and not pass through each other; in place, (T, J, 3)."""
+    half = len(ring) // 2
+    lower, upper = list(ring[1:half]), list(ring[:half:-1])
+    crossed = face[:, upper, 1] > face[:, lower, 1]
+    middle = (face[:, upper, 1] + face[:, lower, 1]) / 2
+    face[:, upper, 1] = np.where(crossed, middle, face[:, upper, 1])
+    face[:, lower, 1] = np.where(crossed, middle, face[:, lower, 1])
+
+
+def _gaze(head: NDArray) -> Array:
+    one = expression(head[None])
+    return np.array([one.gaze_x[0], one.gaze_y[0]])
+
+
+def _width(head: NDArray, corners: tuple[int, int]) -> float:
+    return max(float(np.linalg.norm(head[corners[0]] - head[corners[1]])), 1e-3)

@@ -1,0 +1,108 @@
+"""The dub stage: the film's own frames with the spoken mouth laid in; all else is the film, pixel for pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+
+from vidgan.config import Config
+from vidgan.stages.base import Stage, StageContext
+from vidgan.stages.segments import State, write_segments
+from vidgan.stages.speak import Shown
+from vidgan.stages.voice import Voice
+from vidgan.subject.dubbing import MouthConfig, MouthPainter
+from vidgan.subject.mouths import Mouths
+from vidgan.video.read import ClipReader
+
+BACKWARDS = 24
+"""Frames held in memory at once where the film runs backwards."""
+
+SURE = "sure.npy"
+
+
+class DubConfig(MouthConfig):
+    """A kill loses at most `segment` frames."""
+
+    segment: int = Field(32, ge=1)
+
+
+class DubStage(Stage[DubConfig]):
+    """Inputs: `film`, `voice`, `speak`, `mouths` (stages).
+
+    Files: lossless segments and `render.json`, as of the render stage; `sure.npy` (T,), how much of each frame's mouth
+    is the spoken one. Facts: frames dubbed and left alone and why, changes of reference.
+    """
+
+    name = "dub"
+    version = 1
+    Config: ClassVar[type[Config]] = DubConfig
+
+    def run(self, context: StageContext) -> dict[str, Any]:
+        """Render segment by segment; segments that are there from an earlier run are kept."""
+        shown = Shown.load(context.input("speak"))
+        painter = load_painter(context, shown, self.config)
+        sure = np.zeros(0, np.float32)
+        with ClipReader(context.input("film"), device=context.device) as reader:
+            film: Iterator[NDArray[np.uint8]] | None = None
+
+            def paint(frames: slice, state: State) -> Iterator[tuple[NDArray[np.uint8], State]]:
+                nonlocal sure, film
+                sure = np.zeros(0, np.float32) if state is None else state["sure"].numpy()
+                film = film or in_order(reader, shown.timeline.frames[frames.start :])  # segments follow each other
+                for position in range(frames.start, frames.stop):
+                    picture, laid_in = painter.paint(next(film), position)
+                    sure = np.append(sure, np.float32(laid_in))
+                    yield picture, {"sure": torch.from_numpy(sure)}
+
+            line = shown.timeline
+            size = (reader.width, reader.height)
+            write_segments(context, line.pts, line.time_base, size, self.config.segment, paint, in_time=shown.in_time)
+        np.save(context.dir / SURE, sure)
+        return self._facts(context, painter, sure)
+
+    def _facts(self, context: StageContext, painter: MouthPainter, sure: NDArray[np.float32]) -> dict[str, Any]:
+        faceless, turned = int((~painter.here).sum()), int((painter.here & painter.turned).sum())
+        hidden = int(((sure < 0.5) & painter.here & ~painter.turned).sum())
+        for count, what in ((faceless, "have no face"), (turned, "show the face from the side")):
+            if count:
+                context.progress.warn(f"{count} of {len(sure)} frames {what}: they are the film's own")
+        if hidden:
+            context.progress.note(f"in {hidden} frames something is before the mouth: there the film's own is seen")
+        return {
+            "frames": len(sure), "dubbed": int((sure > 0.5).sum()), "without_face": faceless, "from_the_side": turned,
+            "hidden": hidden, "reference_changes": int((np.diff(painter.choice.index[:, 0]) != 0).sum()),
+        }  # fmt: skip
+
+
+def load_painter(context: StageContext, shown: Shown, config: MouthConfig) -> MouthPainter:
+    """The painter of a stage with the inputs `mouths` and `voice`."""
+    mouths, shape = Mouths.load(context.input("mouths")), Voice.load(context.input("voice")).shape
+    return MouthPainter(shown.own, shown.spoken, shown.shots, mouths, shape, config)
+
+
+def in_order(reader: ClipReader, wanted: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
+    """The film's frames by number, in the order wanted: forwards in one go, backwards in pieces."""
+    position = 0
+    while position < len(wanted):
+        ahead = wanted[position:]
+        steps = np.diff(ahead)
+        run = 1 + next((i for i, step in enumerate(steps) if step != 1), len(steps))
+        if run > 1 or len(ahead) == 1:
+            frames = reader.frames(int(ahead[0]))
+            for _ in range(run):
+                yield next(frames).rgb
+            frames.close()  # type: ignore[attr-defined]
+            position += run
+            continue
+        back = 1 + next((i for i, step in enumerate(steps) if step != -1), len(steps))
+        back = min(max(1, back), BACKWARDS)
+        frames = reader.frames(int(ahead[back - 1]))
+        held = [next(frames).rgb for _ in range(back)]
+        frames.close()  # type: ignore[attr-defined]
+        yield from reversed(held)
+        position += back

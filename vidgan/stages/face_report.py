@@ -1,0 +1,172 @@
+"""The report of a reanimation: the face found again in the finished video, held against the driver's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, ClassVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from vidgan import __version__
+from vidgan.config import Config
+from vidgan.face.backend import Face, FaceConfig, MeshBackend
+from vidgan.face.finish import FaceFinishConfig, finish
+from vidgan.face.follow import FaceFollower
+from vidgan.face.motion import SUFFIX, FaceMotion
+from vidgan.face.regions import LANDMARKS
+from vidgan.face.track import FaceTrack
+from vidgan.metrics.face_follow import face_follow
+from vidgan.metrics.frames import Mask, finite_mean, region_mean
+from vidgan.metrics.redetect import spread_runs
+from vidgan.pose.people import landmark_box
+from vidgan.report.data import Message, StageCost, VideoFacts, plain_facts, printable
+from vidgan.report.face_data import FaceReport, render_face_page
+from vidgan.report.pictures import fit, jpeg_uri, video_uri
+from vidgan.report.template import Shown
+from vidgan.stages.base import Stage, StageContext
+from vidgan.stages.drive import load_driven
+from vidgan.stages.manifest import Manifest
+from vidgan.stages.report import DATA, PAGE, finished_video
+from vidgan.subject.portrait import Portrait
+from vidgan.video.clip import Frame
+from vidgan.video.read import ClipReader
+from vidgan.video.write import ClipWriter
+
+Picture = NDArray[np.uint8]
+STILL_HEIGHT = 360
+
+
+class FaceReportConfig(Config):
+    """How much the report looks at: `frames` of the output are searched again, `stills` shown, and `clip_seconds` of
+    driver and output embedded `clip_height` pixels high.
+    """
+
+    frames: int = Field(300, ge=3)
+    stills: int = Field(6, ge=0, le=24)
+    clip_seconds: float = Field(6.0, ge=0, le=60)
+    clip_height: int = Field(320, ge=32, le=720)
+
+
+@dataclass
+class Watched:
+    """What one pass over the output gathered."""
+
+    rows: dict[int, Face | None] = field(default_factory=dict)
+    background: list[float] = field(default_factory=list)
+    stills: list[Shown] = field(default_factory=list)
+
+
+class FaceReportStage(Stage[FaceReportConfig]):
+    """All that a reanimation made in; `report.html` (self-contained) and `report.json` (`FaceReport`) out.
+
+    Inputs: `video` (encode), `driving` and `target` (files), `target_face`, `driver`, `portrait`, `motion` (drive),
+    `frames` (animate). Facts: the scores.
+    """
+
+    name: ClassVar[str] = "face_report"
+    version: ClassVar[int] = 1
+    Config: ClassVar[type[Config]] = FaceReportConfig
+
+    def run(self, context: StageContext) -> dict[str, Any]:
+        """Watch the output, gather what every stage said, write both files."""
+        output = finished_video(context.input("video"))
+        _, asked = load_driven(context)
+        driver = FaceMotion.load(context.input("driver") / "motion.npz").track
+        portrait = Portrait.load(context.input("portrait"))
+        checked = spread_runs(len(asked), self.config.frames)
+        clip = context.dir / "clip.mp4"
+        watched = self._watch(context, output, asked, portrait, set(checked.tolist()), clip)
+        found = found_track(watched, asked, checked)
+        follow = face_follow(found, asked[checked], driver[checked], portrait.pose.rotation[0])
+        manifests = [one for path in context.inputs.values() if path and path.is_dir() and (one := Manifest.read(path))]
+        facts = {one.instance: one.facts for one in manifests}
+        with ClipReader(output) as reader:
+            shape = VideoFacts.of(reader.info).model_copy(update={"frames": len(asked)})
+        data = FaceReport(
+            vidgan_version=__version__, driver=printable(context.input("driving").name),
+            target=printable(context.input("target").name), output=shape, **vars(follow),
+            background=finite_mean(watched.background), av_sync=facts.get("encode", {}).get("av_sync"),
+            driving=plain_facts({**facts.get("drive", {}), **facts.get("animate", {})}),
+            stages=[
+                StageCost(name=m.instance, seconds=m.seconds, memory_mb=m.memory_mb, device=m.device) for m in manifests
+            ],
+            warnings=[Message(stage=m.instance, text=printable(text)) for m in manifests for text in m.warnings],
+        )  # fmt: skip
+        data.write(context.dir / DATA)
+        shown = video_uri(clip) if clip.exists() else None
+        (context.dir / PAGE).write_text(render_face_page(data, watched.stills, shown), encoding="utf-8")
+        clip.unlink(missing_ok=True)
+        return vars(follow) | {"background": data.background}
+
+    def _watch(
+        self, context: StageContext, output: Path, asked: FaceTrack, portrait: Portrait, checked: set[int], clip: Path
+    ) -> Watched:
+        watched, config = Watched(), self.config
+        stills = set(np.linspace(0, len(asked) - 1, config.stills + 2).round().astype(int)[1:-1].tolist())
+        away = still_background(portrait, asked)
+        length = int((asked.seconds < config.clip_seconds).sum()) if config.clip_seconds else 0
+        context.progress.start("report", len(asked))
+        with ClipReader(output) as reader, MeshBackend(FaceConfig()) as backend:
+            follower = FaceFollower(backend, landmark_box(portrait.points[:, :2]))
+            rate = reader.info.rate
+            writer: ClipWriter | None = None
+            last: Picture | None = None
+            for index, (ours, theirs) in enumerate(zip(reader, _drivers(context.input("driving")), strict=False)):
+                context.progress.advance()
+                if index in checked:
+                    if index - 1 not in checked:
+                        follower.restart()
+                        follower.box = landmark_box(asked.image[index])
+                    watched.rows[index] = follower.detect(ours.rgb, index, float(ours.time))
+                    if last is not None and index - 1 in checked:
+                        change = np.abs(ours.rgb.astype(np.float32) - last)
+                        watched.background.append(region_mean(change, away))
+                    last = ours.rgb
+                if index in stills:
+                    pair = _beside(theirs, ours, STILL_HEIGHT)
+                    watched.stills.append(Shown.of(pair, f"{float(ours.time):.2f} s", jpeg_uri))
+                if index < length:
+                    pair = _beside(theirs, ours, config.clip_height)
+                    writer = writer or ClipWriter(clip, pair.shape[1], pair.shape[0], rate, crf=27)
+                    writer.write(np.ascontiguousarray(pair), Fraction(index) / rate)
+            if writer is not None:
+                writer.close()
+        return watched
+
+
+def still_background(portrait: Portrait, asked: FaceTrack) -> Mask:
+    """Where nothing should move: the picture without the person and all that they may cover, (H, W) bool."""
+    moved = np.abs(asked.image - portrait.points[None, :, :2]).max()
+    reach = 2 * int(np.ceil(1.3 * moved + 0.02 * max(portrait.matte.shape))) + 1
+    return np.asarray(cv2.dilate(portrait.matte, np.ones((reach, reach), np.uint8)) < 5)
+
+
+def _drivers(path: Path) -> Iterator[Frame | None]:
+    """The driver's frames; None for ever when only their motion is there."""
+    if path.suffix.lower() == SUFFIX:
+        while True:
+            yield None
+    with ClipReader(path, max_side=960) as reader:
+        yield from reader
+
+
+def _beside(driver: Frame | None, output: Frame, height: int) -> Picture:
+    own = fit(output.rgb, height // 2 * 2)
+    return own if driver is None else np.hstack([fit(driver.rgb, height // 2 * 2), own])
+
+
+def found_track(watched: Watched, asked: FaceTrack, checked: NDArray[np.int64]) -> FaceTrack:
+    """What was found, as a track of the checked frames, smoothed as the driver's."""
+    empty = Face(np.full((LANDMARKS, 2), np.nan, np.float32), np.full(LANDMARKS, np.nan, np.float32))
+    rows = [watched.rows.get(int(index)) or empty for index in checked]
+    raw: dict[str, NDArray] = {
+        "image": np.stack([one.image for one in rows]), "depth": np.stack([one.depth for one in rows]),
+        "pts": asked.pts[checked],
+    }  # fmt: skip
+    return finish(raw, asked.time_base, asked.width, asked.height, MeshBackend.name, FaceFinishConfig(max_gap=0))

@@ -1,0 +1,88 @@
+"""The mouths stage: the speaker's lower face in the film's frames, from which every spoken mouth is taken."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from vidgan.config import Config
+from vidgan.errors import PersonError
+from vidgan.face.head import angles, head_pose, to_head
+from vidgan.face.lower import Face, anchors, mouth_sharpness, window_corner, window_side
+from vidgan.face.track import FaceTrack
+from vidgan.stages.base import Stage, StageContext
+from vidgan.stages.subject import kept_frames
+from vidgan.stages.voice import Voice
+from vidgan.subject.mouths import CROPS, FRAMES, window
+from vidgan.video.read import ClipReader
+
+
+class MouthsConfig(Config):
+    """`max_frames` and `max_megabytes` bound what is kept; faces turned by more than `most_yaw` degrees are left out;
+    `use` is the share from the film's beginning that mouths are taken from.
+    """
+
+    max_frames: int = Field(720, ge=2)
+    max_megabytes: float = Field(1500.0, gt=1)
+    most_yaw: float = Field(35.0, gt=0, le=90)
+    use: float = Field(1.0, gt=0, le=1)
+
+
+class MouthsStage(Stage[MouthsConfig]):
+    """Inputs: `film`, `face` (its face stage), `voice` (its voice stage). Files: `crops.npy`, `frames.npz`.
+
+    Facts: frames kept, size of the crops, pixels between the outer eye corners.
+    """
+
+    name = "mouths"
+    version = 1
+    Config: ClassVar[type[Config]] = MouthsConfig
+
+    def run(self, context: StageContext) -> dict[str, Any]:
+        """Read the film once.
+
+        Raises:
+            PersonError: the face is never seen from the front.
+        """
+        track = FaceTrack.load(context.input("face") / "track.npz")
+        shape = Voice.load(context.input("voice")).shape
+        pose = head_pose(track)
+        yaw = np.abs(np.nan_to_num(angles(pose.rotation)[:, 0], nan=90.0))
+        side = window_side(float(np.nanmedian(pose.scale)))
+        limit = max(2, min(self.config.max_frames, int(self.config.max_megabytes * 1e6 / (3 * side * side))))
+        used = np.arange(len(track)) < max(2, round(self.config.use * len(track)))
+        frames = kept_frames(track.present & (yaw < self.config.most_yaw) & used, limit)
+        if len(frames) < 2:
+            raise PersonError(
+                f"{context.input('film').name}: the face is never seen from the front (within "
+                f"{self.config.most_yaw:.0f} degrees): a mouth seen from the side cannot be dubbed well"
+            )
+        points = track.image[frames].astype(np.float64)
+        rings = anchors(shape, pose[frames])
+        corners = np.array([window_corner(one, side) for one in points], np.int64)
+        crops: np.memmap = np.lib.format.open_memmap(
+            context.dir / CROPS, mode="w+", dtype=np.uint8, shape=(len(frames), side, side, 3)
+        )
+        sharpness = np.zeros(len(frames), np.float32)
+        position = {int(frame): index for index, frame in enumerate(frames)}
+        context.progress.start("mouths", int(frames[-1]) + 1)
+        with ClipReader(context.input("film"), device=context.device) as reader:
+            for number, frame in enumerate(reader):
+                if number > frames[-1]:
+                    break
+                index = position.get(number)
+                if index is not None:
+                    crops[index] = window(frame.rgb, corners[index], side)
+                    face = Face(points[index] - corners[index], rings[index] - corners[index])
+                    sharpness[index] = mouth_sharpness(crops[index], face)
+                context.progress.advance()
+        crops.flush()
+        usual = float(np.median(sharpness)) or 1.0
+        np.savez(
+            context.dir / FRAMES, corners=corners, frames=frames, points=points, rings=rings,
+            head=to_head(track.points[frames], pose[frames]), turned=angles(pose[frames].rotation),
+            blur=np.clip(1 - sharpness / usual, 0, 1),
+        )  # fmt: skip
+        return {"frames": len(frames), "size": side, "unit": round(float(np.nanmedian(pose.scale)), 1)}

@@ -1,0 +1,143 @@
+"""The portrait stage: one picture of the target's face and what is known around it, from a picture or a video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from vidgan.config import Config
+from vidgan.face.backend import FaceConfig, MeshBackend
+from vidgan.face.expression import neutral_frame
+from vidgan.face.follow import FaceFollower
+from vidgan.face.head import HeadPose, angles, from_head, head_pose_of, rotation_of, to_head
+from vidgan.face.mouths import SIZE, Mouths, cut, skin_colour
+from vidgan.face.regions import LIPS_INNER
+from vidgan.face.track import FaceTrack
+from vidgan.face.transfer import Driven
+from vidgan.pose.people import landmark_box
+from vidgan.stages.base import Stage, StageContext
+from vidgan.subject.animate import FacePainter
+from vidgan.subject.plate import clean_plate
+from vidgan.subject.portrait import Portrait, plate_behind, refined
+from vidgan.video.read import ClipReader
+
+PLATE_FRAMES = 25
+
+TRIED = 12.0
+"""Degrees by which the picture is turned to see how far it looks turned."""
+
+
+class PortraitConfig(Config):
+    """`max_side` bounds the picture's size, `mouths` the number of frames whose mouths are kept."""
+
+    max_side: int = Field(1920, ge=64)
+    mouths: int = Field(1500, ge=0)
+
+
+class PortraitStage(Stage[PortraitConfig]):
+    """Inputs: `video` (the target), `face` (its face stage, with masks). Files: those of `Portrait`.
+
+    Of a video the frame at rest is taken, its background from all frames, and the mouths of its other frames.
+    """
+
+    name: ClassVar[str] = "portrait"
+    version: ClassVar[int] = 1
+    Config: ClassVar[type[Config]] = PortraitConfig
+
+    def run(self, context: StageContext) -> dict[str, Any]:
+        """Gather and write the portrait."""
+        track = FaceTrack.load(context.input("face") / "track.npz")
+        masks = np.load(context.input("face") / "masks.npy", mmap_mode="r", allow_pickle=False)
+        # A face that was filled in has no mask: such a frame shows the person but not where.
+        seen = track.present & (masks.reshape(len(masks), -1).max(1) > 127)
+        base = neutral_frame(replace(track, present=seen) if seen.any() else track)
+        picture, others, mouths = self._look(context, track, seen, base)
+        height, width = (side // 2 * 2 for side in picture.shape[:2])
+        picture = picture[:height, :width]
+        matte = refined(masks[base], picture)
+        plate = plate_behind(picture, matte)
+        if others:
+            frames, numbers = np.stack([one[:height, :width] for one in others.values()]), list(others)
+            clean = clean_plate(frames, masks[numbers], np.zeros(frames.shape[:3], bool))
+            here = clean_plate(picture[None], matte[None], np.zeros((1, height, width), bool)).seen
+            known = clean.seen & ~here
+            plate[known] = clean.rgb[known]
+        points = track.points[base] * _factor(picture, track)
+        portrait = Portrait(picture, matte, plate, points, mouths)
+        portrait = replace(portrait, looks=looks_of(portrait))
+        portrait.save(context.dir)
+        return {
+            "frame": base, "width": width, "height": height, "mouths": len(mouths), "person": _share(matte),
+            "looks": portrait.looks.round(3).tolist(),
+        }  # fmt: skip
+
+    def _look(
+        self, context: StageContext, track: FaceTrack, seen: NDArray[np.bool_], base: int
+    ) -> tuple[NDArray[np.uint8], dict[int, NDArray[np.uint8]], Mouths]:
+        """The picture, frames for the plate by number, and the mouths."""
+        shown = np.flatnonzero(seen)
+        wanted = set(shown[np.linspace(0, len(shown) - 1, min(PLATE_FRAMES, len(shown))).astype(int)].tolist())
+        kept = set(shown[:: max(1, -(-len(shown) // max(1, self.config.mouths)))].tolist() if len(shown) > 1 else [])
+        others: dict[int, NDArray[np.uint8]] = {}
+        cuts: list[tuple[NDArray[np.uint8], NDArray[np.float32]]] = []
+        for index, rgb in self._frames(context, track):
+            points = track.image[index] * _factor(rgb, track)[:2]
+            if index == base:
+                picture, skin = rgb, skin_colour(rgb, points)
+            if index in wanted and len(wanted) > 1:
+                others[index] = rgb
+            if index in kept:
+                cuts.append(cut(rgb, points))
+        pictures = np.array([one for one, _ in cuts], np.uint8).reshape(-1, *SIZE, 3)
+        rings = np.array([one for _, one in cuts], np.float32).reshape(-1, len(LIPS_INNER), 2)
+        return picture, others, Mouths(pictures, rings, skin)
+
+    def _frames(self, context: StageContext, track: FaceTrack) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        context.progress.start("portrait", len(track), "frames")
+        with ClipReader(context.input("video"), max_side=self.config.max_side) as reader:
+            for index, frame in zip(range(len(track)), reader, strict=False):
+                context.progress.advance()
+                yield index, frame.rgb
+
+
+def looks_of(portrait: Portrait) -> NDArray[np.float32]:
+    """How far the warped picture looks turned and nodded for each degree that it was, (2,), as the face mesh sees it.
+
+    A warp shows no new cheek and no new shade, so a turn looks smaller than it is: by a tenth or by a half, as the
+    picture is. 1 where it could not be seen.
+    """
+    home, looks = portrait.pose, np.ones(2, np.float32)
+    head = to_head(portrait.points[None], home)[0]
+    turns = np.array([[TRIED, 0, 0], [-TRIED, 0, 0], [0, TRIED, 0], [0, -TRIED, 0]])
+    count = np.zeros(len(turns), int)
+    pose = HeadPose(rotation_of(turns) @ home.rotation[0], home.scale[count], home.translation[count])
+    points = from_head(head, pose)
+    painter = FacePainter(portrait, Driven(points, pose, np.zeros((len(turns), 2)), points), None)
+    seen = []
+    with MeshBackend(FaceConfig()) as backend:
+        for index in range(len(turns)):
+            follower = FaceFollower(backend, landmark_box(points[index, :, :2]))
+            follower.restart()
+            face = follower.detect(painter.paint(index), 0, 0.0)
+            if face is None:
+                return looks
+            rotation = head_pose_of(np.column_stack([face.image, face.depth])[None]).rotation[0]
+            seen.append(angles(rotation @ home.rotation[0].T))
+    for axis in (0, 1):
+        looks[axis] = (seen[2 * axis][axis] - seen[2 * axis + 1][axis]) / (2 * TRIED)
+    return looks
+
+
+def _factor(rgb: NDArray[np.uint8], track: FaceTrack) -> NDArray[np.float32]:
+    """From the track's pixels to a frame's as it was read, (3,)."""
+    across, down = round(rgb.shape[1] / track.width, 3), round(rgb.shape[0] / track.height, 3)
+    return np.array([across, down, across], np.float32)
+
+
+def _share(matte: NDArray[np.uint8]) -> float:
+    return round(float((matte > 127).mean()), 4)

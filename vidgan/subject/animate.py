@@ -1,0 +1,311 @@
+"""A portrait animated: its own pixels carried by the face mesh, head and hair by the head, the rest left where it is.
+
+Layers from back to front: the background plate; the person, warped; the eyeballs, which look where they should and
+which the lids cover; the mouth's inside, the target's own where it shows one, else the driver's in the target's light.
+
+Legend: T frames, J = 478 landmarks, (h, w) the window's pixels; head frame as in `vidgan.face.head`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vidgan.face.expression import gap
+from vidgan.face.head import to_head
+from vidgan.face.mesh import closed_triangles, mesh_flow, polygon, pull, strip
+from vidgan.face.mouths import Mouths, colour_gain, to_crop
+from vidgan.face.regions import (
+    LEFT_EYE,
+    LEFT_EYE_CORNERS,
+    LEFT_IRIS,
+    LIP_PAIRS,
+    LIPS_INNER,
+    MESH,
+    RIGHT_EYE,
+    RIGHT_EYE_CORNERS,
+    RIGHT_IRIS,
+)
+from vidgan.face.transfer import Driven
+from vidgan.subject.plate import push_pull, spread
+from vidgan.subject.portrait import Portrait
+from vidgan.subject.references import pose_distances, steadiest_path
+
+Array = NDArray[np.float32]
+
+EARS = 0.35
+"""Depth in the head frame of the plane that hair and ears are taken to lie in."""
+
+HEAD = (0.95, 1.25)
+"""Half width and half height of the skull about the face's middle, in eye distances."""
+
+RIGID, FREE = 1.15, 2.1
+"""In skull radii: what is nearer moves with the head, what is farther not at all."""
+
+NECK, CHEST = 1.05, 2.1
+"""Heights below the face's middle between which the neck takes up the head's motion."""
+
+REACH = 0.3
+"""Eye distances beyond the mesh over which its own motion fades into the head's."""
+
+
+@dataclass(frozen=True)
+class Borrowed:
+    """Which mouth to show in each frame: own (T,) indices of the target's pictures, share (T,) how much of the driver's
+    mouth is shown instead, 0 to 1.
+    """
+
+    own: NDArray[np.int64]
+    share: Array
+
+
+class FacePainter:
+    """Paints a portrait in given poses.
+
+    driven: the target's face as it shall be; lent: the driver's mouths, one a frame, or None for silence about them.
+    """
+
+    def __init__(self, portrait: Portrait, driven: Driven, lent: Mouths | None) -> None:
+        self.portrait, self.driven, self.lent = portrait, driven, lent
+        self.window = self._window()
+        left, top, right, bottom = self.window
+        self._size = (bottom - top, right - left)
+        unit = float(portrait.pose.scale[0])
+        self._stride = max(1, round(unit / 56))
+        self._gaps = gap(to_head(driven.points, driven.pose), LIP_PAIRS)
+        self.borrowed = choose_mouths(portrait, driven, lent)
+
+    def _window(self) -> tuple[int, int, int, int]:
+        """(left, top, right, bottom): the part of the picture that can move."""
+        pose, (height, width) = self.portrait.pose, self.portrait.picture.shape[:2]
+        wide, tall = (FREE * side for side in HEAD)
+        corners = np.array([[x, y, EARS] for x in (-wide, wide) for y in (-tall - 0.1, CHEST)])
+        seen = pose.scale[0] * corners @ pose.rotation[0].T + pose.translation[0]
+        sway = 0.5 * pose.scale[0]
+        left, top = np.clip(np.floor(seen[:, :2].min(0) - sway), 0, [width, height]).astype(int)
+        right, bottom = np.clip(np.ceil(seen[:, :2].max(0) + sway), 0, [width, height]).astype(int)
+        return int(left), int(top), int(right), int(bottom)
+
+    @cached_property
+    def _layers(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+        left, top, right, bottom = self.window
+        inside = np.s_[top:bottom, left:right]
+        one = self.portrait
+        return one.picture[inside], one.spread[inside], one.matte[inside], one.plate[inside]
+
+    @property
+    def _origin(self) -> NDArray[np.float64]:
+        return np.array(self.window[:2], np.float64)
+
+    def paint(self, index: int) -> NDArray[np.uint8]:
+        """The whole picture (H, W, 3) in the `index`-th frame."""
+        picture, person, matte, plate = self._layers
+        points = self.driven.points[index]
+        where = self.flow(index)
+        moved = np.linalg.norm(where - _grid(self._size), axis=-1)
+        warped = pull(person, where).astype(np.float32)
+        cover = pull(matte, where, cv2.INTER_LINEAR).astype(np.float32)[..., None] / 255
+        self._eyes(warped, index)
+        self._mouth(warped, index)
+        out = plate + cover * (warped - plate)
+        # What does not move is the picture itself, to the last grey level.
+        still = np.clip(1 - 4 * (cv2.blur(moved, (5, 5)) - 0.02), 0, 1)[..., None]
+        out = out + still * self._apart_from_holes(points) * (picture - out)
+        result = self.portrait.picture.copy()
+        left, top, right, bottom = self.window
+        result[top:bottom, left:right] = np.clip(out + 0.5, 0, 255)
+        return result
+
+    def flow(self, index: int) -> Array:
+        """For every pixel of the window its place in the window of the picture: (h, w, 2)."""
+        stride = self._stride
+        grid = (-(-self._size[0] // stride), -(-self._size[1] // stride))
+        points, home = self.driven.points[index], self.portrait.points
+        at = _grid(grid) * stride + self._origin
+        rigid, weight = self._head(at, index)
+        mesh = mesh_flow(
+            (points[:MESH, :2] - self._origin) / stride, home[:MESH, :2], closed_triangles(), grid, points[:MESH, 2]
+        )
+        own = (mesh.where - rigid) * mesh.inside[..., None]
+        beyond = cv2.distanceTransform((~mesh.inside).astype(np.uint8), cv2.DIST_L2, 3) * stride
+        fade = np.exp(-((beyond / (REACH * self.driven.pose.scale[index])) ** 2))[..., None]
+        shift = weight[..., None] * (rigid - at) + fade * spread(own, mesh.inside)
+        shift[mesh.inside] = (mesh.where - at)[mesh.inside]
+        # Slivers of triangles seen edge-on would come out as specks.
+        calm = np.dstack(
+            [cv2.medianBlur(np.ascontiguousarray(part), 3) for part in cv2.split(shift.astype(np.float32))]
+        )
+        fine = cv2.resize(calm, (grid[1] * stride, grid[0] * stride), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(_grid(self._size) + fine[: self._size[0], : self._size[1]], np.float32)
+
+    def _head(self, at: Array, index: int) -> tuple[Array, Array]:
+        """Where the head as a rigid body has the pixels `at` (h, w, 2) from, and how much each belongs to it (h, w)."""
+        here, home = self.driven.pose[index : index + 1], self.portrait.pose
+        linear = here.scale[0] * here.rotation[0, :2, :2]
+        offset = here.scale[0] * here.rotation[0, :2, 2] * EARS + here.translation[0, :2]
+        head = (at - offset) @ np.linalg.inv(linear).T
+        back = home.scale[0] * home.rotation[0, :2, :2]
+        start = home.scale[0] * home.rotation[0, :2, 2] * EARS + home.translation[0, :2]
+        radius = np.hypot(head[..., 0] / HEAD[0], (head[..., 1] + 0.1) / HEAD[1])
+        weight = _fall(radius, RIGID, FREE) * _fall(head[..., 1], NECK, CHEST)
+        return (head @ back.T + start).astype(np.float32), weight.astype(np.float32)
+
+    def _apart_from_holes(self, points: NDArray) -> Array:
+        """0 where eyes and mouth are, whose layers may change without the skin around them: (h, w, 1)."""
+        away = np.ones(self._size, np.float32)
+        for ring in (LEFT_EYE, RIGHT_EYE, LIPS_INNER):
+            place = points[list(ring), :2] - self._origin
+            away *= 1 - polygon(place, self._size, 2.0)
+        return away[..., None]
+
+    # --- eyes ---------------------------------------------------------------------------------------------------
+
+    def _eyes(self, canvas: Array, index: int) -> None:
+        for ring, corners, iris in (
+            (LEFT_EYE, LEFT_EYE_CORNERS, LEFT_IRIS),
+            (RIGHT_EYE, RIGHT_EYE_CORNERS, RIGHT_IRIS),
+        ):
+            points, home = self.driven.points[index, :, :2], self.portrait.points[:, :2]
+            place = points[list(ring)]
+            box = _box(place, 3, self.window)
+            if box is None:
+                continue
+            left, top, right, bottom = box
+            size = (bottom - top, right - left)
+            matrix = _similarity(points[list(corners)], home[list(corners)])
+            at = _grid(size) + np.array([left, top], np.float32)
+            where = at @ matrix[:, :2].T + matrix[:, 2]
+            width = float(np.linalg.norm(home[corners[0]] - home[corners[1]]))
+            shift = self.driven.gaze[index] * width
+            centre = home[iris[0]] + shift
+            radius = float(np.linalg.norm(home[list(iris[1:])] - home[iris[0]], axis=1).mean())
+            near = np.exp(-((np.linalg.norm(where - centre, axis=-1) / (1.7 * radius)) ** 4))
+            where = where - near[..., None] * shift
+            ball, origin = self._eyeball(ring)
+            pulled = pull(ball, (where - origin).astype(np.float32)).astype(np.float32)
+            cover = polygon(place - [left, top], size, 0.012 * float(self.driven.pose.scale[index]))[..., None]
+            # An eye that does nothing is left as it is, to the lashes.
+            lids = np.linalg.norm(place @ matrix[:, :2].T + matrix[:, 2] - home[list(ring)], axis=1).max()
+            share = np.clip(25 * (lids + np.hypot(*shift)) / width - 0.3, 0, 1)
+            x, y = self.window[:2]
+            view = canvas[top - y : bottom - y, left - x : right - x]
+            view += share * cover * (pulled - view)
+
+    def _eyeball(self, ring: tuple[int, ...]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+        """The eye's inside in the picture, gone on under the lids, and its place (left, top)."""
+        if ring not in self._balls:
+            place = self.portrait.points[list(ring), :2]
+            height, width = self.portrait.picture.shape[:2]
+            margin = max(6, round(0.5 * float(np.ptp(place[:, 0]))))
+            left, top, right, bottom = _box(place, margin, (0, 0, width, height)) or (0, 0, width, height)
+            part = self.portrait.picture[top:bottom, left:right]
+            known = polygon(place - [left, top], part.shape, 0.0) > 0.95
+            if known.sum() < 12:  # shut in the picture: there is no eye to show
+                known[:] = True
+            self._balls[ring] = push_pull(part, known), np.array([left, top], np.float64)
+        return self._balls[ring]
+
+    @cached_property
+    def _balls(self) -> dict[tuple[int, ...], tuple[NDArray[np.uint8], NDArray[np.float64]]]:
+        return {}
+
+    # --- the mouth ----------------------------------------------------------------------------------------------
+
+    def _mouth(self, canvas: Array, index: int) -> None:
+        place = self.driven.points[index, list(LIPS_INNER), :2]
+        box = _box(place, 3, self.window)
+        if box is None:
+            return
+        left, top, right, bottom = box
+        size = (bottom - top, right - left)
+        x, y = self.window[:2]
+        view = canvas[top - y : bottom - y, left - x : right - x]
+        inside, place = view.copy(), place - [left, top]
+        own, share = self.portrait.mouths, float(self.borrowed.share[index])
+        if len(own) and share < 1:
+            chosen = int(self.borrowed.own[index])
+            inside = _filled(own.pictures[chosen], own.rings[chosen], place, size)
+        if self.lent is not None and share > 0:
+            gain = colour_gain(tuple(own.skin.tolist()), tuple(self.lent.skin.tolist()))
+            theirs = _filled(self.lent.pictures[index], self.lent.rings[index], place, size) * gain
+            inside = inside + share * (theirs - inside)
+        cover = polygon(place, size, 0.010 * float(self.driven.pose.scale[index]))[..., None]
+        view += _parted(self._gaps[index]) * cover * (inside - view)
+
+
+def choose_mouths(portrait: Portrait, driven: Driven, lent: Mouths | None) -> Borrowed:
+    """The target's own mouth pictures for every frame, steadily, and how much of the driver's to show instead.
+
+    A single picture shows its own mouth's inside as far as that is open; a video's own mouths are taken where one of
+    them is of nearly the asked shape.
+    """
+    asked = gap(to_head(driven.points, driven.pose), LIP_PAIRS)
+    own = np.zeros(len(driven), np.int64)
+    if not len(portrait.mouths):
+        share = np.clip((asked - 1.1 * portrait.mouth_gap - 0.005) / 0.025, 0, 1) * (lent is not None)
+        return Borrowed(own, share.astype(np.float32))
+    shapes = portrait.mouths.shapes()
+    wanted = _asked_shapes(driven)
+    costs = pose_distances(wanted, shapes)
+    own = steadiest_path(costs, 0.004)
+    missed = np.sqrt(costs[np.arange(len(driven)), own])
+    share = np.clip((missed - 0.10) / 0.08, 0, 1) * (lent is not None)
+    return Borrowed(own, np.asarray(cv2.blur(share.astype(np.float32)[:, None], (1, 5))[:, 0], np.float32))
+
+
+def _asked_shapes(driven: Driven) -> Array:
+    """The shape of the asked mouths, as `Mouths.shapes`."""
+    rings = []
+    for points in driven.points:
+        matrix = to_crop(points)
+        rings.append(points[list(LIPS_INNER), :2] @ matrix[:, :2].T + matrix[:, 2])
+    empty = np.zeros((len(rings), 1, 1, 3), np.uint8)
+    return Mouths(empty, np.array(rings, np.float32), np.zeros(3, np.float32)).shapes()
+
+
+def _filled(picture: NDArray[np.uint8], ring: Array, place: NDArray, size: tuple[int, int]) -> Array:
+    """A mouth picture's inside, without its lips, drawn into the ring `place` (R, 2) of a box: (h, w, 3) float32."""
+    whole = (polygon(ring, picture.shape, 0.0) > 0.6).astype(np.uint8)
+    known = np.asarray(cv2.erode(whole, np.ones((3, 3), np.uint8)) > 0)
+    if known.sum() >= 20:
+        picture = push_pull(picture, known)
+    faces = strip(tuple(range(len(ring))))
+    flow = mesh_flow(place, ring, faces, size)
+    near = spread(flow.where * flow.inside[..., None], flow.inside) if flow.inside.any() else flow.where
+    return pull(picture, np.ascontiguousarray(near, np.float32), cv2.INTER_LINEAR).astype(np.float32)
+
+
+def _parted(opening: float) -> float:
+    """How much of the mouth's inside shows between lips that far apart, in eye distances: none between shut ones."""
+    return float(np.clip((opening - 0.008) / 0.02, 0, 1))
+
+
+def _similarity(source: NDArray, target: NDArray) -> NDArray[np.float64]:
+    """The similarity (2, 3) that takes two points (2, 2) to two others."""
+    a, b = source[1] - source[0], target[1] - target[0]
+    power = max(float(a @ a), 1e-9)
+    real, imaginary = float(a @ b) / power, float(a[0] * b[1] - a[1] * b[0]) / power
+    linear = np.array([[real, -imaginary], [imaginary, real]])
+    return np.column_stack([linear, target.mean(0) - linear @ source.mean(0)])
+
+
+def _box(points: NDArray, margin: int, limits: tuple[int, int, int, int]) -> tuple[int, int, int, int] | None:
+    """The box (left, top, right, bottom) around points (n, 2) within limits; None when nothing of it is there."""
+    left, top = np.maximum(np.floor(points.min(0)).astype(int) - margin, limits[:2])
+    right, bottom = np.minimum(np.ceil(points.max(0)).astype(int) + margin, limits[2:])
+    return (int(left), int(top), int(right), int(bottom)) if right - left > 2 and bottom - top > 2 else None
+
+
+def _grid(size: tuple[int, int]) -> Array:
+    y, x = np.mgrid[0 : size[0], 0 : size[1]].astype(np.float32) + 0.5
+    return np.stack([x, y], -1)
+
+
+def _fall(values: NDArray, start: float, end: float) -> NDArray:
+    """1 up to `start`, smoothly to 0 at `end`."""
+    part = np.clip((values - start) / (end - start), 0, 1)
+    return np.asarray(1 - part * part * (3 - 2 * part))

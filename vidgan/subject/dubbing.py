@@ -1,0 +1,168 @@
+"""Mouths laid into a film: which kept mouth is taken for which frame, and how it gets into the picture.
+
+Legend: T shown frames, N kept mouths, J = 478 landmarks, S pixels of a window.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from vidgan.config import Config
+from vidgan.face.head import angles, head_pose, to_head
+from vidgan.face.lower import Face, anchors, hull, laid, matched, strangers, warped, window_corner
+from vidgan.face.mouth import MouthShape
+from vidgan.face.track import FaceTrack
+from vidgan.subject.mouths import Mouths, put, window
+from vidgan.subject.references import pose_distances, steadiest_path
+
+HIDDEN, GONE = 0.35, 0.45
+"""With so much of the lower face hidden the film's own frame begins to show, and shows alone."""
+
+
+class MouthConfig(Config):
+    """How the mouth gets into the picture.
+
+    References are film frames: a mouth's distance counts in standard deviations of this person's, `pose_degrees` of
+    head turn count as one of them, blur as `blur_weight`, and every change of reference as `switch_cost`; a change is
+    faded over `fade` frames. A face turned by more than `most_yaw` degrees is left alone.
+    """
+
+    pose_degrees: float = Field(6.0, gt=0)
+    blur_weight: float = Field(0.5, ge=0)
+    switch_cost: float = Field(1.5, ge=0)
+    fade: int = Field(2, ge=0)
+    most_yaw: float = Field(40.0, gt=0, le=90)
+    occlusion: bool = True
+
+
+@dataclass(frozen=True)
+class Choice:
+    """References of every shown frame, best first, with shares that sum to one: index (T, 2) int64, share (T, 2)."""
+
+    index: NDArray[np.int64]
+    share: NDArray[np.float32]
+
+
+def choose_mouths(wanted: NDArray, kept: NDArray, blur: NDArray, config: MouthConfig, shots: NDArray) -> Choice:
+    """References for the described mouths (T, D) among the kept (N, D): the cheapest steady path through every shot."""
+    path = np.zeros(len(wanted), np.int64)
+    costs = pose_distances(wanted.astype(np.float32), kept.astype(np.float32)) + config.blur_weight * blur[None]
+    index, share = np.zeros((len(wanted), 2), np.int64), np.tile(np.array([1, 0], np.float32), (len(wanted), 1))
+    for shot in np.unique(shots):
+        frames = np.flatnonzero(shots == shot)
+        path = steadiest_path(costs[frames], config.switch_cost)
+        index[frames] = path[:, None]
+        for change in np.flatnonzero(np.diff(path)) + 1:
+            for step in range(min(config.fade, len(path) - change)):
+                if step and path[change + step] != path[change]:
+                    break
+                here = frames[change + step]
+                index[here, 1] = path[change - 1]
+                share[here] = [(step + 1) / (config.fade + 1), 1 - (step + 1) / (config.fade + 1)]
+    return Choice(index, share)
+
+
+def describe(head: NDArray, shape: MouthShape, turned: NDArray, config: MouthConfig) -> NDArray[np.float64]:
+    """A vector for each face whose squared distances compare mouths and head turns, (T, D).
+
+    head: (T, J, 3) landmarks in the head frame; turned: (T, 3) head angles in degrees.
+    """
+    mouth = shape.coefficients(head) / shape.spread[0]
+    return np.concatenate([mouth, turned / config.pose_degrees], 1)
+
+
+class MouthPainter:
+    """Lays the spoken mouths into the film's frames.
+
+    own, spoken: the film's own face and the speaking one in every shown frame; shots: (T,) the shot that each is of.
+    """
+
+    def __init__(
+        self, own: FaceTrack, spoken: FaceTrack, shots: NDArray[np.int64], mouths: Mouths, shape: MouthShape,
+        config: MouthConfig,
+    ) -> None:  # fmt: skip
+        self.mouths, self.config = mouths, config
+        self.own, self.spoken = own, spoken
+        self.here = own.present
+        pose = head_pose(own)
+        self.rings = np.full((len(own), *mouths.rings.shape[1:]), np.nan)
+        self.rings[self.here] = anchors(shape, pose[self.here])
+        self.unit = pose.scale
+        degrees = np.nan_to_num(angles(pose.rotation), nan=90.0)
+        self.turned = np.abs(degrees[:, 0]) > config.most_yaw
+        kept = shown_mouths(mouths, shape, config)
+        wanted, filmed = np.zeros((2, len(own), kept.shape[1]))
+        for target, track in ((wanted, self.spoken), (filmed, self.own)):
+            target[self.here] = describe(
+                to_head(track.points[self.here], pose[self.here]), shape, degrees[self.here], config
+            )
+        self.choice = choose_mouths(wanted, kept, mouths.blur, config, shots)
+        self.likeness = choose_mouths(filmed, kept, mouths.blur, config, shots)
+        self.strength = _strength(self.here & ~self.turned, shots)
+
+    def paint(self, rgb: NDArray[np.uint8], position: int) -> tuple[NDArray[np.uint8], float]:
+        """A film frame (H, W, 3) with its mouth, and how much of the mouth is the spoken one, in [0, 1]."""
+        strength = float(self.strength[position])
+        if strength == 0:
+            return rgb, 0.0
+        size, unit = self.mouths.size, float(self.unit[position])
+        corner, own, spoken = self._faces(position)
+        frame = window(rgb, corner, size)
+        cover = hull([own, spoken], size, unit)
+        patch = self._patch(self.choice, position, spoken, own, frame, cover)
+        if self.config.occlusion:
+            expected = self._patch(self.likeness, position, own, own, frame, cover)
+            hidden = strangers(frame, expected, own, cover, unit)
+            share = float((hidden * cover).sum() / max(1.0, float(cover.sum())))
+            strength *= float(np.clip((GONE - share) / (GONE - HIDDEN), 0, 1))
+            cover = cover * (1 - hidden)
+        return put(rgb, laid(frame, patch, strength * cover), corner), strength
+
+    def touched(self, position: int, rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Where a frame may differ from the film's `rgb` (H, W, 3): the hull, (H, W) bool."""
+        mask = np.zeros((*rgb.shape[:2], 1), np.uint8)
+        if self.strength[position] > 0:
+            corner, own, spoken = self._faces(position)
+            cover = hull([own, spoken], self.mouths.size, float(self.unit[position]))
+            mask = put(mask, (cover > 0).astype(np.uint8)[..., None], corner)
+        return mask[..., 0] > 0
+
+    def _faces(self, position: int) -> tuple[NDArray[np.int64], Face, Face]:
+        """The window's corner, and the film's own face and the speaking one in it."""
+        points = self.own.image[position].astype(np.float64)
+        corner = np.array(window_corner(points, self.mouths.size), np.int64)
+        ring = self.rings[position] - corner
+        return corner, Face(points - corner, ring), Face(self.spoken.image[position] - corner, ring)
+
+    def _patch(
+        self, choice: Choice, position: int, face: Face, own: Face, frame: NDArray[np.uint8], cover: NDArray
+    ) -> NDArray[np.float32]:
+        unit, size = float(self.unit[position]), self.mouths.size
+        total = np.zeros((size, size, 3), np.float32)
+        for index, share in zip(choice.index[position], choice.share[position], strict=True):
+            if share > 0:
+                patch = warped(self.mouths.crops[index], self.mouths.face(int(index)), face, size)
+                total += share * matched(patch, frame, [face, own], cover, unit)
+        return total
+
+
+def shown_mouths(mouths: Mouths, shape: MouthShape, config: MouthConfig) -> NDArray[np.float64]:
+    """The kept mouths' descriptions, (N, D)."""
+    return describe(mouths.head, shape, mouths.turned, config)
+
+
+def _strength(sound: NDArray[np.bool_], shots: NDArray[np.int64], ramp: int = 4) -> NDArray[np.float64]:
+    """How far the mouth is laid in, (T,): 0 where it cannot be, rising over `ramp` frames beside that within a shot."""
+    out = np.zeros(len(sound))
+    for shot in np.unique(shots):
+        frames = np.flatnonzero(shots == shot)
+        bad = np.flatnonzero(~sound[frames])
+        away = np.full(len(frames), float(ramp + 1))
+        if len(bad):
+            away = np.abs(np.arange(len(frames))[:, None] - bad[None]).min(1).astype(np.float64)
+        out[frames] = np.clip(away / (ramp + 1), 0, 1)
+    return out

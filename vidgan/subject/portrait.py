@@ -1,0 +1,104 @@
+"""What is known of a face that is to be animated: one picture of it, what lies behind it, and how its mouth looks open.
+
+Legend: H, W the picture's size; J = 478 landmarks; N mouth pictures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vidgan.face.expression import gap
+from vidgan.face.head import HeadPose, head_pose_of, to_head
+from vidgan.face.mouths import Mouths
+from vidgan.face.regions import LIP_PAIRS
+from vidgan.subject.plate import inpaint, push_pull
+
+FIRM = (90, 130)
+"""What the segmenter is unsure of is mostly background: grey levels of its mask at which the person begins, and over
+which they fade in."""
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """picture: (H, W, 3) uint8; matte: (H, W) uint8, the person; plate: (H, W, 3) uint8, what is behind them; points:
+    (J, 3) landmarks in the picture's pixels; mouths: other pictures of the mouth (none of a single picture); looks:
+    (2,) how far the warped picture looks turned and nodded for each degree that it was, see `vidgan.stages.portrait`.
+    """
+
+    picture: NDArray[np.uint8]
+    matte: NDArray[np.uint8]
+    plate: NDArray[np.uint8]
+    points: NDArray[np.float32]
+    mouths: Mouths
+    looks: NDArray[np.float32] = field(default_factory=lambda: np.ones(2, np.float32))
+
+    @cached_property
+    def spread(self) -> NDArray[np.uint8]:
+        """The person's colours, gone on beyond their outline: (H, W, 3)."""
+        return push_pull(self.picture, self.matte > 240)
+
+    @cached_property
+    def pose(self) -> HeadPose:
+        """The head pose in the picture, of one frame."""
+        return head_pose_of(self.points[None])
+
+    @cached_property
+    def mouth_gap(self) -> float:
+        """How far the mouth is open in the picture, in eye distances."""
+        return float(gap(to_head(self.points[None], self.pose), LIP_PAIRS)[0])
+
+    def save(self, folder: Path) -> None:
+        """Write the portrait's files into a folder."""
+        for name in ("picture", "plate"):
+            cv2.imwrite(str(folder / f"{name}.png"), getattr(self, name)[..., ::-1])
+        cv2.imwrite(str(folder / "matte.png"), self.matte)
+        np.savez(folder / "face.npz", points=self.points, looks=self.looks, **vars(self.mouths))
+
+    @classmethod
+    def load(cls, folder: Path) -> Portrait:
+        """Read what `save` wrote."""
+        picture, plate = (
+            np.ascontiguousarray(cv2.imread(str(folder / f"{name}.png"))[..., ::-1], np.uint8)
+            for name in ("picture", "plate")
+        )
+        matte = np.asarray(cv2.imread(str(folder / "matte.png"), cv2.IMREAD_GRAYSCALE), np.uint8)
+        with np.load(folder / "face.npz", allow_pickle=False) as data:
+            mouths = Mouths(data["pictures"], data["rings"], data["skin"])
+            return cls(picture, matte, plate, data["points"], mouths, data["looks"])
+
+
+CLEAR, CLOSE = 0.02, 0.004
+"""Shares of the picture's longer side: farther than the first from the person, the background is free of their colours;
+nearer than the second, it is hidden by them."""
+
+
+def refined(mask: NDArray[np.uint8], rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A coarse person mask brought to the edges of its picture (guided filter, He et al. 2010): (H, W) uint8."""
+    size = rgb.shape[1::-1]
+    full = cv2.resize(mask, size, interpolation=cv2.INTER_CUBIC).astype(np.float32) / 255
+    guided = cv2.ximgproc.guidedFilter(rgb, full, max(4, max(size) // 80), 1e-3 * 255**2)
+    low, width = FIRM
+    matte = np.clip((guided * 255 - low) * (255 / width), 0, 255).astype(np.uint8)
+    # Half-sure patches away from the person are none of them.
+    matte[cv2.dilate(matte, _disc(CLEAR, matte)) < 250] = 0
+    return matte
+
+
+def plate_behind(rgb: NDArray[np.uint8], matte: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The background of one picture: filled in where the person is, from where their colours do not reach."""
+    free = cv2.dilate(matte, _disc(CLEAR, matte)) < 5
+    hidden = (cv2.dilate(matte, _disc(CLOSE, matte)) > 5).astype(np.float32)
+    share = cv2.GaussianBlur(hidden, (0, 0), max(1.0, CLOSE * max(matte.shape) / 2))[..., None]
+    filled = inpaint(np.where(free[..., None], rgb, 0).astype(np.uint8), free)
+    return np.clip(rgb + share * (filled.astype(np.float32) - rgb) + 0.5, 0, 255).astype(np.uint8)
+
+
+def _disc(share: float, picture: NDArray) -> NDArray[np.uint8]:
+    reach = 2 * max(2, round(share * max(picture.shape[:2]))) + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)), np.uint8)
