@@ -15,7 +15,10 @@ import click
 import vidgan
 from vidgan.errors import Interrupted, VidganError
 
-COMMANDS = ("transfer", "train", "generate", "latent", "evaluate", "run", "performers", "inspect", "doctor", "cache")
+COMMANDS = (
+    "transfer", "train", "generate", "latent", "evaluate", "verify", "trust", "run", "performers", "inspect", "doctor",
+    "cache",
+)  # fmt: skip
 
 
 class LazyGroup(click.Group):

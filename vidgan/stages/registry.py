@@ -22,6 +22,7 @@ STAGES = {
     "heldout": "vidgan.stages.heldout:HeldoutStage",
     "render": "vidgan.stages.render:RenderStage",
     "encode": "vidgan.stages.encode:EncodeStage",
+    "sign": "vidgan.stages.sign:SignStage",
     "report": "vidgan.stages.report:ReportStage",
 }
 

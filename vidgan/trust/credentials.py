@@ -47,7 +47,7 @@ class Statement:
     """What the credentials say.
 
     title: of the video; number: of the run in its watermark, None without one; edits: the name of the ingredient that
-    the video is an edited version of, None when it was made anew; run: more that is JSON-able: settings, model, consent.
+    the video is an edited version of, None when it was made anew; run: more that is JSON-able (settings, model, ...).
     """
 
     title: str
@@ -116,7 +116,9 @@ def sign(
         if not held:
             (sidecar or output.with_suffix(SIDECAR)).write_bytes(manifest)
     except c2pa.C2paError as error:
-        raise TrustError(f"{output} cannot be signed by {identity.name}: {_line(error)}; check the certificate") from error
+        raise TrustError(
+            f"{output} cannot be signed by {identity.name}: {_line(error)}; check the certificate"
+        ) from error
     except OSError as error:
         raise output_error(output, error) from error
     finally:
@@ -158,15 +160,13 @@ def _manifest(statement: Statement, ingredients: Sequence[Ingredient]) -> dict[s
     agent = {"name": "vidgan", "version": __version__}
     others = [it.name for it in ingredients if it.name != statement.edits]
     if statement.edits is None:
-        first: dict[str, Any] = {"action": "c2pa.created", "digitalSourceType": f"{_SOURCE_TYPE}trainedAlgorithmicMedia"}
-        actions = [first | {"softwareAgent": agent, "parameters": {"ingredientIds": others}}]
+        kind = f"{_SOURCE_TYPE}trainedAlgorithmicMedia"
+        created: dict[str, Any] = {"action": "c2pa.created", "digitalSourceType": kind, "softwareAgent": agent}
+        actions = [created | _from(others)]
     else:
         kind = f"{_SOURCE_TYPE}compositeWithTrainedAlgorithmicMedia"
         edited = {"action": "c2pa.edited", "digitalSourceType": kind, "softwareAgent": agent}
-        actions = [
-            {"action": "c2pa.opened", "parameters": {"ingredientIds": [statement.edits]}},
-            edited | ({"parameters": {"ingredientIds": others}} if others else {}),
-        ]
+        actions = [{"action": "c2pa.opened"} | _from([statement.edits]), edited | _from(others)]
     assertions: list[dict[str, Any]] = [{"label": STATEMENT, "data": dict(statement.run)}]
     if statement.number is not None:
         actions.append({"action": "c2pa.watermarked.bound"})
@@ -177,6 +177,11 @@ def _manifest(statement: Statement, ingredients: Sequence[Ingredient]) -> dict[s
         "title": statement.title,
         "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": actions}}, *assertions],
     }
+
+
+def _from(ingredients: list[str]) -> dict[str, Any]:
+    """The part of an action that names its ingredients, where it has any."""
+    return {"parameters": {"ingredientIds": ingredients}} if ingredients else {}
 
 
 def _add(builder: c2pa.Builder, ingredient: Ingredient, statement: Statement) -> None:
@@ -234,7 +239,7 @@ def _found(store: dict[str, Any], sidecar: bool) -> Credentials:
     said = {it["label"]: it.get("data", {}) for it in manifest.get("assertions", ())}
     actions = said.get("c2pa.actions.v2", said.get("c2pa.actions", {})).get("actions", ())
     kinds = [it["digitalSourceType"].rpartition("/")[2] for it in actions if it.get("digitalSourceType")]
-    tool = next(iter(manifest.get("claim_generator_info", ())), {})
+    tool: dict[str, Any] = next(iter(manifest.get("claim_generator_info", ())), {})
     signature = manifest.get("signature_info", {})
     return Credentials(
         state=state,

@@ -24,7 +24,6 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vidgan.trust.pattern import CYCLE, PATTERNS, SEGMENT, TORUS, Cells, Key, luma_cells, place, ring, share
 from vidgan.trust.payload import CODED_BITS, decode
@@ -49,8 +48,11 @@ Spectra = NDArray[np.complex64]
 
 @dataclass(frozen=True)
 class Guess:
-    """How a video may have been changed since it was marked: cells of then for one of now, mirrored, moved by cells
-    down and right, `seconds` cut from its start."""
+    """How a video may have been changed since it was marked.
+
+    scale: cells of then for one of now; flipped: mirrored; down, right: cells that it was moved by on the torus;
+    seconds: cut from its start.
+    """
 
     scale: float = 1.0
     flipped: bool = False
@@ -122,7 +124,7 @@ def _blocks(frames: Iterable[Frame], limit: float) -> Iterator[Cells]:
 
 
 def whiten(luma: Cells) -> Cells:
-    """Luma (h, w) without its coarse parts and with the same contrast everywhere, so that no edge outweighs the mark."""
+    """Luma (h, w) without its coarse parts and of the same contrast everywhere: no edge may outweigh the mark."""
     fine = luma - cv2.GaussianBlur(luma, (0, 0), _REACH)
     contrast = np.sqrt(cv2.GaussianBlur(fine * fine, (0, 0), 1.5 * _REACH))
     return np.asarray(np.clip(fine / (contrast + 1), -2.5, 2.5), np.float32)
@@ -190,8 +192,9 @@ def _straight(folded: Cells, flipped: bool, key: Key) -> tuple[float, Guess]:
     spectra = _spectra(folded, Guess(flipped=flipped))
     scores = {}
     for seconds in _TIMES:
-        mixed = _mixed(spectra, seconds, key)
-        scores[Guess(flipped=flipped, seconds=float(seconds))] = float(_pilot(mixed, key).real.sum()) / _spread(mixed, key)
+        mixed = _mixed(spectra, float(seconds), key)
+        score = float(_pilot(mixed, key).real.sum()) / _spread(mixed, key)
+        scores[Guess(flipped=flipped, seconds=float(seconds))] = score
     best = max(scores, key=scores.__getitem__)
     return scores[best], best
 

@@ -1,8 +1,8 @@
 """The keyed patterns that a watermark is made of.
 
-A pattern lives on a torus of N x N cells and is given by phases on a ring of its spatial frequencies. Cells are as large
-as makes the area of a frame `SIDE`^2 of them, whatever its size and shape, and the frame's middle is the torus's
-origin: so a scaled frame shows the same pattern, a cropped one shows it scaled and moved.
+A pattern lives on a torus of N x N cells and is given by phases on a ring of its spatial frequencies. Cells are so
+large that `SIDE`^2 of them have the area of a frame, whatever its size and shape, and the frame's middle is the
+torus's origin: so a scaled frame shows the same pattern, a cropped one shows it scaled and moved.
 
 Legend: N cells of a side of the torus, B frequencies of the ring, P patterns, h, w cells of a frame, H, W its pixels.
 """
@@ -13,6 +13,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import cv2
 import numpy as np
@@ -63,8 +64,10 @@ class Key:
 
     @cached_property
     def order(self) -> list[tuple[int, int]]:
-        """The pattern and its sign in each segment of the cycle: each equally often as such and as its negative, so
-        that the mean over a long time shows nothing."""
+        """The pattern and its sign in each segment of the cycle: each equally often as such and as its negative.
+
+        So the mean over a long time shows nothing.
+        """
         kinds = [(number, sign) for sign in (1, -1) for number in range(PATTERNS)] * (CYCLE // (2 * PATTERNS))
         return [kinds[place] for place in np.argsort(self._numbers("order", CYCLE), kind="stable")]
 
@@ -90,7 +93,7 @@ def ring() -> NDArray[np.int64]:
 
 
 def share(seconds: float) -> tuple[tuple[int, float], tuple[int, float]]:
-    """The two segments of the cycle shown at a time, with their amplitudes: one fades into the next, energy constant."""
+    """The two segments of the cycle shown at a time, with their amplitudes: one fades into the next at equal energy."""
     segment, inside = divmod(seconds / SEGMENT, 1.0)
     angle = (3 - 2 * inside) * inside * inside * math.pi / 2
     first = int(segment) % CYCLE
@@ -103,7 +106,7 @@ def cells_of(width: int, height: int) -> tuple[int, int]:
     return min(TORUS, max(8, round(width * scale))), min(TORUS, max(8, round(height * scale)))
 
 
-def place(width: int, height: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def place(width: int, height: int) -> tuple[NDArray[Any], ...]:
     """Index of a frame's w x h cells on the torus, its middle at the origin."""
     rows, columns = (np.arange(size) - size // 2 for size in (height, width))
     return np.ix_(rows % TORUS, columns % TORUS)
