@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 ID_BITS, CHECK_BITS = 32, 16
 INFO_BITS = ID_BITS + CHECK_BITS
 GENERATORS = (0o133, 0o171, 0o165)
-"""The rate 1/3 convolutional code of constraint length 7 with the largest free distance (Larsen 1973, table II)."""
+"""The rate 1/3 convolutional code of constraint length 7 of 3GPP TS 36.212, section 5.1.3.1: free distance 15."""
 _MEMORY = 6
 _STATES = 1 << _MEMORY
 CODED_BITS = (INFO_BITS + _MEMORY) * len(GENERATORS)
