@@ -91,10 +91,10 @@ def resampled(frames: Iterator[Timed], info: ClipInfo) -> Iterator[Timed]:
 
 
 def cut(frames: Iterator[Timed], info: ClipInfo) -> Iterator[Timed]:
-    """Three seconds from 1.7 s on."""
+    """Three seconds from 0.9 s on."""
     start = None
     for rgb, at in frames:
-        if at >= Fraction(17, 10) and (start is None or at - start < 3):
+        if at >= Fraction(9, 10) and (start is None or at - start < 3):
             start = at if start is None else start
             yield rgb, at - start
 

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from vidgan.trust.pattern import Cells, Key, cells_of, luma_cells, place, share
 from vidgan.trust.payload import encode
 
-FLAT = 0.8
+FLAT = 0.9
 """Grey levels, root mean square, where the picture is flat."""
 TEXTURE = 0.4
 """Grey levels more for each grey level of local contrast."""
-LARGEST = 4.0
+LARGEST = 3.0
 NOISE_DB = 41.5
 """Peak signal-to-noise ratio that no frame goes below."""
 
@@ -63,9 +63,11 @@ _LIMIT = 255 / 10 ** (NOISE_DB / 20)
 def strength(luma: Cells) -> Cells:
     """How far a mark may go in each cell (h, w), in grey levels: as far as the texture all around a cell hides it.
 
-    The least contrast near by counts, so that a plain wall beside an edge stays plain; black shows anything.
+    Folds and shadings hide nothing, so texture is what is finer than the mark's blobs. The least of it near by counts:
+    a plain wall beside an edge stays plain. Black shows anything.
     """
-    mean = cv2.blur(luma, _LOCAL)
-    contrast = np.sqrt(np.maximum(cv2.blur(luma * luma, _LOCAL) - mean * mean, 0))
+    fine = luma - cv2.blur(luma, (3, 3))
+    contrast = np.sqrt(cv2.blur(fine * fine, _LOCAL))
     texture = cv2.blur(cv2.erode(contrast, _NEAR), _LOCAL)
-    return np.asarray(np.minimum(FLAT + TEXTURE * texture, LARGEST) * np.minimum(mean / DARK, 1), np.float32)
+    lit = np.minimum(luma / DARK, 1)
+    return np.asarray(np.minimum(FLAT + TEXTURE * texture, LARGEST) * lit, np.float32)
