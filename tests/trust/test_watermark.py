@@ -32,7 +32,7 @@ def found(path):
 
 
 def test_a_mark_is_read_after_strong_compression(frames, tmp_path):
-    number, present, guess = found(write(tmp_path / "a.mp4", frames, crf=28))
+    number, present, guess = found(write(tmp_path / "a.mp4", frames, crf=26))
     assert (number, present, guess.flipped) == (NUMBER, True, False)
 
 

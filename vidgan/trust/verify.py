@@ -57,8 +57,8 @@ class Verdict:
             )
         if ours:
             return (
-                "vidgan's watermark is in the pictures, so vidgan made them, whole or in part; the credentials "
-                "are gone: who made them with what consent, and what was changed since, is not shown."
+                "vidgan's watermark is in the pictures, so vidgan made them, whole or in part, unless somebody copied "
+                "the watermark there; the credentials are gone: who made them and with what consent is not shown."
             )
         return (
             "Nothing was found. That does not show that the video is real: marks can be removed, and other tools leave "
