@@ -101,7 +101,7 @@ class RunFacts(BaseModel):
             raise TrainingError(
                 f"{folder}: no run is there ({FACTS} is missing); give a folder of `vidgan train`"
             ) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise TrainingError(f"{folder / FACTS}: cannot be read ({error}); train anew with another -o") from None
         _check_format(values, folder)
         try:

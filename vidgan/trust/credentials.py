@@ -147,6 +147,8 @@ def read_credentials(path: Path, trust: Path | None = None) -> Credentials:
                 return Credentials("none")
             with reader:
                 return _found(json.loads(reader.json()), sidecar)
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError):
+        return Credentials("tampered", sidecar=sidecar, problems=("what it says is in no form that is known",))
     except c2pa.C2paError as error:
         if not sidecar and not holds_credentials(path):
             return Credentials("none")
