@@ -1,6 +1,8 @@
 # make demo   install into .venv and make a transfer from samples/ into out/
 # make test   install into .venv, then lint, types and tests
 # make lint   lint and types alone
+# make fuzz   10,000 damaged or hostile files for every reader
+# make sbom   what an installation is made of, as out/sbom.json (CycloneDX)
 # make clean  remove .venv and out/
 
 VENV  := .venv
@@ -13,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3 python; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
 	&& { echo $$python; break; }; done)
 
-.PHONY: demo test lint format install clean
+.PHONY: demo test lint format install fuzz sbom clean
 .DEFAULT_GOAL := demo
 
 demo: install
@@ -45,6 +47,13 @@ $(STAMP): pyproject.toml
 		|| { test "$$(id -u)" = 0 && apt-get -qq update && apt-get -qq install -y libgl1 libglib2.0-0 >/dev/null; } \
 		|| { echo "cv2 needs system libraries: sudo apt-get install libgl1 libglib2.0-0" >&2; exit 1; }
 	@touch $@
+
+fuzz: install
+	$(BIN)/python -W ignore -m tests.fuzz.readers --count 10000
+
+sbom: install
+	@mkdir -p $(dir $(OUT))
+	$(BIN)/uv tool run --quiet --from cyclonedx-bom cyclonedx-py environment $(BIN)/python --output-file $(dir $(OUT))sbom.json
 
 clean:
 	rm -rf $(VENV) $(dir $(OUT))

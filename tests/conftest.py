@@ -18,6 +18,18 @@ ROOT = Path(__file__).resolve().parents[1]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_keys(tmp_path_factory):
+    """The folder of the keys that tests sign with; nobody's own are touched."""
+    before = os.environ.get("VIDGAN_TRUST")
+    folder = tmp_path_factory.mktemp("trust") / "keys"
+    os.environ["VIDGAN_TRUST"] = str(folder)
+    yield folder
+    os.environ.pop("VIDGAN_TRUST")
+    if before is not None:
+        os.environ["VIDGAN_TRUST"] = before
+
+
 @pytest.fixture(scope="session")
 def data_dir():
     """The folder with real footage; the test is skipped where it is absent."""

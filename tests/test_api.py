@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import pytest
 
-from vidgan import api
-from vidgan.errors import ConfigError, UsageError
+from vidgan import api, resources
+from vidgan.errors import ConfigError, TrustError, UsageError
 
 
 @pytest.fixture
@@ -54,10 +55,10 @@ def test_the_options_of_transfer_are_settings(plan):
 @pytest.mark.parametrize(
     ("changed", "rerun"),
     [
-        ({"options": {"encode.audio": "none"}}, {"encode", "report"}),
-        ({"options": {"render.size": 64}}, {"render", "encode", "report"}),
-        ({"seed": 1}, {"train", "heldout", "render", "encode", "report"}),
-        ({"options": {"train.budget": 60}}, {"train", "heldout", "render", "encode", "report"}),
+        ({"options": {"encode.audio": "none"}}, {"encode", "sign", "report"}),
+        ({"options": {"render.size": 64}}, {"render", "encode", "sign", "report"}),
+        ({"seed": 1}, {"train", "heldout", "render", "encode", "sign", "report"}),
+        ({"options": {"train.budget": 60}}, {"train", "heldout", "render", "encode", "sign", "report"}),
     ],
 )
 def test_one_setting_reruns_just_what_depends_on_it(plan, changed, rerun):
@@ -80,3 +81,60 @@ def test_a_larger_budget_carries_the_training_on(plan):
 
 def test_the_default_output_names_both():
     assert api.default_output("films/dance.mp4", Path("alice.mov")) == Path("out/dance_as_alice.mp4")
+
+
+# --- Marks ------------------------------------------------------------------------------------------------------------
+
+
+def test_everything_is_marked_and_signed_with_keys_made_at_first_use(plan, tmp_path, monkeypatch):
+    monkeypatch.setenv("VIDGAN_TRUST", str(tmp_path / "keys"))
+    said = []
+    settings = plan(emit=said.append).settings
+    assert settings.encode.marked
+    assert settings.sign.certificate == tmp_path / "keys" / "chain.pem"
+    assert any("made own keys" in event["message"] for event in said)
+    said.clear()
+    plan(emit=said.append)
+    assert [event["message"] for event in said] == ["device cpu: no GPU"]
+
+
+def test_no_mark_is_typed_and_never_a_setting(plan, tmp_path):
+    assert not plan(marked=False).settings.encode.marked
+    for said in ({"overrides": ["encode.marked=false"]}, {"options": {"encode.marked": False}}):
+        with pytest.raises(ConfigError, match="type --no-mark each time"):
+            plan(**said)
+    (tmp_path / "house.yaml").write_text("encode: {marked: false}\n")
+    with pytest.raises(ConfigError, match=r"encode.marked in .*house.yaml:1 .*--no-mark"):
+        plan(config=tmp_path / "house.yaml")
+
+
+def test_a_pipeline_cannot_switch_marks_off(plan, tmp_path):
+    text = resources.find("pipelines", "transfer").read_text().replace("    stage: encode\n", OFF)
+    (tmp_path / "transfer.yaml").write_text(text)
+    inputs = {"source": tmp_path / "dance.mp4", "target": tmp_path / "alice.mp4"}
+    with pytest.raises(ConfigError, match="encode of pipeline transfer"):
+        api.prepare(tmp_path / "transfer.yaml", inputs, tmp_path / "out.mp4", work=tmp_path / "work", device="cpu")
+
+
+OFF = "    stage: encode\n    set: {marked: false}\n"
+
+
+def test_the_python_api_has_no_way_to_leave_marks_out():
+    assert "marked" not in inspect.signature(api.transfer).parameters
+
+
+def test_consent_and_label_change_what_they_must(plan):
+    keys = {stage.name: stage.job.key for stage in plan().plan.stages}
+    agreed = plan(consent="Alice agreed")
+    assert agreed.settings.sign.consent == "Alice agreed"
+    assert {it.name for it in agreed.plan.stages if keys[it.name] != it.job.key} == {"sign", "report"}
+    labelled = plan(label=True)
+    assert labelled.settings.encode.shown_label == "AI generated"
+    assert {it.name for it in labelled.plan.stages if keys[it.name] != it.job.key} == {"encode", "sign", "report"}
+
+
+def test_keys_that_will_not_do_are_refused_before_any_work(plan, tmp_path, own_keys):
+    with pytest.raises(TrustError, match=r"cannot read the certificate .*none.pem: No such file"):
+        plan(overrides=[f"sign.certificate={tmp_path}/none.pem", f"sign.private_key={tmp_path}/none.pem"])
+    with pytest.raises(ConfigError, match="go together"):
+        plan(overrides=[f"sign.certificate={own_keys}/chain.pem"])

@@ -16,13 +16,15 @@ from typing import Any
 from vidgan import resources
 from vidgan.config import Config, Layer, check_layer, read_layers
 from vidgan.device import choose_device
-from vidgan.errors import UsageError
+from vidgan.errors import ConfigError, UsageError
 from vidgan.output import check_destination, check_inputs, place, place_all
 from vidgan.progress import Emit
 from vidgan.stages.pipeline import Pipeline, read_pipeline, settings_model
 from vidgan.stages.plan import Plan, make_plan
 from vidgan.stages.runner import run_plan
 from vidgan.stages.store import Store, default_work
+from vidgan.trust.keys import load_identity
+from vidgan.trust.mark import own_keys
 from vidgan.video.output import check_output
 
 DEFAULT_BUDGET = {"cpu": 300.0, "cuda": 600.0}
@@ -84,6 +86,9 @@ def prepare(
     config: str | Path | None = None,
     options: Mapping[str, Any] | None = None,
     overrides: Sequence[str] = (),
+    label: bool | str | None = None,
+    consent: str | Path | None = None,
+    marked: bool = True,
     device: str = "auto",
     seed: int = 0,
     work: str | Path | None = None,
@@ -99,13 +104,16 @@ def prepare(
         config: a YAML file of settings over the preset.
         options: dotted settings over that, such as {"train.budget": 60}; None values are unset.
         overrides: `key=value` settings over all.
+        label: a visible label, by its text or True for the usual one.
+        consent: who agreed, a text or a file; written into the credentials.
+        marked: False only where a person typed --no-mark.
         device: auto, cpu, cuda or cuda:N.
         seed: of all random numbers.
         work: the work folder; `$VIDGAN_WORK` or `~/.cache/vidgan/work` when None.
-        emit: takes a note on the device.
+        emit: takes notes on the device and the keys.
 
     Raises:
-        VidganError: an input, the output, a setting, the device or the work folder will not do.
+        VidganError: an input, the output, a setting, the device, the keys or the work folder will not do.
     """
     spec = read_pipeline(resources.find("pipelines", pipeline))
     files = _files(spec, inputs)
@@ -113,10 +121,13 @@ def prepare(
     check_destination(Path(output), files.values())
     store = Store(Path(work) if work else default_work())
     chosen, reason = choose_device(device)
-    layer = _layer(spec, preset, config, overrides, options)
+    marks = {"encode.label": label, "sign.consent": consent}
+    layer = _layer(spec, preset, config, overrides, {**(options or {}), **marks})
     model = settings_model(spec)
     _fill(layer, model, chosen, Path(output))
+    _fill_marks(layer, spec, model, marked, emit)
     settings = check_layer(model, layer)
+    _check_signer(settings)
     emit({"event": "note", "message": f"device {chosen}: {reason}"})
     return Run(make_plan(spec, settings, files, store, seed), settings, store, chosen, Path(output))
 
@@ -133,12 +144,14 @@ def transfer(
     person: str | int | None = None,
     device: str = "auto",
     seed: int = 0,
+    label: bool | str | None = None,
+    consent: str | Path | None = None,
     config: str | Path | None = None,
     overrides: Sequence[str] = (),
     work: str | Path | None = None,
     emit: Emit = lambda event: None,
 ) -> Result:
-    """Make the person of `target` perform the motion of `source`.
+    """Make the person of `target` perform the motion of `source`; the video is marked as made by vidgan.
 
     Args:
         source: the video with the motion.
@@ -151,6 +164,8 @@ def transfer(
         person: "largest", "center" or a number, counted from the left, from 1.
         device: "auto", "cpu", "cuda" or "cuda:N".
         seed: of all random numbers.
+        label: a visible label, by its text or True for the usual one.
+        consent: who agreed, a text or a file; written into the credentials.
         config: a YAML file of settings over the quality's.
         overrides: `key=value` settings over all.
         work: the work folder, in which an interrupted run goes on.
@@ -167,6 +182,8 @@ def transfer(
         config=config,
         options=transfer_options(budget, size, audio, person),
         overrides=overrides,
+        label=label,
+        consent=consent,
         device=device,
         seed=seed,
         work=work,
@@ -196,12 +213,14 @@ def reanimate(
     save_motion: str | Path | None = None,
     device: str = "auto",
     seed: int = 0,
+    label: bool | str | None = None,
+    consent: str | Path | None = None,
     config: str | Path | None = None,
     overrides: Sequence[str] = (),
     work: str | Path | None = None,
     emit: Emit = lambda event: None,
 ) -> Result:
-    """Make the face of `target` follow the face of `driving`.
+    """Make the face of `target` follow the face of `driving`; the video is marked as made by vidgan.
 
     Args:
         target: a photo, a painting or a video of a person.
@@ -216,6 +235,8 @@ def reanimate(
         save_motion: where to write the driver's motion (.npz).
         device: "auto", "cpu", "cuda" or "cuda:N".
         seed: of all random numbers.
+        label: a visible label, by its text or True for the usual one.
+        consent: who agreed, a text or a file; written into the credentials.
         config: a YAML file of settings over the quality's.
         overrides: `key=value` settings over all.
         work: the work folder, in which an interrupted run goes on.
@@ -227,7 +248,7 @@ def reanimate(
     run = prepare_reanimate(
         target, driving, output, save_motion, preset=quality, config=config,
         options=reanimate_options(driving, motion, region, strength, person, audio),
-        overrides=overrides, device=device, seed=seed, work=work, emit=emit,
+        overrides=overrides, label=label, consent=consent, device=device, seed=seed, work=work, emit=emit,
     )  # fmt: skip
     return run.go(emit)
 
@@ -273,12 +294,14 @@ def dub(
     keep_ambience: bool = False,
     device: str = "auto",
     seed: int = 0,
+    label: bool | str | None = None,
+    consent: str | Path | None = None,
     config: str | Path | None = None,
     overrides: Sequence[str] = (),
     work: str | Path | None = None,
     emit: Emit = lambda event: None,
 ) -> Result:
-    """Make the mouth of the speaker in `film` follow `speech`.
+    """Make the mouth of the speaker in `film` follow `speech`; the video is marked as edited by vidgan.
 
     Args:
         film: a film with a speaking person and its own sound, from which the mouth is learnt.
@@ -291,6 +314,8 @@ def dub(
         keep_ambience: lay the film's own sound between its words under the speech.
         device: "auto", "cpu", "cuda" or "cuda:N".
         seed: of all random numbers.
+        label: a visible label, by its text or True for the usual one.
+        consent: who agreed, a text or a file; written into the credentials.
         config: a YAML file of settings over the quality's.
         overrides: `key=value` settings over all.
         work: the work folder, in which an interrupted run goes on.
@@ -301,8 +326,8 @@ def dub(
     """
     run = prepare(
         "dub", {"film": film, "speech": speech}, output or dubbed_output(film, speech), preset=quality, config=config,
-        options=dub_options(speaker, fit, keep_ambience), overrides=overrides, device=device, seed=seed,
-        work=work, emit=emit,
+        options=dub_options(speaker, fit, keep_ambience), overrides=overrides, label=label, consent=consent,
+        device=device, seed=seed, work=work, emit=emit,
     )  # fmt: skip
     return run.go(emit)
 
@@ -352,8 +377,36 @@ def _fill(layer: Layer, model: type[Config], device: str, output: Path) -> None:
         "encode.container": (output.suffix.lower().removeprefix("."), f"-o {output}"),
     }
     for key, (value, origin) in derived.items():
-        section, _, name = key.partition(".")
-        info = model.model_fields.get(section)
-        known = info is not None and name in getattr(info.annotation, "model_fields", {})
-        if known and key not in layer:
+        if _knows(model, key) and key not in layer:
             layer.put(key, value, origin)
+
+
+def _fill_marks(layer: Layer, spec: Pipeline, model: type[Config], marked: bool, emit: Emit) -> None:
+    """Put in whether the video is marked, which no file may say, and by whose keys where the user left it unset."""
+    fixed = [f"{it.name} of pipeline {spec.name}" for it in spec.stages if "marked" in it.set]
+    said = layer.origins.get("encode.marked") or next(iter(fixed), None)
+    if said:
+        raise ConfigError(f"encode.marked in {said} is no setting: type --no-mark each time, or leave it out")
+    if not marked and _knows(model, "encode.marked"):
+        layer.put("encode.marked", False, "--no-mark")
+    keys = ("sign.certificate", "sign.private_key")
+    if marked and _knows(model, keys[0]) and not any(key in layer for key in keys):
+        *files, news = own_keys()
+        if news:
+            emit({"event": "note", "message": news})
+        for key, file in zip(keys, files, strict=True):
+            layer.put(key, file, "own keys")
+
+
+def _check_signer(settings: Config) -> None:
+    """Refuse keys that will not do before any work."""
+    signing = getattr(settings, "sign", None)
+    if signing is not None and getattr(signing, "certificate", None) is not None:
+        load_identity(signing.certificate, signing.private_key)
+
+
+def _knows(model: type[Config], key: str) -> bool:
+    """Whether the settings have a dotted key of two parts."""
+    section, _, name = key.partition(".")
+    info = model.model_fields.get(section)
+    return info is not None and name in getattr(info.annotation, "model_fields", {})

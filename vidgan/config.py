@@ -202,17 +202,17 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 
 def _parse(text: str, origin: str) -> tuple[Any, dict[str, int]]:
     """The value of a YAML text, and the line of each dotted key in it."""
-    loader = yaml.SafeLoader(text)
     try:
-        node = loader.get_single_node()
+        node = yaml.compose(text, yaml.SafeLoader)
         lines = dict(_lines(node, "", origin)) if node else {}
-        return (loader.construct_document(node) if node else None), lines
+        return yaml.safe_load(text), lines
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{origin}:{mark.line + 1}" if mark else origin
-        raise ConfigError(f"{where} is not valid YAML: {getattr(error, 'problem', None) or error}") from None
-    finally:
-        loader.dispose()
+        problem = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise ConfigError(f"{where} is not valid YAML: {problem}") from None
+    except (ValueError, RecursionError) as error:  # a date that is none, lists in lists without end
+        raise ConfigError(f"{origin} is not valid YAML: {error}") from None
 
 
 def _lines(node: yaml.Node, prefix: str, origin: str) -> Iterator[tuple[str, int]]:

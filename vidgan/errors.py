@@ -11,6 +11,7 @@
     ├── OutputError             1   the output cannot be written (full disk, read-only, equal to an input)
     ├── CacheError              1   a work folder is unusable or damaged
     ├── TrainingError           1   training cannot go on (NaN loss, checkpoint damaged)
+    ├── TrustError              1   keys, a certificate or credentials will not do
     └── DependencyError         1   an optional package or model file is missing
     Interrupted               130   Ctrl-C or SIGTERM; the same command goes on where it stopped
 
@@ -64,6 +65,10 @@ class CacheError(VidganError):
 
 class TrainingError(VidganError):
     """Training cannot go on."""
+
+
+class TrustError(VidganError):
+    """Keys, a certificate or credentials will not do."""
 
 
 class DependencyError(VidganError):

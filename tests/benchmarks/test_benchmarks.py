@@ -10,14 +10,14 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from benchmarks import clock, common, heldout, memory, retarget, speed, transfer, truth
+from benchmarks import clock, common, heldout, memory, retarget, speed, transfer, truth, watermark
 from tests.metrics.people import standing_track
 from vidgan.pose.track import JOINT
 from vidgan.stages.pipeline import read_pipeline
 from vidgan.video.read import ClipReader
 
 
-@pytest.mark.parametrize("module", [transfer, heldout, speed, memory, retarget])
+@pytest.mark.parametrize("module", [transfer, heldout, speed, memory, retarget, watermark])
 def test_help_says_the_options(module):
     result = CliRunner().invoke(module.main, ["--help"])
     assert result.exit_code == 0
@@ -25,7 +25,7 @@ def test_help_says_the_options(module):
 
 
 def test_every_module_says_its_command():
-    for module in (transfer, heldout, speed, memory, retarget):
+    for module in (transfer, heldout, speed, memory, retarget, watermark):
         assert f"python -m {module.__name__}" in module.__doc__
 
 
@@ -192,3 +192,26 @@ def test_a_clip_is_repeated_with_rising_times(tmp_path, plain_clip):
         assert (reader.width, reader.height) == (64, 36)
     assert len(times) == 150  # 30 frames at 25 a second, five times
     assert np.allclose(np.diff([float(time) for time in times]), 1 / 25)
+
+
+# --- watermark --------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_done_to_marked_clips_is_what_its_name_says():
+    frames = [(np.full((100, 60, 3), 10 * k, np.uint8), Fraction(k, 10)) for k in range(50)]
+    info = SimpleNamespace(rate=Fraction(10))
+    halved = list(watermark.each(watermark.half)(iter(frames), info))
+    assert halved[3][0].shape == (50, 30, 3)
+    assert watermark.crop(frames[0][0]).shape == (90, 54, 3)
+    part = list(watermark.cut(iter(frames), info))
+    assert (part[0][1], len(part), int(part[0][0][0, 0, 0])) == (0, 30, 90)
+    slower = list(watermark.resampled(iter(frames), info))
+    assert [at for _, at in slower[:3]] == [0, Fraction(1, 8), Fraction(1, 4)]
+    assert [int(rgb[0, 0, 0]) for rgb, _ in slower[:5]] == [0, 10, 20, 30, 50]
+
+
+def test_psnr_is_that_of_known_noise_and_none_for_other_frames():
+    grey = [(np.full((8, 8, 3), 100, np.uint8), Fraction(0))]
+    one_off = [(np.full((8, 8, 3), 101, np.uint8), Fraction(0))]
+    assert watermark.psnr(iter(one_off), iter(grey)) == pytest.approx(48.13, abs=0.01)
+    assert watermark.psnr(iter([(grey[0][0][:4], Fraction(0))]), iter(grey)) is None

@@ -13,6 +13,8 @@ from vidgan.errors import OutputError, UsageError
 from vidgan.progress import Silent
 from vidgan.runs.folder import open_run
 from vidgan.runs.sample import Destination, class_number, frame_rate, generate, tiled, write_clip, write_grid
+from vidgan.trust.credentials import read_credentials
+from vidgan.trust.mark import Marks
 from vidgan.video.read import ClipReader
 
 
@@ -128,3 +130,26 @@ def test_where_it_goes_is_checked_before_any_work(tmp_path):
         Destination.of(tmp_path / "file" / "under", None)
     with pytest.raises(OutputError):
         Destination.of(tmp_path / "file", None)
+
+
+# --- Marks ------------------------------------------------------------------------------------------------------------
+
+
+def test_all_that_is_made_is_signed_and_all_but_strips_is_watermarked(run, tmp_path):
+    plain = generate(run, Destination.of(tmp_path / "plain.mp4", None), Silent(), count=2, marks=Marks(None))
+    names = ("a.mp4", "a.gif", "a.png")
+    files = [generate(run, Destination.of(tmp_path / name, None), Silent(), count=2)[0] for name in names]
+    found = {path.suffix: read_credentials(path) for path in files}
+    assert {it.state for it in found.values()} == {"valid"}
+    assert found[".png"].number is None
+    assert found[".mp4"].number == found[".gif"].number is not None
+    assert read_credentials(plain[0]).state == "none"
+    with ClipReader(plain[0]) as before, ClipReader(files[0]) as after:
+        changes = [int(np.abs(a.rgb.astype(int) - b.rgb).max()) for a, b in zip(before, after, strict=True)]
+    assert all(2 <= change < 40 for change in changes)
+
+
+def test_the_same_command_makes_the_same_pixels(run, tmp_path):
+    files = [generate(run, Destination.of(tmp_path / name, None), Silent(), count=2)[0] for name in ("a.mp4", "b.mp4")]
+    pixels = [np.stack([frame.rgb for frame in ClipReader(path)]) for path in files]
+    assert np.array_equal(*pixels)

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from vidgan.errors import CacheError
+from vidgan.errors import CacheError, TrustError
 from vidgan.progress import Silent
 from vidgan.stages.base import StageContext
 from vidgan.stages.encode import EncodeConfig, EncodeStage
+from vidgan.trust.mark import number_of
 from vidgan.video.audio import av_offset
 from vidgan.video.probe import probe
 from vidgan.video.read import ClipReader
@@ -166,3 +167,28 @@ def test_nothing_half_written_stays_behind(encode, render_dir, tmp_path):
     with pytest.raises(CacheError):
         encode()
     assert list(tmp_path.glob("encode-*/*")) == []
+
+
+def test_frames_are_marked_with_the_number_of_the_run(encode):
+    _, facts, _ = encode()
+    assert facts["mark"] == {"watermark": f"{number_of(''):08x}", "key": "public", "label": None, "why": None}
+
+
+def test_unmarked_is_recorded_with_its_reason_and_changes_nothing_else(encode):
+    folder, facts, _ = encode(marked=False, label="KI erzeugt")
+    assert (facts["mark"]["watermark"], facts["mark"]["label"]) == (None, "KI erzeugt")
+    assert "--no-mark" in facts["mark"]["why"]
+    with ClipReader(folder / "output.mp4") as reader:
+        frame = list(reader)[5].rgb
+    assert np.abs(frame[40:].astype(int) - 100).max() <= 2  # below the label
+
+
+def test_an_own_key_makes_another_watermark(encode, tmp_path):
+    (tmp_path / "secret").write_bytes(b"sixteen bytes or more")
+    folder, facts, _ = encode(watermark_key=tmp_path / "secret")
+    public, _, _ = encode()
+    assert facts["mark"]["key"] == "own"
+    assert (folder / "output.mp4").read_bytes() != (public / "output.mp4").read_bytes()
+    (tmp_path / "short").write_bytes(b"short")
+    with pytest.raises(TrustError, match="16 at least"):
+        encode(watermark_key=tmp_path / "short")

@@ -161,3 +161,24 @@ def test_encode_directory_without_a_video_says_what_to_do(report, inputs):
     (inputs["video"] / "output.mp4").unlink()
     with pytest.raises(CacheError, match="remove it and run again"):
         report()
+
+
+def test_marks_and_consent_are_shown_and_escaped(report, inputs, tmp_path):
+    mark = {"watermark": "cafe1234", "key": "public", "label": "AI generated", "why": None}
+    write_stage(inputs["video"], "encode", {"mark": mark})
+    inputs["signed"] = tmp_path / "signed"
+    consent = {"statement": "<i>Alice</i> agreed"}
+    write_stage(inputs["signed"], "sign", {"credentials": "embedded", "signer": "Studio", "consent": consent})
+    folder, _, data = report(stills=0, clip_seconds=0, frames=10)
+    assert (data.marks.watermark, data.marks.signer, data.marks.consent) == ("cafe1234", "Studio", consent)
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "&lt;i&gt;Alice&lt;/i&gt; agreed" in page
+    assert "<i>Alice" not in page
+    assert "cafe1234" in page
+
+
+def test_a_video_that_is_not_marked_says_why(report, inputs):
+    mark = {"watermark": None, "key": "public", "label": None, "why": "switched off with --no-mark"}
+    write_stage(inputs["video"], "encode", {"mark": mark})
+    folder, _, _ = report(stills=0, clip_seconds=0, frames=10)
+    assert "not marked: switched off with --no-mark" in (folder / "report.html").read_text(encoding="utf-8")

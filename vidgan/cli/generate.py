@@ -29,6 +29,9 @@ def command(
     class_name: str | None,
     truncation: float | None,
     device: str,
+    label: bool | None,
+    consent: str | None,
+    marked: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -41,14 +44,16 @@ def command(
     from vidgan.progress import EventProgress
     from vidgan.runs.folder import open_run
     from vidgan.runs.sample import Destination, generate
+    from vidgan.trust.mark import default_marks
 
     with open_display(as_json, quiet) as display, errors_as_events(display, as_json):
         opened = open_run(run, choose_device(device)[0])
         to = Destination.of(output or Path("out/generate") / opened.path.stem, kind)
         progress = EventProgress("generate", display.emit)
+        marks = default_marks(marked, bool(label), consent, progress.note)
         files = generate(
             opened, to, progress, count=count, seed=seed, frames=frames, class_name=class_name, truncation=truncation,
-            how=how,
+            how=how, marks=marks,
         )  # fmt: skip
         if as_json:
             display.emit({"event": "result", "grid": str(files[-1]), "clips": [str(path) for path in files[:-1]]})

@@ -93,14 +93,16 @@ def _make(run: Path | None, name: str, more: dict[str, Any], make: Callable[[Run
     from vidgan.runs.folder import open_run
     from vidgan.runs.latent import Options
     from vidgan.runs.sample import Destination, class_number, write_made
+    from vidgan.trust.mark import default_marks
 
     as_json, quiet = more["as_json"], more["quiet"]
     with open_display(as_json, quiet) as display, errors_as_events(display, as_json):
         opened = open_run(run, choose_device(more["device"])[0])
         to = Destination.of(more["output"] or Path("out/latent") / f"{opened.path.stem}-{name}.mp4", more["kind"])
         options = Options(class_number(opened, more["class_name"]), more["truncation"], more["frames"], more["how"])
-        made = make(opened, options)
-        files = write_made(opened, to, made, EventProgress("latent", display.emit))
+        progress = EventProgress("latent", display.emit)
+        marks = default_marks(more["marked"], bool(more["label"]), more["consent"], progress.note)
+        files = write_made(opened, to, make(opened, options), progress, marks)
         if as_json:
             display.emit({"event": "result", "grid": str(files[-1]), "clips": [str(path) for path in files[:-1]]})
     if not (as_json or quiet):

@@ -16,19 +16,9 @@ import vidgan
 from vidgan.errors import Interrupted, VidganError
 
 COMMANDS = (
-    "transfer",
-    "reanimate",
-    "dub",
-    "train",
-    "generate",
-    "latent",
-    "evaluate",
-    "run",
-    "performers",
-    "inspect",
-    "doctor",
-    "cache",
-)
+    "transfer", "reanimate", "dub", "train", "generate", "latent", "evaluate", "verify", "trust", "run", "performers",
+    "inspect", "doctor", "cache",
+)  # fmt: skip
 
 
 class LazyGroup(click.Group):

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)
+MARK_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.option("--label", is_flag=True, default=None, help='Show "AI generated" in a corner.'),
+    click.option("--consent", metavar="FILE|TEXT", help="Who agreed; it is written into the credentials."),
+    click.option(
+        "--no-mark", "marked", is_flag=True, flag_value=False, default=True,
+        help="No watermark and no credentials, for those who mark at the end of their own chain.",
+    ),
+)  # fmt: skip
+"""How the result says that it was made by a machine."""
 
 
 def run_options(command: CommandT) -> CommandT:
@@ -30,6 +39,7 @@ def run_options(command: CommandT) -> CommandT:
         ),
         click.option("--config", type=FILE, metavar="FILE", help="A YAML file with settings."),
         click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One setting; may be repeated."),
+        *MARK_OPTIONS,
         click.option("--work", type=FILE, metavar="DIR", help="Work folder.  [$VIDGAN_WORK or ~/.cache/vidgan/work]"),
         click.option("--dry-run", is_flag=True, help="Only print what would run, and why."),
         click.option(
@@ -68,6 +78,7 @@ def draw_options(command: CommandT) -> CommandT:
             help="Below 1 more typical and more alike: stylegan pulls styles PSI of the way from their mean (0.7 is "
             "usual); a normal latent is cut at PSI standard deviations, a uniform one scaled by PSI.  [none]",
         ),
+        *MARK_OPTIONS,
         click.option("--device", default="auto", metavar="auto|cpu|cuda|cuda:N", help="Where it runs.  [auto]"),
         click.option(
             "--json", "as_json", is_flag=True, help="One JSON object a line on stdout; the last is the result."

@@ -95,16 +95,18 @@ def load_people(path: Path) -> tuple[list[People], tuple[int, int] | None]:
                 raise ConfigError(f"{path}: no OpenPose *_keypoints.json files in this folder")
             return [from_body25(json.loads(file.read_text())) for file in files], None
         return _from_json(json.loads(path.read_text()))
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, OSError) as error:
         raise ConfigError(f"{path}: not landmarks in a known form ({error}); see vidgan/pose/precomputed.py") from error
 
 
 def _from_track(path: Path) -> tuple[list[People], tuple[int, int]]:
     try:
         track = PoseTrack.load(path)
-    except (ValueError, KeyError, OSError) as error:
+        rows = list(zip(track.image, track.world, track.visibility, track.present, strict=True))
+        if {row[0].shape for row in rows} - {(len(LANDMARKS), 2)}:
+            raise ValueError("its landmarks are not 33 points")
+    except Exception as error:  # a damaged zip fails in any way
         raise ConfigError(f"{path}: not a track that vidgan saved ({error})") from error
-    rows = zip(track.image, track.world, track.visibility, track.present, strict=True)
     return [[(image, world, seen)] if here else [] for image, world, seen, here in rows], (track.width, track.height)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vidgan.config import Config
+from vidgan.text import printable
 from vidgan.video.clip import ClipInfo
 
 SCHEMA_VERSION = 1
@@ -79,6 +80,21 @@ class Identity(Config):
     driver: float | None
 
 
+class MarkFacts(Config):
+    """How the output says that it was made: the run's number in its `watermark`, by which `key` (public or own), the
+    visible `label`, its content `credentials` (embedded or sidecar), their `signer`, the `consent` written into them;
+    `why` it is not marked.
+    """
+
+    watermark: str | None
+    key: str
+    label: str | None
+    why: str | None
+    credentials: str | None
+    signer: str | None
+    consent: dict[str, Any] | None
+
+
 class Presence(Config):
     """Frames without a person in a video: how many, filled in (short gaps) and missing, the latter as (from, to) s."""
 
@@ -126,6 +142,7 @@ class ReportData(Config):
     steadiness: Steadiness
     identity: Identity
     av_sync: dict[str, Any] | None
+    marks: MarkFacts | None = None
     presence: list[Presence]
     retarget: dict[str, Any]
     training: dict[str, Any]
@@ -136,11 +153,6 @@ class ReportData(Config):
     def write(self, path: Path) -> None:
         """Write the data as JSON."""
         path.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
-
-
-def printable(text: str) -> str:
-    """Text from outside (a file's name) without what could break or bend a page: controls, bidi marks, surrogates."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def plain_facts(facts: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidgan.config import Config
-from vidgan.report.data import Message, StageCost, VideoFacts, printable
+from vidgan.report.data import MarkFacts, Message, StageCost, VideoFacts, printable
 from vidgan.report.page import duration, number, percent, words
 from vidgan.report.pictures import Picture, jpeg_uri
 from vidgan.report.template import Shown, render
@@ -64,6 +64,7 @@ class DubReportData(Config):
     frames: dict[str, Any]
     speaking: dict[str, Any]
     encoding: dict[str, Any]
+    marks: MarkFacts | None = None
     stages: list[StageCost]
     warnings: list[Message]
     advice: list[str]

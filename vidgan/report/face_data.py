@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vidgan.config import Config
-from vidgan.report.data import Message, StageCost, VideoFacts
+from vidgan.report.data import MarkFacts, Message, StageCost, VideoFacts
 from vidgan.report.page import duration, number, percent, printable, words
 from vidgan.report.template import Shown, render
 
@@ -35,6 +35,7 @@ class FaceReport(Config):
     missed: int
     background: float | None
     av_sync: dict[str, Any] | None
+    marks: MarkFacts | None = None
     driving: dict[str, Any]
     stages: list[StageCost]
     warnings: list[Message]

@@ -8,7 +8,7 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
@@ -34,9 +34,10 @@ class Shown:
 
 def render(template: str, filters: Mapping[str, Any], **values: Any) -> str:
     """The page; everything that came from outside is escaped, and no script or outside address is in it."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=PackageLoader("vidgan.report", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
     environment.filters |= filters
-    text, style = (
-        resources.files(__package__).joinpath(name).read_text(encoding="utf-8") for name in (template, STYLE)
-    )
-    return environment.from_string(text).render(base_style=Markup(style), **values)
+    style = resources.files(__package__).joinpath(STYLE).read_text(encoding="utf-8")
+    return environment.get_template(template).render(base_style=Markup(style), **values)

@@ -12,9 +12,11 @@ Legend: N clips, T frames, S pixels of a side, Z latent length.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -99,7 +101,7 @@ class RunFacts(BaseModel):
             raise TrainingError(
                 f"{folder}: no run is there ({FACTS} is missing); give a folder of `vidgan train`"
             ) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise TrainingError(f"{folder / FACTS}: cannot be read ({error}); train anew with another -o") from None
         _check_format(values, folder)
         try:
@@ -173,6 +175,14 @@ class Run:
     def generator(self) -> VideoGenerator:
         """The network."""
         return self.sequences.generator
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of the network's weights, whatever file they came from."""
+        found = hashlib.sha256()
+        for name, values in sorted(self.generator.state_dict().items()):
+            found.update(name.encode() + values.cpu().contiguous().numpy().tobytes())
+        return found.hexdigest()
 
     @property
     def frames(self) -> int:

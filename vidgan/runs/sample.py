@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from vidgan.progress import Progress
 from vidgan.runs.folder import Run
 from vidgan.runs.latent import Made
 from vidgan.tasks.sequences import Lengthen
+from vidgan.trust.mark import FrameMarks, Marks, default_marks
 from vidgan.video.output import check_output, output_error, partial_path
 from vidgan.video.sheet import save_png
 from vidgan.video.write import ClipWriter
@@ -87,15 +88,19 @@ def generate(
     class_name: str | None = None,
     truncation: float | None = None,
     how: Lengthen = "chain",
+    marks: Marks | None = None,
 ) -> list[Path]:
     """Write the sequences number `seed` to `seed + count - 1`; returns the files, the grid last.
 
-    Files are named by the number of the sequence (and its class), by which `vidgan latent` finds it again.
+    Files are named by the number of the sequence (and its class), by which `vidgan latent` finds it again. They are
+    marked as `marks` says, by default with watermark and credentials.
 
     Raises:
         UsageError: the class is not one of the run's.
         OutputError: the disk is full or fails.
+        TrustError: the own keys will not do.
     """
+    write = _Marked(run, marks or default_marks(), {"frames": frames, "truncation": truncation, "longer": how})
     label = class_number(run, class_name)
     fps = frame_rate(run, progress)
     files: list[Path] = []
@@ -107,17 +112,45 @@ def generate(
         shown += list(clips[: max(0, SHOWN - len(shown))])
         if not to.alone:
             names = [sequence_name(run, number, label) for number in seeds]
-            files += [write_clip(to.single(name), clip, fps) for name, clip in zip(names, clips, strict=True)]
+            files += [write.clip(to.single(name), name, clip, fps) for name, clip in zip(names, clips, strict=True)]
         progress.advance(len(clips))
-    return [*files, write_grid(to.grid, np.stack(shown), fps)]
+    return [*files, write.grid(to.grid, f"{seed}+{count} {label}", np.stack(shown), fps)]
 
 
-def write_made(run: Run, to: Destination, made: Made, progress: Progress) -> list[Path]:
-    """Write clips put together by hand; returns the files, the grid last. Raises OutputError."""
+def write_made(run: Run, to: Destination, made: Made, progress: Progress, marks: Marks | None = None) -> list[Path]:
+    """Write clips put together by hand, marked; returns the files, the grid last. Raises OutputError, TrustError."""
     fps = frame_rate(run, progress)
+    write = _Marked(run, marks or default_marks(), {"columns": made.columns})
     pairs = zip(made.names, made.clips, strict=True)
-    files = [] if to.alone else [write_clip(to.single(name), clip, fps) for name, clip in pairs]
-    return [*files, write_grid(to.grid, made.clips, fps, made.columns)]
+    files = [] if to.alone else [write.clip(to.single(name), name, clip, fps) for name, clip in pairs]
+    return [*files, write.grid(to.grid, " ".join(made.names), made.clips, fps, made.columns)]
+
+
+@dataclass(frozen=True)
+class _Marked:
+    """Writes clips with their marks. Strips of frames are data to train on: their pixels stay, they are only signed."""
+
+    run: Run
+    marks: Marks
+    settings: dict[str, Any]
+
+    def clip(self, path: Path, name: str, clip: Clips, fps: float) -> Path:
+        """One clip (T, H, W, 3) whose `name` tells it from the others of the same run."""
+        whole = f"{self.run.digest} {self.settings} {name}"
+        strip = path.suffix.lower() == ".png"
+        write_clip(path, clip, fps, None if strip else self.marks.frames(whole))
+        return self._signed(path, whole, name, not strip)
+
+    def grid(self, path: Path, name: str, clips: Clips, fps: float, columns: int | None = None) -> Path:
+        """Clips (N, T, S, S, 3) as one file."""
+        whole = f"{self.run.digest} {self.settings} grid {name}"
+        strip = path.suffix.lower() == ".png"
+        write_grid(path, clips, fps, columns, None if strip else self.marks.frames(whole))
+        return self._signed(path, whole, f"grid of {name}", not strip)
+
+    def _signed(self, path: Path, whole: str, name: str, watermarked: bool) -> Path:
+        self.marks.sign(path, whole, watermarked, clip=name, settings=self.settings, model=self.run.digest)
+        return path
 
 
 def class_number(run: Run, name: str | None) -> int | None:
@@ -153,12 +186,14 @@ def frame_rate(run: Run, progress: Progress) -> float:
 # --- Files ------------------------------------------------------------------------------------------------------------
 
 
-def write_grid(path: Path, clips: Clips, fps: float, columns: int | None = None) -> Path:
+def write_grid(
+    path: Path, clips: Clips, fps: float, columns: int | None = None, marks: FrameMarks | None = None
+) -> Path:
     """Clips (N, T, S, S, 3) side by side as one; a PNG gets a row for each clip, time to the right."""
     if path.suffix.lower() == ".png":
         cells = clips.reshape(-1, 1, *clips.shape[2:])
         return _placed(path, lambda partial: save_png(tiled(cells, clips.shape[1])[0], partial))
-    return write_clip(path, tiled(clips, columns), fps)
+    return write_clip(path, tiled(clips, columns), fps, marks)
 
 
 def tiled(clips: Clips, columns: int | None = None) -> Clips:
@@ -174,13 +209,17 @@ def tiled(clips: Clips, columns: int | None = None) -> Clips:
     return grid
 
 
-def write_clip(path: Path, clip: Clips, fps: float) -> Path:
+def write_clip(path: Path, clip: Clips, fps: float, marks: FrameMarks | None = None) -> Path:
     """Write frames (T, H, W, 3) as .mp4, .gif, or .png (a strip: frames side by side, which `vidgan train` reads).
+
+    `marks` goes over each frame first.
 
     Raises:
         OutputError: the disk is full or fails.
     """
     suffix = path.suffix.lower()
+    if marks is not None:
+        clip = np.stack([marks(frame, number / fps) for number, frame in enumerate(clip)])
     if suffix == ".png":
         return _placed(path, lambda partial: save_png(np.concatenate(list(clip), axis=1), partial))
     if suffix == ".gif":

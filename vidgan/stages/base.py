@@ -22,7 +22,8 @@ class StageContext:
     inputs: a file input is the file's path, a stage input that stage's finished directory, None when that stage is off;
     previous: the finished directory of the same stage with the same inputs and settings but for those marked
     `extends` (a training run with a smaller budget), or None;
-    seed: the run's seed for stages that are `seeded`, 0 for all others, whose result it may not change.
+    seed: the run's seed for stages that are `seeded`, 0 for all others, whose result it may not change;
+    key: the hash of all that goes into the result.
     """
 
     dir: Path
@@ -31,6 +32,7 @@ class StageContext:
     seed: int
     progress: Progress
     previous: Path | None = None
+    key: str = ""
 
     def input(self, name: str) -> Path:
         """The path of an input that must be there."""

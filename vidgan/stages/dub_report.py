@@ -33,7 +33,7 @@ from vidgan.stages.dub import SURE, in_order, load_painter
 from vidgan.stages.encode import RenderedFrames
 from vidgan.stages.face import FaceStage, FaceStageConfig
 from vidgan.stages.manifest import Manifest
-from vidgan.stages.report import DATA, PAGE, finished_video, video_facts
+from vidgan.stages.report import DATA, PAGE, finished_video, marks, video_facts
 from vidgan.stages.speak import Shown
 from vidgan.stages.voice import Voice
 from vidgan.subject.dubbing import MouthConfig
@@ -42,7 +42,7 @@ from vidgan.video.audio import sound_reference
 from vidgan.video.read import ClipReader
 from vidgan.video.write import ClipWriter
 
-_ORDER = ("face", "voice", "speak", "mouths", "frames", "video")
+_ORDER = ("face", "voice", "speak", "mouths", "frames", "video", "signed")
 MOUTH_SHARE = 0.62
 """Side of the shown mouths in distances of the outer eye corners."""
 
@@ -77,7 +77,8 @@ class Watched:
 class DubReportStage(Stage[DubReportConfig]):
     """All that a dub made in; `report.html` (self-contained) and `report.json` (`DubReportData`) out.
 
-    Inputs: `video` (encode), `film` and `speech` (files), `face`, `voice`, `speak`, `mouths`, `frames` (dub).
+    Inputs: `video` (encode), `film` and `speech` (files), `face`, `voice`, `speak`, `mouths`, `frames` (dub),
+    `signed` (sign).
     """
 
     name = "dub_report"
@@ -176,7 +177,8 @@ class DubReportStage(Stage[DubReportConfig]):
             outside_psnr=float(np.mean(watched.outside)) if watched.outside else None,
             frames=facts.get("frames", {}),
             speaking=facts.get("speak", {}),
-            encoding={key: value for key, value in facts.get("video", {}).items() if key != "notes"},
+            encoding={key: value for key, value in facts.get("video", {}).items() if key not in ("notes", "mark")},
+            marks=marks(facts.get("video", {}).get("mark"), facts.get("signed")),
             stages=[
                 StageCost(name=m.instance, seconds=m.seconds, memory_mb=m.memory_mb, device=m.device)
                 for m in manifests.values()

@@ -18,6 +18,8 @@ from vidgan.config import Config
 from vidgan.errors import CacheError
 from vidgan.metrics.av_sync import av_sync
 from vidgan.stages.base import Stage, StageContext
+from vidgan.trust.label import LABEL
+from vidgan.trust.mark import NO_MARK, FrameMarks, number_of, read_key
 from vidgan.video.encoders import ENCODERS
 from vidgan.video.probe import read_tags
 from vidgan.video.read import ClipReader
@@ -33,7 +35,9 @@ class EncodeConfig(Config):
     """How the finished video is written.
 
     `codec` auto is AV1 for WebM and H.264 for all else; `encoder` auto is NVENC where it opens on a GPU run, otherwise
-    the software encoder; `crf` is on H.264's scale, 0 best to 51 worst.
+    the software encoder; `crf` is on H.264's scale, 0 best to 51 worst. `label` is a text shown in a corner, true
+    stands for "AI generated"; `watermark_key` a file with a secret by which the watermark is made instead of the public
+    key. `marked` is false only by `--no-mark`: no file may say it.
     """
 
     audio: Literal["source", "target", "none"] = "source"
@@ -41,6 +45,14 @@ class EncodeConfig(Config):
     encoder: str = "auto"
     crf: int = Field(18, ge=0, le=51)
     container: Literal["mp4", "m4v", "mov", "mkv", "webm"] = "mp4"
+    marked: bool = True
+    label: bool | str | None = None
+    watermark_key: Path | None = None
+
+    @property
+    def shown_label(self) -> str | None:
+        """The label's text, None for no label."""
+        return (LABEL if self.label else None) if isinstance(self.label, bool) else self.label or None
 
     @property
     def chosen_codec(self) -> str:
@@ -101,6 +113,11 @@ class RenderedFrames:
         except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError) as error:
             raise CacheError(f"{path} is damaged ({error}): remove {directory} and run again") from error
 
+    @property
+    def start(self) -> Fraction:
+        """The time of the first frame in seconds."""
+        return self.pts[0] * self.time_base if self.pts else Fraction(0)
+
     def __len__(self) -> int:
         return len(self.pts)
 
@@ -124,6 +141,18 @@ class RenderedFrames:
             )
 
 
+def finished_video(directory: Path) -> Path:
+    """The one video of an encode directory.
+
+    Raises:
+        CacheError: it is not there.
+    """
+    path = next(iter(sorted(directory.glob("output.*"))), None)
+    if path is None:
+        raise CacheError(f"{directory} holds no finished video: remove it and run again")
+    return path
+
+
 def _frames(path: Path) -> Iterator[NDArray[np.uint8]]:
     with ClipReader(path) as reader:
         for frame in reader:
@@ -138,18 +167,21 @@ class EncodeStage(Stage[EncodeConfig]):
     """
 
     name: ClassVar[str] = "encode"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     Config: ClassVar[type[Config]] = EncodeConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
-        """Encode all frames.
+        """Mark and encode all frames.
 
         Raises:
             CacheError: the render directory is damaged.
             OutputError: the disk is full or fails.
             DeviceError: the encoder asked for does not open here.
+            TrustError: the watermark's key cannot be read.
         """
         config, progress = self.config, context.progress
+        number = number_of(context.key) if config.marked else None
+        marks = FrameMarks(number, config.shown_label, read_key(config.watermark_key))
         rendered = RenderedFrames.load(context.input("frames"))
         sound = None if config.audio == "none" else context.input(config.audio)
         mixed = context.inputs.get("sound")
@@ -165,7 +197,7 @@ class EncodeStage(Stage[EncodeConfig]):
             metadata=None if film is None else read_tags(film), keep=film if rendered.in_time else None,
         ) as writer:  # fmt: skip
             for rgb, time in rendered:
-                writer.write(rgb, time)
+                writer.write(marks(rgb, float(time - rendered.start)), time)
                 progress.advance()
         for note in writer.notes:
             progress.note(note)
@@ -185,5 +217,11 @@ class EncodeStage(Stage[EncodeConfig]):
             "encoder_reason": writer.notes[0],
             "audio": next((note for note in writer.notes if "sound" in note), "no sound: it was switched off"),
             "notes": writer.notes,
+            "mark": {
+                "watermark": None if number is None else f"{number:08x}",
+                "key": "own" if config.watermark_key else "public",
+                "label": config.shown_label,
+                "why": None if config.marked else NO_MARK,
+            },
             "av_sync": None if sync is None else sync.as_dict(),
         }

@@ -82,6 +82,7 @@ def _run(job: Job, store: Store, entry: Entry, device: str, progress: EventProgr
         seed=job.seed,
         progress=progress,
         previous=job.previous,
+        key=job.key,
     )
     with metered(entry.clock) as meter:
         facts = job.stage.run(context)

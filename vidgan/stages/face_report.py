@@ -32,7 +32,7 @@ from vidgan.report.template import Shown
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.drive import load_driven
 from vidgan.stages.manifest import Manifest
-from vidgan.stages.report import DATA, PAGE, finished_video
+from vidgan.stages.report import DATA, PAGE, finished_video, marks
 from vidgan.subject.portrait import Portrait
 from vidgan.video.clip import Frame
 from vidgan.video.read import ClipReader
@@ -66,7 +66,7 @@ class FaceReportStage(Stage[FaceReportConfig]):
     """All that a reanimation made in; `report.html` (self-contained) and `report.json` (`FaceReport`) out.
 
     Inputs: `video` (encode), `driving` and `target` (files), `target_face`, `driver`, `portrait`, `motion` (drive),
-    `frames` (animate). Facts: the scores.
+    `frames` (animate), `signed` (sign). Facts: the scores.
     """
 
     name: ClassVar[str] = "face_report"
@@ -92,6 +92,7 @@ class FaceReportStage(Stage[FaceReportConfig]):
             vidgan_version=__version__, driver=printable(context.input("driving").name),
             target=printable(context.input("target").name), output=shape, **vars(follow),
             background=finite_mean(watched.background), av_sync=facts.get("encode", {}).get("av_sync"),
+            marks=marks(facts.get("encode", {}).get("mark"), facts.get("sign")),
             driving=plain_facts({**facts.get("drive", {}), **facts.get("animate", {})}),
             stages=[
                 StageCost(name=m.instance, seconds=m.seconds, memory_mb=m.memory_mb, device=m.device) for m in manifests

@@ -34,6 +34,7 @@ STAGES = {
     "sound": "vidgan.stages.sound:SoundStage",
     "dub_report": "vidgan.stages.dub_report:DubReportStage",
     "encode": "vidgan.stages.encode:EncodeStage",
+    "sign": "vidgan.stages.sign:SignStage",
     "report": "vidgan.stages.report:ReportStage",
     "face_report": "vidgan.stages.face_report:FaceReportStage",
 }

@@ -11,7 +11,6 @@ from pydantic import Field
 
 from vidgan import __version__
 from vidgan.config import Config
-from vidgan.errors import CacheError
 from vidgan.metrics.frames import luma
 from vidgan.metrics.identity import NAME, HeadFeatures, head_box, own_similarity, similarity
 from vidgan.pose.backend import BackendConfig, open_backend
@@ -19,6 +18,7 @@ from vidgan.pose.track import PoseTrack
 from vidgan.report.advice import advise, footage_of
 from vidgan.report.data import (
     Identity,
+    MarkFacts,
     Message,
     PoseScores,
     Presence,
@@ -33,6 +33,7 @@ from vidgan.report.page import render_page
 from vidgan.report.pictures import Picture, video_uri
 from vidgan.report.watch import WatchConfig, Watched, scaled_track, watch
 from vidgan.stages.base import Stage, StageContext
+from vidgan.stages.encode import finished_video
 from vidgan.stages.manifest import Manifest
 from vidgan.video.read import ClipReader
 
@@ -43,7 +44,7 @@ TARGET_HEADS = 24
 TARGET_FRAMES = 1500
 """Heads and light of the target are taken from so many of its first frames."""
 
-_OWN_TABLES = ("heldout", "notes", "av_sync")
+_OWN_TABLES = ("heldout", "notes", "av_sync", "mark")
 
 
 class ReportConfig(Config):
@@ -64,7 +65,7 @@ class ReportStage(Stage[ReportConfig]):
     """All that a transfer made in; `report.html` (self-contained) and `report.json` (`ReportData`) out.
 
     Inputs: `video` (encode), `source` and `target` (files), `source_pose`, `target_pose`, `subject`, `motion`
-    (retarget), `model` (train or None), `frames` (render). Facts: the headline numbers.
+    (retarget), `model` (train or None), `frames` (render), `signed` (sign). Facts: the headline numbers.
     """
 
     name: ClassVar[str] = "report"
@@ -132,6 +133,7 @@ class ReportStage(Stage[ReportConfig]):
             ),
             identity=identity(watched, target_heads),
             av_sync=encoding.get("av_sync"),
+            marks=marks(encoding.get("mark"), facts.get("signed")),
             presence=[presence("source", tracks["source_pose"]), presence("target", tracks["target_pose"])],
             retarget=plain_facts(facts.get("motion", {})),
             training=plain_facts({k: v for k, v in facts.get("model", {}).items() if k not in _OWN_TABLES}),
@@ -146,25 +148,13 @@ class ReportStage(Stage[ReportConfig]):
         )  # fmt: skip
 
 
-_ORDER = ("source_pose", "target_pose", "subject", "motion", "model", "heldout", "frames", "video")
+_ORDER = ("source_pose", "target_pose", "subject", "motion", "model", "heldout", "frames", "video", "signed")
 
 
 def read_manifests(inputs: Mapping[str, Path | None]) -> dict[str, Manifest]:
     """The manifests of the finished stages among the inputs, by the input's name, in the order of the work."""
     found = {name: Manifest.read(path) for name in _ORDER if (path := inputs.get(name)) is not None}
     return {name: manifest for name, manifest in found.items() if manifest is not None}
-
-
-def finished_video(directory: Path) -> Path:
-    """The one video of an encode directory.
-
-    Raises:
-        CacheError: it is not there.
-    """
-    path = next(iter(sorted(directory.glob("output.*"))), None)
-    if path is None:
-        raise CacheError(f"{directory} holds no finished video: remove it and run again")
-    return path
 
 
 def first_fact(facts: Mapping[str, Mapping[str, Any]], key: str) -> Any:
@@ -209,6 +199,13 @@ def video_facts(path: Path) -> VideoFacts:
     """The facts of a video file."""
     with ClipReader(path) as reader:
         return VideoFacts.of(reader.info)
+
+
+def marks(mark: Mapping[str, Any] | None, signed: Mapping[str, Any] | None) -> MarkFacts | None:
+    """What marks the output carries, from the facts of encode and sign; None where neither says."""
+    if mark is None:
+        return None
+    return MarkFacts(**mark, **{name: (signed or {}).get(name) for name in ("credentials", "signer", "consent")})
 
 
 def presence(video: str, track: PoseTrack) -> Presence:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, pairwise
@@ -178,10 +179,10 @@ def _duration(container: InputContainer, stream: VideoStream) -> Fraction | None
     base = to_fraction(stream.time_base)
     if stream.duration is not None and base is not None:
         return stream.duration * base
-    tag = stream.metadata.get("DURATION")  # Matroska: HH:MM:SS.nnnnnnnnn
-    if tag is not None and tag.count(":") == 2:
-        hours, minutes, seconds = tag.split(":")
-        return Fraction(hours) * 3600 + Fraction(minutes) * 60 + Fraction(seconds.strip())
+    text = stream.metadata.get("DURATION", "")  # Matroska: HH:MM:SS.nnnnnnnnn
+    tag = re.fullmatch(r"\s*(\d+):(\d+):(\d+(?:\.\d+)?)\s*", text, re.ASCII)
+    if tag:
+        return int(tag[1]) * 3600 + int(tag[2]) * 60 + Fraction(tag[3])
     return None if container.duration is None else container.duration * MICROSECOND
 
 

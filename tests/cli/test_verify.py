@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from tests.runs.conftest import strips, tiny_config, trained  # noqa: F401 - fixtures
+from tests.trust.made import marked, textured, write
+from vidgan.trust import detect
+from vidgan.trust.credentials import Statement, sign
+from vidgan.trust.keys import load_identity, new_keys
+from vidgan.trust.mark import FrameMarks
+from vidgan.trust.watermark import Watermark
+
+NUMBER = 0xCAFE1234
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A marked and signed clip, and the same in parts."""
+    folder = tmp_path_factory.mktemp("files")
+    identity = load_identity(*new_keys(folder, "Studio \x1b[31m"))
+    write(folder / "mark.mp4", marked(FrameMarks(NUMBER), seconds=3))
+    sign(folder / "mark.mp4", folder / "both.mp4", Statement("both.mp4", NUMBER), [], identity)
+    write(folder / "other.mp4", marked(Watermark(7), seconds=3))
+    sign(folder / "other.mp4", folder / "mixed.mp4", Statement("mixed.mp4", NUMBER), [], identity)
+    data = bytearray((folder / "both.mp4").read_bytes())
+    data[-1000] ^= 1
+    (folder / "tampered.mp4").write_bytes(data)
+    write(folder / "clean.mp4", textured(seconds=3))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _search_at_the_own_size_alone(monkeypatch):
+    monkeypatch.setattr(detect, "_SCALES", np.array([1.0]))
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "verdict", "says"),
+    [
+        ("both", 0, "marked", "anybody can sign"),
+        ("mark", 0, "marked", "credentials are gone"),
+        ("tampered", 1, "tampered", "changed after it was signed"),
+        ("mixed", 1, "tampered", "name different runs"),
+        ("clean", 3, "nothing", "does not show that the video is real"),
+    ],
+)
+def test_what_is_found_is_the_exit_code(vidgan, files, name, code, verdict, says):
+    got, out, _ = vidgan("verify", files / f"{name}.mp4", "--json")
+    said = json.loads(out)
+    assert (got, said["verdict"]) == (code, verdict)
+    assert says in said["sentence"]
+
+
+def test_a_signer_who_is_trusted_and_a_name_that_bends_no_terminal(vidgan, files):
+    code, out, _ = vidgan("verify", files / "both.mp4", "--trust", files / "root.pem")
+    assert code == 0
+    assert "(trusted)" in out
+    assert "run cafe1234" in out
+    assert "none is recorded" in out
+    assert "\x1b" not in out
+
+
+def test_what_cannot_be_read_is_one_line(vidgan, files, tmp_path):
+    shutil.copy(files / "root.pem", tmp_path / "text.mp4")
+    code, _, err = vidgan("verify", tmp_path / "text.mp4")
+    assert code == 1
+    assert err.count("\n") == 1
+    code, _, err = vidgan("verify", files / "both.mp4", "--trust", tmp_path / "gone.pem")
+    assert code == 1
+    assert "cannot read the trusted certificates" in err
+    code, _, err = vidgan("verify", files / "both.mp4", "--watermark-key", tmp_path / "gone")
+    assert (code, "cannot read the watermark's key" in err) == (1, True)
+
+
+def test_keys_are_made_shown_and_not_replaced(vidgan, monkeypatch, tmp_path):
+    monkeypatch.setenv("VIDGAN_TRUST", str(tmp_path / "keys"))
+    assert vidgan("trust", "keys", "show")[0] == 1
+    code, out, _ = vidgan("trust", "keys", "new", "--name", "Studio")
+    assert code == 0
+    assert "Studio" in out
+    assert vidgan("trust", "keys", "show")[1] == out
+    code, _, err = vidgan("trust", "keys", "new")
+    assert (code, "say --force" in err) == (1, True)
+
+
+def test_a_clip_of_generate_is_marked_unless_it_is_typed(vidgan, trained, tmp_path):  # noqa: F811
+    more = ("-n", 1, "--device", "cpu", "--quiet", "-o")
+    code, _, _ = vidgan("generate", trained, *more, tmp_path / "a.mp4", "--consent", "nobody is shown")
+    assert code == 0
+    said = json.loads(vidgan("verify", tmp_path / "a.mp4", "--json")[1])
+    assert said["credentials"]["state"] == "valid"
+    assert said["credentials"]["consent"] == {"statement": "nobody is shown"}
+    assert vidgan("generate", trained, *more, tmp_path / "b.mp4", "--no-mark")[0] == 0
+    assert vidgan("verify", tmp_path / "b.mp4")[0] == 3

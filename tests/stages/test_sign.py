@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from tests.stages.test_report import write_stage
+from tests.trust.made import textured, write
+from vidgan.errors import CacheError
+from vidgan.progress import Silent
+from vidgan.stages.base import StageContext
+from vidgan.stages.sign import SignConfig, SignStage
+from vidgan.trust.credentials import read_credentials
+from vidgan.trust.keys import new_keys
+
+MARK = {"watermark": "cafe1234", "key": "public", "label": None, "why": None}
+
+
+@pytest.fixture
+def signing(tmp_path):
+    """Runs the stage on an encode directory with the given mark; returns its directory, facts and progress."""
+    chain, private_key = new_keys(tmp_path / "keys")
+    clip = write(tmp_path / "source.mp4", textured(seconds=0.5))
+
+    def run(mark=MARK, suffix="mp4", **settings):
+        video, model, folder = tmp_path / "video", tmp_path / "model", tmp_path / "sign"
+        for path in (video, model, folder):
+            shutil.rmtree(path, ignore_errors=True)
+        write_stage(video, "encode", {"mark": mark})
+        write_stage(model, "train")
+        folder.mkdir()
+        shutil.copy(clip, video / f"output.{suffix}")
+        progress = Silent()
+        config = SignConfig(certificate=chain, private_key=private_key, **settings)
+        context = StageContext(folder, {"video": video, "source": clip, "model": model}, "cpu", 0, progress)
+        return folder, SignStage(config).run(context), progress
+
+    return run
+
+
+def test_the_video_is_signed_and_says_what_it_is_made_from(signing, tmp_path):
+    folder, facts, _ = signing(consent="Alice agreed")
+    found = read_credentials(folder / "output.mp4", tmp_path / "keys" / "root.pem")
+    assert (found.state, found.number, found.ingredients) == ("trusted", 0xCAFE1234, ("source.mp4",))
+    assert found.consent == {"statement": "Alice agreed"}
+    assert facts == {
+        "credentials": "embedded", "signer": "vidgan user", "why": None, "consent": {"statement": "Alice agreed"},
+    }  # fmt: skip
+    assert [path.name for path in folder.iterdir()] == ["output.mp4"]
+
+
+def test_what_is_not_marked_passes_as_it_is(signing, tmp_path):
+    folder, facts, _ = signing({**MARK, "watermark": None, "why": "switched off"})
+    assert (folder / "output.mp4").read_bytes() == (tmp_path / "source.mp4").read_bytes()
+    assert (facts["credentials"], facts["why"]) == (None, "switched off")
+
+
+def test_matroska_gets_its_credentials_beside_it_and_it_is_said(signing):
+    folder, facts, progress = signing(suffix="mkv")
+    assert sorted(path.name for path in folder.iterdir()) == ["c2pa", "output.mkv"]
+    assert facts["credentials"] == "sidecar"
+    assert "mkv holds no content credentials" in progress.notes[0]
+
+
+def test_an_edited_film_is_opened(signing):
+    folder, _, _ = signing(edits="source")
+    assert read_credentials(folder / "output.mp4").made == "compositeWithTrainedAlgorithmicMedia"
+
+
+def test_consent_by_a_file_is_named_with_its_digest(signing, tmp_path):
+    (tmp_path / "consent.txt").write_text("I, Alice, agree.")
+    folder, _, _ = signing(consent=str(tmp_path / "consent.txt"))
+    consent = read_credentials(folder / "output.mp4").consent
+    assert (consent["file"], consent["statement"]) == ("consent.txt", "I, Alice, agree.")
+    assert len(consent["sha256"]) == 64
+
+
+def test_an_encode_directory_without_manifest_or_video_is_refused(signing, tmp_path):
+    signing()
+    (tmp_path / "video" / "manifest.json").unlink()
+    context = StageContext(tmp_path, {"video": tmp_path / "video"}, "cpu", 0, Silent())
+    with pytest.raises(CacheError, match="no manifest"):
+        SignStage(SignConfig()).run(context)
+    (tmp_path / "video" / "output.mp4").unlink()
+    with pytest.raises(CacheError, match="no finished video"):
+        SignStage(SignConfig()).run(context)

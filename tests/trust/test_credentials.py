@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import c2pa
+import pytest
+
+from tests.trust.made import textured, write
+from vidgan.errors import TrustError
+from vidgan.trust.credentials import Ingredient, Statement, _context, read_credentials, sign
+from vidgan.trust.keys import load_identity, new_keys
+
+NUMBER = 0xCAFE1234
+CONSENT = {"statement": "Alice agreed"}
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("keys")
+    return load_identity(*new_keys(folder, "Studio")), folder / "root.pem"
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("clip") / "clip.mp4", textured(seconds=0.5))
+
+
+@pytest.fixture
+def signed(keys, clip, tmp_path):
+    """Signs a copy of the clip under another name, as made from a source and a target."""
+
+    def run(name="out.mp4", ingredients=("source", "target"), **changes):
+        path = shutil.copy(clip, tmp_path / f"before-{name}")
+        statement = Statement(name, NUMBER, **({"run": {"consent": CONSENT}} | changes))
+        sign(path, tmp_path / name, statement, [Ingredient(it, clip) for it in ingredients], keys[0])
+        return tmp_path / name
+
+    return run
+
+
+def manifest(path):
+    with c2pa.Reader(str(path), context=_context()) as reader:
+        return reader.get_active_manifest()
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.m4v", "out.mov"])
+def test_what_is_signed_is_read(signed, keys, name):
+    path = signed(name)
+    found = read_credentials(path)
+    assert (found.state, found.signer, found.number) == ("valid", "Studio", NUMBER)
+    assert found.made == "trainedAlgorithmicMedia"
+    assert found.consent == CONSENT
+    assert found.ingredients == ("clip.mp4", "clip.mp4")
+    assert found.tool.startswith("vidgan ")
+    assert (found.problems, found.sidecar, found.history) == ((), False, 0)
+    assert read_credentials(path, keys[1]).state == "trusted"
+
+
+def test_another_root_makes_no_trust(signed, tmp_path):
+    new_keys(tmp_path / "other")
+    assert read_credentials(signed(), tmp_path / "other" / "root.pem").state == "valid"
+
+
+@pytest.mark.parametrize("place", [0.1, 0.5, 0.95])
+def test_a_changed_byte_shows(signed, place):
+    path = signed()
+    data = bytearray(path.read_bytes())
+    data[round(place * len(data))] ^= 1
+    path.write_bytes(data)
+    assert read_credentials(path).state in ("tampered", "none")
+    if place > 0.4:  # in the pictures
+        assert read_credentials(path).state == "tampered"
+        assert "mismatch" in read_credentials(path).problems[0]
+
+
+def test_credentials_cut_off_are_no_credentials(clip):
+    assert read_credentials(clip).state == "none"
+
+
+@pytest.mark.parametrize("name", ["out.mkv", "out.webm"])
+def test_a_container_that_holds_none_gets_a_file_beside_it(signed, clip, name):
+    path = signed(name)
+    assert path.read_bytes() == clip.read_bytes()
+    found = read_credentials(path)
+    assert (found.state, found.sidecar, found.number) == ("valid", True, NUMBER)
+    path.write_bytes(path.read_bytes() + b"\0")
+    assert read_credentials(path).state == "tampered"
+    path.with_suffix(".c2pa").write_bytes(b"noise")
+    assert read_credentials(path).state == "tampered"
+    path.with_suffix(".c2pa").unlink()
+    assert read_credentials(path).state == "none"
+
+
+def test_a_film_that_was_edited_is_opened_and_keeps_its_history(signed, keys, tmp_path):
+    film = signed("film.mp4")
+    statement = Statement("dubbed.mp4", NUMBER, edits="film")
+    sign(film, tmp_path / "dubbed.mp4", statement, [Ingredient("film", film), Ingredient("speech", film)], keys[0])
+    found = read_credentials(tmp_path / "dubbed.mp4")
+    assert (found.state, found.made, found.history) == ("valid", "compositeWithTrainedAlgorithmicMedia", 1)
+    said = manifest(tmp_path / "dubbed.mp4")
+    actions = next(it["data"]["actions"] for it in said["assertions"] if it["label"] == "c2pa.actions.v2")
+    assert [it["action"] for it in actions] == ["c2pa.opened", "c2pa.edited", "c2pa.watermarked.bound"]
+    assert [it["relationship"] for it in said["ingredients"]] == ["parentOf", "inputTo"]
+
+
+def test_the_actions_name_what_the_video_was_made_from(signed):
+    said = manifest(signed())
+    created = next(it for it in said["assertions"] if it["label"] == "c2pa.actions.v2")["data"]["actions"][0]
+    assert created["action"] == "c2pa.created"
+    assert len(created["parameters"]["ingredients"]) == 2
+    binding = next(it for it in said["assertions"] if it["label"] == "c2pa.soft-binding")["data"]
+    assert (binding["alg"], binding["blocks"][0]["value"]) == ("vidgan.1", "cafe1234")
+
+
+def test_nothing_is_said_of_a_watermark_that_is_not_there(keys, clip, tmp_path):
+    sign(clip, tmp_path / "out.mp4", Statement("out.mp4", None), [], keys[0])
+    assert read_credentials(tmp_path / "out.mp4").number is None
+    assert "c2pa.soft-binding" not in json.dumps(manifest(tmp_path / "out.mp4"))
+
+
+def test_a_file_can_be_signed_in_place(keys, clip, tmp_path):
+    path = shutil.copy(clip, tmp_path / "a.mp4")
+    sign(path, path, Statement("a.mp4", 1), [], keys[0])
+    assert read_credentials(path).state == "valid"
+    assert [it.name for it in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_a_certificate_that_c2pa_does_not_take_is_one_clear_line(clip, tmp_path):
+    identity = load_identity(*new_keys(tmp_path / "keys"))
+    broken = type(identity)(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", identity.private_key,
+                            "es256", identity.certificate)  # fmt: skip
+    with pytest.raises(TrustError, match=r"out.mp4 cannot be signed by vidgan user: .*check the certificate"):
+        sign(clip, tmp_path / "out.mp4", Statement("out.mp4", 1), [], broken)
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_a_trust_file_that_is_none_is_refused(clip, tmp_path):
+    with pytest.raises(TrustError, match="cannot read the trusted certificates"):
+        read_credentials(clip, tmp_path / "gone.pem")
+    (tmp_path / "text.pem").write_text("hello")
+    with pytest.raises(TrustError, match="holds no certificate in PEM"):
+        read_credentials(clip, tmp_path / "text.pem")

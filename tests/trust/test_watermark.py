@@ -1,0 +1,153 @@
+"""Marking and finding again; a search that finds nothing at the frame's own place looks everywhere, for seconds."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.trust.made import HEIGHT, RATE, WIDTH, marked, textured, write
+from vidgan.trust import detect
+from vidgan.trust.detect import find_in, find_watermark
+from vidgan.trust.pattern import CYCLE, PATTERNS, Key, ring, share
+from vidgan.trust.payload import encode
+from vidgan.trust.watermark import NOISE_DB, Watermark, strength
+from vidgan.video.clip import Frame
+from vidgan.video.read import ClipReader
+
+NUMBER = 0xCAFE1234
+
+
+@pytest.fixture(scope="module")
+def frames():
+    """Four seconds with the mark."""
+    return marked(Watermark(NUMBER))
+
+
+def found(path):
+    result = find_watermark(path)
+    return result.number, result.present, result.guess
+
+
+def test_a_mark_is_read_after_strong_compression(frames, tmp_path):
+    number, present, guess = found(write(tmp_path / "a.mp4", frames, crf=26))
+    assert (number, present, guess.flipped) == (NUMBER, True, False)
+
+
+def test_a_mark_is_read_at_half_the_size(frames, tmp_path):
+    small = [(cv2.resize(rgb, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), time) for rgb, time in frames]
+    assert found(write(tmp_path / "a.mp4", small))[0] == NUMBER
+
+
+def test_a_mark_is_read_in_the_mirror(frames, tmp_path):
+    number, _, guess = found(write(tmp_path / "a.mp4", [(rgb[:, ::-1], time) for rgb, time in frames]))
+    assert (number, guess.flipped) == (NUMBER, True)
+
+
+def test_a_mark_is_read_from_three_seconds_of_the_middle(tmp_path):
+    part = [(rgb, time - 5) for rgb, time in marked(Watermark(NUMBER), seconds=8) if time >= 5]
+    number, _, guess = found(write(tmp_path / "a.mp4", part))
+    assert number == NUMBER
+    assert guess.seconds == pytest.approx(5, abs=0.5)
+
+
+def test_a_mark_is_read_at_another_rate(frames, tmp_path):
+    fewer = [(rgb, time) for number, (rgb, time) in enumerate(frames) if number % 3]
+    assert found(write(tmp_path / "a.mp4", fewer, rate=RATE * 2 / 3))[0] == NUMBER
+
+
+def test_a_mark_is_read_in_a_part_of_the_picture(frames, tmp_path, monkeypatch):
+    monkeypatch.setattr(detect, "_SCALES", detect._SCALES[8:18])
+    part = [(rgb[6 : 6 + HEIGHT * 9 // 10, 18 : 18 + WIDTH * 9 // 10], time) for rgb, time in frames]
+    number, _, guess = found(write(tmp_path / "a.mp4", part, crf=14))
+    assert number == NUMBER
+    assert guess.scale == pytest.approx(0.9, abs=0.02)
+
+
+def test_nothing_is_found_where_nothing_is_nor_by_another_key(frames, tmp_path, monkeypatch):
+    monkeypatch.setattr(detect, "_SCALES", detect._SCALES[17:22])
+    clean = find_watermark(write(tmp_path / "clean.mp4", textured()))
+    assert (clean.present, clean.number) == (False, None)
+    other = find_watermark(write(tmp_path / "marked.mp4", frames), Key(b"another secret of 16"))
+    assert (other.present, other.number) == (False, None)
+
+
+def test_chance_is_bounded_as_promised():
+    """For any picture the score by a random key passes t less often than exp(-t^2 / 2): here for a very uneven one."""
+    spectrum = (np.random.default_rng(0).pareto(1.2, ring().size) + 0.01).astype(np.complex64)
+    turns = np.random.default_rng(1).random((4000, ring().size), np.float32)
+    scores = np.cos(2 * np.pi * turns) @ np.abs(spectrum) / np.sqrt((np.abs(spectrum) ** 2).sum() / 2)
+    for bound in (1.0, 2.0, 3.0):
+        assert (scores > bound).mean() <= np.exp(-(bound**2) / 2)
+
+
+def test_a_mark_in_a_late_block_is_found(monkeypatch):
+    """What is looked at together is short here: the first block is clean, the second marked."""
+    monkeypatch.setattr(detect, "BLOCK", 4.0)
+    monkeypatch.setattr(detect, "_SCALES", np.array([1.0]))
+    mark = Watermark(NUMBER)
+    clip = (
+        Frame(mark(rgb, float(time)) if time >= 4 else rgb, round(time * RATE), 1 / RATE)
+        for rgb, time in textured(seconds=8)
+    )
+    assert find_in(clip, Key()).number == NUMBER
+
+
+def test_the_picture_hardly_changes_and_the_given_frame_not_at_all():
+    for rgb, time in textured(seconds=0.5):
+        before = rgb.copy()
+        changed = Watermark(1)(rgb, float(time)).astype(float) - rgb
+        assert 10 * np.log10(255**2 / np.mean(changed**2)) > NOISE_DB - 0.3
+        assert np.abs(changed[: HEIGHT // 5]).max() <= 3  # the plain part
+        assert np.array_equal(rgb, before)
+
+
+def test_black_stays_black_and_a_plain_wall_beside_an_edge_plain():
+    black = np.zeros((120, 160, 3), np.uint8)
+    assert not Watermark(1)(black, 0.3).any()
+    luma = np.full((128, 128), 100, np.float32)
+    luma[:, 64:] = 200
+    assert strength(luma).max() < 1.1
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (16, 16), (31, 64), (64, 900), (900, 64)])
+def test_frames_of_any_size_and_shape(shape):
+    rgb = np.full((*shape, 3), 128, np.uint8)
+    assert Watermark(1)(rgb, 0).shape == rgb.shape
+
+
+def test_the_pattern_is_the_same_for_ever():
+    """Videos marked today must be found by every later version: first phases of the public key, and its order."""
+    key = Key()
+    assert np.angle(key.phases[0, :3]).round(4).tolist() == pytest.approx([0.1454, 0.4558, 2.9318], abs=2e-4)
+    assert key.order[:6] == [(1, -1), (2, 1), (3, -1), (3, 1), (0, -1), (2, 1)]
+
+
+def test_the_mean_over_a_cycle_shows_nothing():
+    key = Key()
+    for pattern in range(PATTERNS):
+        assert sum(sign for number, sign in key.order if number == pattern) == 0
+    for seconds in np.linspace(0, CYCLE, 40):
+        (_, first), (_, second) = share(float(seconds))
+        assert first**2 + second**2 == pytest.approx(1)
+
+
+def test_patterns_have_unit_energy_and_no_mean():
+    patterns = Key().patterns(encode(5))
+    assert np.allclose((patterns**2).mean((1, 2)), 1, atol=1e-4)
+    assert np.allclose(patterns.mean((1, 2)), 0, atol=1e-5)
+
+
+def test_real_footage_keeps_the_mark_through_a_messenger(data_dir, tmp_path):
+    mark = Watermark(NUMBER)
+    changed = []
+    with ClipReader(data_dir / "body" / "squats_woman_5fps.mp4") as clip:
+        for frame in clip:
+            if frame.time >= 6:
+                break
+            rgb = mark(frame.rgb, float(frame.time))
+            changed.append((cv2.resize(rgb, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), frame.time))
+    result = find_watermark(write(tmp_path / "a.mp4", changed, crf=33, rate=Fraction(5)))
+    assert result.present

@@ -1,0 +1,71 @@
+"""`vidgan verify`: whether a video says that it was made by a machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vidgan.cli.options import FILE, print_values
+
+if TYPE_CHECKING:
+    from vidgan.trust.verify import Verdict
+
+_STATES = {
+    "trusted": "intact, signed by {} (trusted)",
+    "valid": "intact, signed by {} (unknown: see --trust)",
+    "tampered": "TAMPERED WITH after {} signed",
+    "none": "none",
+}
+
+
+@click.command("verify", short_help="Say whether a video carries vidgan's marks, and whether they are intact.")
+@click.argument("video", type=FILE)
+@click.option("--trust", type=FILE, metavar="ROOT.pem", help="Certificates of signers that you trust.")
+@click.option("--watermark-key", type=FILE, metavar="FILE", help="The secret, where the watermark was made with one.")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+def command(video: Path, trust: Path | None, watermark_key: Path | None, as_json: bool) -> int:
+    """Look for content credentials and for vidgan's invisible watermark in VIDEO.
+
+    Exit code 0: marked and intact; 1: tampered with, or not readable; 3: nothing found.
+    """
+    from vidgan.output import check_inputs
+    from vidgan.trust.verify import verify
+
+    check_inputs({"video": video})
+    verdict = verify(video, trust, watermark_key)
+    if as_json:
+        click.echo(json.dumps(verdict.as_dict()))
+    else:
+        print_values(_rows(verdict))
+        click.echo(f"\n{verdict.sentence}")
+    return verdict.code
+
+
+def _rows(verdict: Verdict) -> dict[str, object]:
+    from vidgan.text import printable
+
+    found = verdict.credentials
+    rows: dict[str, object] = {"credentials": _STATES[found.state].format(printable(found.signer or "somebody"))}
+    if found.state != "none":
+        rows["made by"] = printable(f"{found.tool or 'unknown'}, {found.made or 'origin not said'}")
+        rows["from"] = printable(", ".join(found.ingredients)) or "nothing that is named"
+        rows["consent"] = printable(_consent(found.consent))
+    for problem in found.problems[:3]:
+        rows["problem"] = printable(problem)
+    mark = verdict.watermark
+    if mark.present:
+        run = "not readable" if mark.number is None else f"{mark.number:08x}"
+        rows["watermark"] = f"found (by chance less than once in 10^{-mark.log10_p:.0f} videos), run {run}"
+    else:
+        rows["watermark"] = "none found"
+    return rows
+
+
+def _consent(consent: object) -> str:
+    if not isinstance(consent, dict):
+        return "none is recorded"
+    text = " ".join(str(consent.get("statement") or "").split())[:200]
+    return ": ".join(filter(None, (str(consent.get("file") or ""), text))) or "none is recorded"

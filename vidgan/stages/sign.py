@@ -1,0 +1,123 @@
+"""The sign stage, the last one that touches the video: content credentials that say what it is and was made from."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from pydantic import field_validator, model_validator
+
+from vidgan.config import Config, runtime
+from vidgan.errors import CacheError
+from vidgan.stages.base import Stage, StageContext
+from vidgan.stages.encode import finished_video
+from vidgan.stages.manifest import Manifest
+from vidgan.trust.credentials import Ingredient, Statement, holds_credentials, sign
+from vidgan.trust.keys import load_identity
+from vidgan.trust.mark import consent_of, read_consent
+
+CREDENTIALS = "c2pa"
+"""The file of the credentials of a video that cannot hold them; placed beside the output it is called NAME.c2pa."""
+
+
+class SignConfig(Config):
+    """Who signs, and what is said.
+
+    certificate, private_key: a chain and its key in PEM, by default the own ones; consent: who agreed, a text or a
+    file; timestamp: the URL of a time-stamp server, without which nothing goes to the network; edits: the input that
+    the video is an edited version of, where it was not made anew.
+    """
+
+    certificate: Path | None = None
+    private_key: Path | None = runtime(None)
+    consent: Path | str | None = None
+    timestamp: str | None = None
+    edits: str | None = None
+
+    @field_validator("consent")
+    @classmethod
+    def _file_or_text(cls, value: Path | str | None) -> Path | str | None:
+        """A consent that is the name of a file stands for the file."""
+        return consent_of(value)
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if (self.certificate is None) != (self.private_key is None):
+            raise ValueError("sign.certificate and sign.private_key go together: give both or none")
+        return self
+
+
+class SignStage(Stage[SignConfig]):
+    """`video` (an encode directory) in, `output.<container>` out, and `c2pa` for containers that hold no credentials.
+
+    All other inputs are told of in the credentials: files as ingredients by the input's name, stages by their settings;
+    `model`, when there is one, by its digest too.
+    """
+
+    name: ClassVar[str] = "sign"
+    version: ClassVar[int] = 1
+    Config: ClassVar[type[Config]] = SignConfig
+
+    def run(self, context: StageContext) -> dict[str, Any]:
+        """Sign the finished video, or pass it on as it is when it is not to be marked.
+
+        Raises:
+            CacheError: there is no finished video.
+            TrustError: the keys will not do.
+            OutputError: the disk is full or fails.
+        """
+        config = self.config
+        video = finished_video(context.input("video"))
+        manifests = read_stages(context.inputs)
+        if "video" not in manifests:
+            raise CacheError(f"{context.input('video')} has no manifest: remove it and run again")
+        mark = manifests["video"].facts.get("mark", {})
+        consent = read_consent(config.consent)
+        output = context.dir / video.name
+        if mark.get("watermark") is None:
+            shutil.copyfile(video, output)
+            return {"credentials": None, "signer": None, "why": mark.get("why"), "consent": consent}
+        assert config.certificate is not None, "no certificate was chosen"
+        assert config.private_key is not None, "no private key was chosen"
+        identity = load_identity(config.certificate, config.private_key)
+        context.progress.start("sign", None, "videos")
+        ingredients = [Ingredient(name, path) for name, path in context.inputs.items() if path and path.is_file()]
+        statement = Statement(
+            title=video.name,
+            number=int(mark["watermark"], 16),
+            edits=config.edits,
+            run={
+                "settings": {it.instance: it.config for it in manifests.values()},
+                "model": model_digest(manifests.get("model")),
+                "label": mark.get("label"),
+                "consent": consent,
+            },
+        )
+        sidecar = context.dir / CREDENTIALS
+        sign(video, output, statement, ingredients, identity, sidecar, config.timestamp)
+        embedded = holds_credentials(output)
+        if not embedded:
+            context.progress.note(
+                f"{output.suffix[1:]} holds no content credentials: they go into a file beside it, NAME.c2pa"
+            )
+        return {
+            "credentials": "embedded" if embedded else "sidecar",
+            "signer": identity.name,
+            "why": None,
+            "consent": consent,
+        }
+
+
+def read_stages(inputs: Mapping[str, Path | None]) -> dict[str, Manifest]:
+    """The manifests of the inputs that are stages, by the input's name."""
+    found = {name: Manifest.read(path) for name, path in inputs.items() if path is not None and path.is_dir()}
+    return {name: manifest for name, manifest in found.items() if manifest is not None}
+
+
+def model_digest(model: Manifest | None) -> str | None:
+    """The SHA-256 of a trained network's weights, None where nothing was trained."""
+    files = model.files if model else {}
+    weights = next((record for name, record in sorted(files.items()) if name.endswith(".safetensors")), None)
+    return weights.sha256 if weights else None

@@ -1,0 +1,267 @@
+"""Content credentials: a signed statement inside a file (C2PA 2) of what it is, made from what, how and by whom.
+
+MP4, MOV, GIF and PNG hold theirs; for other containers it is a file beside the video, `NAME.c2pa`. Nothing here goes to
+the network, but for a time-stamp server when one is given.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import c2pa
+
+from vidgan import __version__
+from vidgan.errors import TrustError
+from vidgan.trust.keys import Identity
+from vidgan.video.output import output_error, partial_path
+
+SIDECAR = ".c2pa"
+WATERMARK_NAME = "vidgan.1"
+"""How the soft binding names the watermark's algorithm; it is not on the C2PA's public list."""
+STATEMENT = "vidgan.run"
+
+State = Literal["trusted", "valid", "tampered", "none"]
+
+_HELD = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".gif": "image/gif", ".png": "image/png"}
+_OTHERS = {".mkv": "video/x-matroska", ".webm": "video/webm", ".wav": "audio/wav", ".mp3": "audio/mpeg",
+           ".avi": "video/x-msvideo", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}  # fmt: skip
+_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+_UNTRUSTED = "signingCredential.untrusted"
+
+
+@dataclass(frozen=True)
+class Ingredient:
+    """A file that the video was made from; `name` is what it served as: source, target, speech, ..."""
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What the credentials say.
+
+    title: of the video; number: of the run in its watermark, None without one; edits: the name of the ingredient that
+    the video is an edited version of, None when it was made anew; run: more that is JSON-able (settings, model, ...).
+    """
+
+    title: str
+    number: int | None
+    edits: str | None = None
+    run: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What was read. `signer`, `tool`, `ingredients` and so on are as the file says: text from outside."""
+
+    state: State
+    signer: str | None = None
+    tool: str | None = None
+    made: str | None = None
+    number: int | None = None
+    consent: Any = None
+    ingredients: tuple[str, ...] = ()
+    history: int = 0
+    sidecar: bool = False
+    problems: tuple[str, ...] = ()
+
+
+def holds_credentials(path: Path) -> bool:
+    """Whether a file of this kind holds credentials itself."""
+    return path.suffix.lower() in _HELD
+
+
+def sign(
+    path: Path,
+    output: Path,
+    statement: Statement,
+    ingredients: Sequence[Ingredient],
+    identity: Identity,
+    sidecar: Path | None = None,
+    timestamp: str | None = None,
+) -> None:
+    """Write `path` to `output` with credentials in it, or, where its kind holds none, unchanged with a `sidecar`.
+
+    Args:
+        path: the finished file; may be `output` itself.
+        output: the signed one; put in place when whole.
+        statement: what to say.
+        ingredients: the files that it was made from; those with credentials of their own bring their history.
+        identity: who signs.
+        sidecar: where credentials go that the file cannot hold; beside `output` when None.
+        timestamp: the URL of a time-stamp server (RFC 3161); nothing is sent anywhere without.
+
+    Raises:
+        TrustError: the certificate is not one that C2PA takes, or the time-stamp server does not answer.
+        OutputError: the file cannot be written.
+    """
+    kind = _kind(output)
+    held = holds_credentials(output)
+    beside = partial_path(output)
+    try:
+        with c2pa.Builder(_manifest(statement, ingredients), _context()) as builder:
+            for ingredient in ingredients:
+                _add(builder, ingredient, statement)
+            if not held:
+                builder.set_no_embed()
+            with path.open("rb") as source, beside.open("w+b") as signed:
+                manifest = builder.sign(_signer(identity, timestamp), kind, source, signed)
+        beside.replace(output)
+        if not held:
+            (sidecar or output.with_suffix(SIDECAR)).write_bytes(manifest)
+    except c2pa.C2paError as error:
+        raise TrustError(
+            f"{output} cannot be signed by {identity.name}: {_line(error)}; check the certificate"
+        ) from error
+    except OSError as error:
+        raise output_error(output, error) from error
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def read_credentials(path: Path, trust: Path | None = None) -> Credentials:
+    """The credentials of a file and what they are worth.
+
+    Args:
+        path: the file; its sidecar is looked for when its kind holds none.
+        trust: certificates in PEM that signers are trusted by.
+
+    Raises:
+        TrustError: `trust` cannot be read.
+    """
+    anchors = _anchors(trust) if trust else None
+    beside = path.with_suffix(SIDECAR)
+    sidecar = not holds_credentials(path) and beside.is_file()
+    try:
+        with path.open("rb") as stream:
+            found = beside.read_bytes() if sidecar else None
+            reader = c2pa.Reader.try_create(_kind(path), stream, manifest_data=found, context=_context(anchors))
+            if reader is None:
+                return Credentials("none")
+            with reader:
+                return _found(json.loads(reader.json()), sidecar)
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError):
+        return Credentials("tampered", sidecar=sidecar, problems=("what it says is in no form that is known",))
+    except c2pa.C2paError as error:
+        if not sidecar and not holds_credentials(path):
+            return Credentials("none")
+        return Credentials("tampered", sidecar=sidecar, problems=(_line(error),))
+
+
+# --- Writing ----------------------------------------------------------------------------------------------------------
+
+
+def _manifest(statement: Statement, ingredients: Sequence[Ingredient]) -> dict[str, Any]:
+    agent = {"name": "vidgan", "version": __version__}
+    others = [it.name for it in ingredients if it.name != statement.edits]
+    if statement.edits is None:
+        kind = f"{_SOURCE_TYPE}trainedAlgorithmicMedia"
+        created: dict[str, Any] = {"action": "c2pa.created", "digitalSourceType": kind, "softwareAgent": agent}
+        actions = [created | _from(others)]
+    else:
+        kind = f"{_SOURCE_TYPE}compositeWithTrainedAlgorithmicMedia"
+        edited = {"action": "c2pa.edited", "digitalSourceType": kind, "softwareAgent": agent}
+        actions = [{"action": "c2pa.opened"} | _from([statement.edits]), edited | _from(others)]
+    assertions: list[dict[str, Any]] = [{"label": STATEMENT, "data": dict(statement.run)}]
+    if statement.number is not None:
+        actions.append({"action": "c2pa.watermarked.bound"})
+        binding = {"alg": WATERMARK_NAME, "blocks": [{"scope": {}, "value": f"{statement.number:08x}"}]}
+        assertions.append({"label": "c2pa.soft-binding", "data": binding})
+    return {
+        "claim_generator_info": [agent],
+        "title": statement.title,
+        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": actions}}, *assertions],
+    }
+
+
+def _from(ingredients: list[str]) -> dict[str, Any]:
+    """The part of an action that names its ingredients, where it has any."""
+    return {"parameters": {"ingredientIds": ingredients}} if ingredients else {}
+
+
+def _add(builder: c2pa.Builder, ingredient: Ingredient, statement: Statement) -> None:
+    relationship = "parentOf" if ingredient.name == statement.edits else "inputTo"
+    about = {"title": ingredient.path.name, "relationship": relationship, "label": ingredient.name}
+    with ingredient.path.open("rb") as stream:
+        builder.add_ingredient(about, _kind(ingredient.path), stream)
+
+
+def _signer(identity: Identity, timestamp: str | None) -> c2pa.Signer:
+    address = timestamp.encode() if timestamp else None
+    algorithm = identity.algorithm.encode()
+    return c2pa.Signer.from_info(c2pa.C2paSignerInfo(algorithm, identity.chain, identity.private_key, address))
+
+
+def _context(anchors: str | None = None) -> c2pa.Context:
+    """Settings under which nothing is fetched and no pictures are put in beside what was said."""
+    settings: dict[str, Any] = {
+        "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_trust": True},
+        "builder": {"thumbnail": {"enabled": False}},
+    }
+    if anchors:
+        settings["trust"] = {"user_anchors": anchors}
+    return c2pa.Context(c2pa.Settings.from_dict(settings))
+
+
+def _anchors(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no PEM"
+        raise TrustError(f"cannot read the trusted certificates {path}: {why}") from error
+    if "-----BEGIN CERTIFICATE-----" not in text:
+        raise TrustError(f"{path} holds no certificate in PEM: give the signer's root, such as its root.pem")
+    return text
+
+
+def _kind(path: Path) -> str:
+    suffix = path.suffix.lower()
+    return _HELD.get(suffix) or _OTHERS.get(suffix) or "application/octet-stream"
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+# --- Reading ----------------------------------------------------------------------------------------------------------
+
+
+def _found(store: dict[str, Any], sidecar: bool) -> Credentials:
+    """The active manifest of a manifest store as the reader gives it."""
+    state: State = {"Trusted": "trusted", "Valid": "valid"}.get(store.get("validation_state", ""), "tampered")  # type: ignore[assignment]
+    failures = [it for it in store.get("validation_status", ()) if it.get("code") != _UNTRUSTED]
+    manifest = store["manifests"][store["active_manifest"]]
+    said = {it["label"]: it.get("data", {}) for it in manifest.get("assertions", ())}
+    actions = said.get("c2pa.actions.v2", said.get("c2pa.actions", {})).get("actions", ())
+    kinds = [it["digitalSourceType"].rpartition("/")[2] for it in actions if it.get("digitalSourceType")]
+    tool: dict[str, Any] = next(iter(manifest.get("claim_generator_info", ())), {})
+    signature = manifest.get("signature_info", {})
+    return Credentials(
+        state=state,
+        signer=signature.get("common_name") or signature.get("issuer"),
+        tool=" ".join(filter(None, (tool.get("name"), tool.get("version")))) or manifest.get("claim_generator"),
+        made=kinds[0] if kinds else None,
+        number=_number(said.get("c2pa.soft-binding", {})),
+        consent=said.get(STATEMENT, {}).get("consent"),
+        ingredients=tuple(str(it.get("title")) for it in manifest.get("ingredients", ())),
+        history=len(store["manifests"]) - 1,
+        sidecar=sidecar,
+        problems=tuple(dict.fromkeys(f"{it.get('code')}: {it.get('explanation', '')}" for it in failures)),
+    )
+
+
+def _number(binding: Any) -> int | None:
+    """The run's number in a soft binding of ours."""
+    if not isinstance(binding, dict) or binding.get("alg") != WATERMARK_NAME:
+        return None
+    try:
+        return int(binding["blocks"][0]["value"], 16)
+    except (KeyError, IndexError, TypeError, ValueError):
+        return None

@@ -1,0 +1,158 @@
+"""Marking what is finished: one way for pipelines, for `vidgan generate` and whatever else makes videos.
+
+`FrameMarks` goes over the frames on their way into the encoder, so that nothing is encoded twice; `sign` in
+`vidgan.trust.credentials` over the finished file.
+
+Legend: H, W pixels of a frame.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidgan.errors import TrustError
+from vidgan.trust.credentials import Statement, sign
+from vidgan.trust.keys import Identity, load_identity, new_keys, own_files
+from vidgan.trust.label import LABEL, draw_label
+from vidgan.trust.pattern import Key
+from vidgan.trust.payload import ID_BITS
+from vidgan.trust.watermark import Watermark
+
+NO_MARK = "switched off with --no-mark"
+
+_LONGEST = 10_000  # characters of a consent that are written into the credentials
+
+
+def number_of(text: str) -> int:
+    """The number that stands for a run in its watermark: the first bits of a hash."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[: ID_BITS // 8], "big")
+
+
+def read_key(path: Path | None) -> Key:
+    """The watermark's key: the public one, or that of a file's content.
+
+    Raises:
+        TrustError: the file cannot be read, or is too short to be a secret.
+    """
+    if path is None:
+        return Key()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise TrustError(f"cannot read the watermark's key {path}: {error.strerror}") from error
+    if len(content) < 16:
+        raise TrustError(f"the watermark's key {path} has {len(content)} bytes: 16 at least make a secret")
+    return Key(hashlib.sha256(content).digest())
+
+
+@dataclass(frozen=True)
+class FrameMarks:
+    """What is done to each frame: a visible label, then the watermark with a run's number; each may be None."""
+
+    number: int | None
+    label: str | None = None
+    key: Key = field(default_factory=Key)
+
+    @cached_property
+    def _watermark(self) -> Watermark | None:
+        return None if self.number is None else Watermark(self.number, self.key)
+
+    def __call__(self, rgb: NDArray[np.uint8], seconds: float) -> NDArray[np.uint8]:
+        """One frame (H, W, 3) RGB, shown `seconds` after the first, marked; the given one stays as it is."""
+        if self.label:
+            rgb = draw_label(rgb, self.label)
+        return rgb if self._watermark is None else self._watermark(rgb, seconds)
+
+
+@dataclass(frozen=True)
+class Marks:
+    """How a command without stages marks what it makes. As it comes, everything is marked.
+
+    identity: who signs, None when nothing is to be marked.
+    """
+
+    identity: Identity | None
+    label: str | None = None
+    consent: dict[str, Any] | None = None
+
+    def frames(self, name: str) -> FrameMarks:
+        """What is done to the frames of a video that `name` tells from all others."""
+        return FrameMarks(None if self.identity is None else number_of(name), self.label)
+
+    def sign(self, path: Path, name: str, watermarked: bool = True, **run: Any) -> None:
+        """Put credentials into a finished file; `run` says how it was made. Raises TrustError, OutputError."""
+        if self.identity is not None:
+            number = number_of(name) if watermarked else None
+            statement = Statement(path.name, number, run={**run, "consent": self.consent})
+            sign(path, path, statement, (), self.identity)
+
+
+def default_marks(
+    marked: bool = True,
+    label: bool = False,
+    consent: str | None = None,
+    note: Callable[[str], None] = lambda text: None,
+) -> Marks:
+    """Marks signed with the own keys; when there are none they are made, and `note` is told.
+
+    Raises:
+        TrustError: the own keys or the file with the consent will not do.
+    """
+    said = read_consent(consent_of(consent))
+    if not marked:
+        note(f"not marked: {NO_MARK}")
+        return Marks(None, LABEL if label else None, said)
+    *files, news = own_keys()
+    if news:
+        note(news)
+    return Marks(load_identity(*files), LABEL if label else None, said)
+
+
+def own_keys() -> tuple[Path, Path, str | None]:
+    """The own chain and private key, made now when there are none; then with a sentence that says so.
+
+    Raises:
+        TrustError: they cannot be made.
+    """
+    chain, private_key = own_files()
+    if chain.exists() or private_key.exists():
+        return chain, private_key, None
+    new_keys()
+    return chain, private_key, f"made own keys to sign with in {chain.parent}; `vidgan trust keys show` says more"
+
+
+def consent_of(given: Path | str | None) -> Path | str | None:
+    """A consent as somebody typed it: the file of that name when there is one, otherwise a text."""
+    text = "" if given is None else str(given)
+    if not text.strip():
+        return None
+    return Path(text) if len(text) < 4096 and "\n" not in text and Path(text).is_file() else text
+
+
+def read_consent(consent: Path | str | None) -> dict[str, Any] | None:
+    """Who agreed, as it is written into the credentials: a text, or a file by its name, digest and, if it is one, text.
+
+    Raises:
+        TrustError: the file cannot be read.
+    """
+    if consent is None:
+        return None
+    if isinstance(consent, str):
+        return {"statement": consent[:_LONGEST]}
+    try:
+        content = consent.read_bytes()
+    except OSError as error:
+        raise TrustError(f"cannot read the consent {consent}: {error.strerror}") from error
+    record = {"file": consent.name, "sha256": hashlib.sha256(content).hexdigest()}
+    try:
+        return record | {"statement": content.decode("utf-8")[:_LONGEST]}
+    except UnicodeDecodeError:
+        return record

@@ -1,0 +1,98 @@
+"""What a file says about where it comes from: its credentials and its watermark, and what the two are worth."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from vidgan.report.data import printable
+from vidgan.trust.credentials import Credentials, read_credentials
+from vidgan.trust.detect import Found, find_watermark
+from vidgan.trust.mark import read_key
+
+MARKED, TAMPERED, NOTHING = 0, 1, 3
+"""Exit codes."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found in a file."""
+
+    file: str
+    credentials: Credentials
+    watermark: Found
+
+    @property
+    def contradiction(self) -> bool:
+        """Whether credentials and watermark name different runs."""
+        numbers = (self.credentials.number, self.watermark.number)
+        return None not in numbers and numbers[0] != numbers[1]
+
+    @property
+    def code(self) -> int:
+        """0 marked and intact, 1 tampered with, 3 nothing found."""
+        if self.credentials.state == "tampered" or self.contradiction:
+            return TAMPERED
+        return MARKED if self.credentials.state != "none" or self.watermark.present else NOTHING
+
+    @property
+    def sentence(self) -> str:
+        """What that does and does not show, in plain words."""
+        signer, ours = printable(self.credentials.signer or "somebody without a name"), self.watermark.present
+        if self.contradiction:
+            return (
+                "Credentials and watermark name different runs: one of the two was put onto another video, so neither "
+                "shows where this one comes from."
+            )
+        if self.credentials.state == "tampered":
+            rest = "; its watermark still shows that vidgan made the pictures, whole or in part" if ours else ""
+            return f"The file was changed after it was signed, so its credentials are worth nothing{rest}."
+        if self.credentials.state == "trusted":
+            return f"{signer}, whom you trust, signed this file, and it was not changed since: it is what it says."
+        if self.credentials.state == "valid":
+            return (
+                f"The file was not changed since it was signed, but anybody can sign as “{signer}”: give the "
+                "signer's root by --trust to know that it was them."
+            )
+        if ours:
+            return (
+                "vidgan's watermark is in the pictures, so vidgan made them, whole or in part, unless somebody copied "
+                "the watermark there; the credentials are gone: who made them and with what consent is not shown."
+            )
+        return (
+            "Nothing was found. That does not show that the video is real: marks can be removed, and other tools leave "
+            "others or none."
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        found = self.watermark
+        return {
+            "file": self.file,
+            "credentials": asdict(self.credentials),
+            "watermark": {
+                "found": found.present,
+                "run": None if found.number is None else f"{found.number:08x}",
+                "log10_p": round(found.log10_p, 1),
+                "changes": asdict(found.guess) if found.present else None,
+            },
+            "verdict": {MARKED: "marked", TAMPERED: "tampered", NOTHING: "nothing"}[self.code],
+            "sentence": self.sentence,
+        }
+
+
+def verify(video: Path, trust: Path | None = None, key: Path | None = None) -> Verdict:
+    """Look for credentials and watermark in a video.
+
+    Args:
+        video: the file.
+        trust: certificates in PEM, the roots of those whose signature is believed.
+        key: the file with the watermark's secret where it was made with one; the public key otherwise.
+
+    Raises:
+        MediaError: the video cannot be read.
+        TrustError: `trust` or `key` cannot be read.
+    """
+    secret = read_key(key)
+    return Verdict(printable(video.name), read_credentials(video, trust), find_watermark(video, secret))

@@ -1,0 +1,73 @@
+"""Putting the invisible watermark into frames: spread spectrum in luma, under the texture of the picture.
+
+After Cox et al. 1997, "Secure spread spectrum watermarking for multimedia", with a pattern bound to the frame's area
+instead of its content, a pilot to find it by, and a key that changes along the video.
+
+Legend: H, W pixels of a frame, h, w its cells (`vidgan.trust.pattern`).
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vidgan.trust.pattern import Cells, Key, cells_of, luma_cells, place, share
+from vidgan.trust.payload import encode
+
+FLAT = 0.9
+"""Grey levels, root mean square, where the picture is flat."""
+TEXTURE = 0.4
+"""Grey levels more for each grey level of local contrast."""
+LARGEST = 3.0
+NOISE_DB = 41.5
+"""Peak signal-to-noise ratio that no frame goes below."""
+
+DARK = 24.0
+"""Luma below which the mark fades out."""
+
+_LOCAL = (5, 5)  # cells over which contrast is taken
+_NEAR = np.ones((7, 7), np.uint8)  # cells that a mark's blobs reach
+
+
+class Watermark:
+    """Marks the frames of one video with the number of its run.
+
+    number: in [0, 2^32); key: by whose patterns.
+    """
+
+    def __init__(self, number: int, key: Key | None = None) -> None:
+        self._key = key or Key()
+        self._patterns = self._key.patterns(encode(number))
+
+    def __call__(self, rgb: NDArray[np.uint8], seconds: float) -> NDArray[np.uint8]:
+        """A marked copy of one frame (H, W, 3) RGB shown `seconds` after the first."""
+        height, width = rgb.shape[:2]
+        change = strength(luma_cells(rgb)) * self._pattern(seconds, *cells_of(width, height))
+        change *= min(1.0, _LIMIT / float(np.sqrt(np.mean(change * change)) + 1e-9))
+        full = cv2.resize(change, (width, height), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(cv2.add(rgb, cv2.merge([full] * 3), dtype=cv2.CV_8U))
+
+    def _pattern(self, seconds: float, width: int, height: int) -> Cells:
+        where = place(width, height)
+        total = np.zeros((height, width), np.float32)
+        for segment, amplitude in share(seconds):
+            number, sign = self._key.order[segment]
+            total += np.float32(amplitude * sign) * self._patterns[number][where]
+        return total
+
+
+_LIMIT = 255 / 10 ** (NOISE_DB / 20)
+
+
+def strength(luma: Cells) -> Cells:
+    """How far a mark may go in each cell (h, w), in grey levels: as far as the texture all around a cell hides it.
+
+    Folds and shadings hide nothing, so texture is what is finer than the mark's blobs. The least of it near by counts:
+    a plain wall beside an edge stays plain. Black shows anything.
+    """
+    fine = luma - cv2.blur(luma, (3, 3))
+    contrast = np.sqrt(cv2.blur(fine * fine, _LOCAL))
+    texture = cv2.blur(cv2.erode(contrast, _NEAR), _LOCAL)
+    lit = np.minimum(luma / DARK, 1)
+    return np.asarray(np.minimum(FLAT + TEXTURE * texture, LARGEST) * lit, np.float32)
