@@ -16,7 +16,7 @@ def test_plan_names_every_stage_and_sound_comes_on_with_ambience(vidgan, film, t
     args = ("dub", film, film, "-o", tmp_path / "o.mp4", "--work", tmp_path / "work", "--device", "cpu", "--dry-run")
     code, out, err = vidgan(*args)
     assert code == 0, err
-    names = ["face", "voice", "speak", "mouths", "dub", "encode", "report"]
+    names = ["face", "voice", "speak", "mouths", "dub", "encode", "sign", "report"]
     assert [line.split()[0] for line in out.splitlines()] == names
     code, out, _ = vidgan(*args, "--keep-ambience", "--json")
     stages = [stage["stage"] for stage in json.loads(out.splitlines()[-1])["stages"]]

@@ -33,7 +33,7 @@ from vidgan.stages.dub import SURE, in_order, load_painter
 from vidgan.stages.encode import RenderedFrames
 from vidgan.stages.face import FaceStage, FaceStageConfig
 from vidgan.stages.manifest import Manifest
-from vidgan.stages.report import DATA, PAGE, finished_video, marks, video_facts
+from vidgan.stages.report import DATA, PAGE, finished_video, marks, read_manifests, video_facts
 from vidgan.stages.speak import Shown
 from vidgan.stages.voice import Voice
 from vidgan.subject.dubbing import MouthConfig
@@ -162,7 +162,7 @@ class DubReportStage(Stage[DubReportConfig]):
         self, context: StageContext, output: Path, shown: Shown, film: FaceTrack, shape: MouthShape,
         sure: NDArray[np.float32], found: FaceTrack | None, watched: Watched,
     ) -> DubReportData:  # fmt: skip
-        manifests = {name: manifest for name in _ORDER if (manifest := Manifest.read(context.input(name)))}
+        manifests = read_manifests({name: context.inputs.get(name) for name in _ORDER})
         facts = {name: manifest.facts for name, manifest in manifests.items()}
         speech = context.input("speech")
         data = DubReportData(
