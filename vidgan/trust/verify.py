@@ -67,19 +67,24 @@ class Verdict:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able."""
-        found = self.watermark
+        found, said = self.watermark, asdict(self.credentials)
         return {
             "file": self.file,
-            "credentials": asdict(self.credentials),
+            "credentials": said | {"number": _run(self.credentials.number)},
             "watermark": {
                 "found": found.present,
-                "run": None if found.number is None else f"{found.number:08x}",
+                "run": _run(found.number),
                 "log10_p": round(found.log10_p, 1),
                 "changes": asdict(found.guess) if found.present else None,
             },
             "verdict": {MARKED: "marked", TAMPERED: "tampered", NOTHING: "nothing"}[self.code],
             "sentence": self.sentence,
         }
+
+
+def _run(number: int | None) -> str | None:
+    """A run's number as it is shown."""
+    return None if number is None else f"{number:08x}"
 
 
 def verify(video: Path, trust: Path | None = None, key: Path | None = None) -> Verdict:
