@@ -30,7 +30,7 @@ def driver(clips_dir):
     """20 frames of the synthetic driver, in which it turns, with sound."""
     with ClipReader(FACES / "driver.mp4") as reader:
         frames = [frame.rgb for index, frame in enumerate(reader) if 18 <= index < 38]
-    return write_clip(clips_dir / "acting.mp4", frames, audio=click(Fraction(1, 2), 0.8))
+    return write_clip(clips_dir / "acting.mp4", frames, audio=("aac", 44100, click(Fraction(4, 5), 0.3)))
 
 
 @pytest.fixture(scope="module")
