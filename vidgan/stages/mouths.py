@@ -72,8 +72,8 @@ class MouthsStage(Stage[MouthsConfig]):
         with ClipReader(context.input("film"), device=context.device) as reader:
             if reader.width != track.width:
                 raise MediaError(
-                    f"{context.input('film').name}: frames of {track.width}x{track.height} are too large to dub pixel for "
-                    f"pixel: scale it down to {reader.width}x{reader.height}"
+                    f"{context.input('film').name}: frames of {track.width}x{track.height} are too large to be read whole: "
+                    f"scale it down to {reader.width}x{reader.height}"
                 )
             for number, frame in enumerate(reader):
                 if number > frames[-1]:
