@@ -71,9 +71,10 @@ class MouthsStage(Stage[MouthsConfig]):
         context.progress.start("mouths", int(frames[-1]) + 1)
         with ClipReader(context.input("film"), device=context.device) as reader:
             if reader.width != track.width:
+                size = f"{track.width}x{track.height}"
                 raise MediaError(
-                    f"{context.input('film').name}: frames of {track.width}x{track.height} are too large to be read whole: "
-                    f"scale it down to {reader.width}x{reader.height}"
+                    f"{context.input('film').name}: frames of {size} are too large to be read whole: scale it down to "
+                    f"{reader.width}x{reader.height}"
                 )
             for number, frame in enumerate(reader):
                 if number > frames[-1]:
