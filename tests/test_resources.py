@@ -24,8 +24,8 @@ def test_a_file_of_the_user_comes_first(tmp_path, monkeypatch):
 
 
 def test_what_is_not_there_is_one_line():
-    with pytest.raises(UsageError, match=r"no file dub.yaml and none called so ships with vidgan: it has .*transfer"):
-        resources.find("pipelines", "dub.yaml")
+    with pytest.raises(UsageError, match=r"no file sing.yaml and none called so ships with vidgan: it has .*transfer"):
+        resources.find("pipelines", "sing.yaml")
 
 
 def test_the_wheel_takes_every_data_file_along():

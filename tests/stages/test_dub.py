@@ -273,6 +273,12 @@ def test_face_from_the_side_cannot_lend_mouths(made, tmp_path):
             voice=made["folder"] / "voice")  # fmt: skip
 
 
+def test_frames_too_large_to_be_read_whole_are_refused(made, tmp_path):
+    face = face_dir(tmp_path / "face", made["film"], replace(talking_track(SECONDS), width=7680, height=5760))
+    with pytest.raises(MediaError, match="7680x5760 are too large to be read whole: scale it down to 320x240"):
+        run(MouthsStage(MouthsConfig()), tmp_path, film=made["film"], face=face, voice=made["folder"] / "voice")
+
+
 def test_facts_survive_json(made):
     assert json.loads(json.dumps(made["learnt"])) == made["learnt"]
     assert json.loads(json.dumps(made["spoken"])) == made["spoken"]

@@ -33,6 +33,9 @@ HULL: tuple[int, ...] = (*CHIN, 364, 434, 427, 425, 371, 327, 2, 98, 142, 205, 2
 SOFT = 0.05
 """The hull's soft edge, and BAND its outer zone whose colour is matched, in distances of the outer eye corners."""
 
+SHADOW = 0.14
+"""How far below a chin its shadow reaches, in distances of the outer eye corners."""
+
 BAND = 0.10
 
 INSET = 0.06
@@ -104,15 +107,19 @@ def warped(source: Picture, source_face: Face, face: Face, size: int) -> Warped:
 
 
 def hull(faces: list[Face], size: int, unit: float) -> Array:
-    """What is repainted, (size, size) in [0, 1]: the lower parts of all the faces, softened inside their outline.
+    """What is repainted, (size, size) in [0, 1]: the lower parts of all the faces, the one to be shown last, softened.
 
-    `unit`: pixels between the outer eye corners.
+    Where another chin is lower than the shown one, its shadow below it is taken along. `unit`: pixels between the outer
+    eye corners.
     """
     cover = np.zeros((size, size), np.float32)
     for face in faces:
         cover = np.maximum(cover, polygon(face.points[list(HULL)], (size, size), 0))
-    # Down and out a little beyond the jaw's line, where its shadow lies.
     grown = cv2.dilate(cover, _disc(0.04 * unit))
+    drop = max(face.points[152, 1] for face in faces) - faces[-1].points[152, 1]
+    if drop > 0:
+        below = _disc(0.5 * min(SHADOW * unit, 2 * drop))
+        grown = cv2.dilate(grown, below, anchor=(below.shape[1] // 2, below.shape[0] - 1))  # downwards alone
     soft = SOFT * unit
     inner = cv2.erode(grown, _disc(soft))
     smooth = np.asarray(cv2.GaussianBlur(inner, (0, 0), max(0.5, soft / 2)), np.float32)

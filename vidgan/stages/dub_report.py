@@ -109,7 +109,7 @@ class DubReportStage(Stage[DubReportConfig]):
     def _found(self, context: StageContext, output: Path) -> FaceTrack | None:
         """The speaker's face in the finished video, or None where it is not found."""
         made = Manifest.read(context.input("face"))
-        person = made.config.get("person", "largest") if made else "largest"
+        person = made.facts.get("person", "largest") if made else "largest"
         folder = context.dir / "found"
         folder.mkdir(exist_ok=True)
         stage = FaceStage(self.config.face.model_copy(update={"person": person}))

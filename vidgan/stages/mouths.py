@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from vidgan.config import Config
-from vidgan.errors import PersonError
+from vidgan.errors import MediaError, PersonError
 from vidgan.face.head import angles, head_pose, to_head
 from vidgan.face.lower import Face, anchors, mouth_sharpness, window_corner, window_side
 from vidgan.face.track import FaceTrack
@@ -45,6 +45,7 @@ class MouthsStage(Stage[MouthsConfig]):
 
         Raises:
             PersonError: the face is never seen from the front.
+            MediaError: the film's frames are larger than are read as they are.
         """
         track = FaceTrack.load(context.input("face") / "track.npz")
         shape = Voice.load(context.input("voice")).shape
@@ -69,6 +70,12 @@ class MouthsStage(Stage[MouthsConfig]):
         position = {int(frame): index for index, frame in enumerate(frames)}
         context.progress.start("mouths", int(frames[-1]) + 1)
         with ClipReader(context.input("film"), device=context.device) as reader:
+            if reader.width != track.width:
+                size = f"{track.width}x{track.height}"
+                raise MediaError(
+                    f"{context.input('film').name}: frames of {size} are too large to be read whole: scale it down to "
+                    f"{reader.width}x{reader.height}"
+                )
             for number, frame in enumerate(reader):
                 if number > frames[-1]:
                     break

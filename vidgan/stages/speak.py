@@ -16,7 +16,7 @@ from vidgan.audio.sound import read_sound
 from vidgan.config import Config
 from vidgan.errors import MediaError
 from vidgan.face.head import from_head, head_pose, to_head
-from vidgan.face.mouth import mouth_opening
+from vidgan.face.mouth import MouthShape, mouth_opening
 from vidgan.face.track import FaceTrack
 from vidgan.progress import Progress
 from vidgan.stages.base import Stage, StageContext
@@ -26,6 +26,9 @@ from vidgan.video.audio import sound_reference
 from vidgan.video.cuts import THRESHOLD, find_cuts
 
 TIMELINE, SPOKEN, OWN = "timeline.npz", "track.npz", "own.npz"
+
+WIDEST = 98
+"""The percentile of the film's mouth openings beyond which no mouth is opened: there are no pictures of it."""
 
 FAR_PACE = Fraction(5, 4)
 """Played slower or faster by more than this, people look it."""
@@ -78,7 +81,7 @@ class SpeakStage(Stage[SpeakConfig]):
     """
 
     name = "speak"
-    version = 1
+    version = 2
     Config: ClassVar[type[Config]] = SpeakConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -103,7 +106,9 @@ class SpeakStage(Stage[SpeakConfig]):
         cuts = np.asarray(find_cuts(film, self.config.cut_threshold), np.int64)
         own = replace(track[timeline.frames], pts=timeline.pts)
         times = float(begin) + timeline.seconds
-        spoken, opening, silent = self._spoken(own, voice, heard, times)
+        here = track.present
+        widest = float(np.percentile(mouth_opening(to_head(track.points[here], head_pose(track[here]))), WIDEST))
+        spoken, opening, silent = self._spoken(own, voice, heard, times, widest)
         own.save(context.dir / OWN)
         spoken.save(context.dir / SPOKEN)
         shots = np.searchsorted(cuts, timeline.frames, side="right")
@@ -120,13 +125,13 @@ class SpeakStage(Stage[SpeakConfig]):
         }
 
     def _spoken(
-        self, own: FaceTrack, voice: Voice, heard: Heard, times: NDArray
+        self, own: FaceTrack, voice: Voice, heard: Heard, times: NDArray, widest: float
     ) -> tuple[FaceTrack, NDArray[np.float64], NDArray[np.bool_]]:
         """The speaking face; the mouth's opening and whether it is silent, of the frames with a face."""
         gate = self._gate(heard, times)
         rest = voice.shape.rest
         mouths = rest + self.config.strength * gate[:, None] * (voice.speak(heard, times) - rest)
-        mouths = np.clip(mouths, *voice.shape.range)
+        mouths = within(np.clip(mouths, *voice.shape.range), voice.shape, widest)
         here = own.present
         pose = head_pose(own[here])
         head = voice.shape.replaced(to_head(own.points[here], pose), mouths[here])
@@ -158,6 +163,15 @@ class SpeakStage(Stage[SpeakConfig]):
         pace = stretch_of(track.pts, track.time_base, length)
         if how == "speech" and not 1 / FAR_PACE < pace < FAR_PACE:
             progress.warn(f"the film plays {float(pace):.2f} times slower, which shows: --fit loop keeps its pace")
+
+
+def within(mouths: NDArray, shape: MouthShape, widest: float) -> NDArray[np.float64]:
+    """Coefficients (T, K) with wider mouths brought towards rest, so that none is open by more than `widest`."""
+    opening, closed = mouth_opening(shape.faces(mouths)), float(mouth_opening(shape.faces(shape.rest[None]))[0])
+    share = np.clip((widest - closed) / np.maximum(opening - closed, 1e-9), 0, 1)
+    share[opening <= widest] = 1
+    limited: NDArray[np.float64] = shape.rest + share[:, None] * (mouths - shape.rest)
+    return limited
 
 
 def _mean(values: NDArray[np.float64]) -> float | None:

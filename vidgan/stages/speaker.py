@@ -37,9 +37,9 @@ class SpeakerStage(FaceStage):
     choosing: ClassVar[str] = "--speaker"
 
     def run(self, context: StageContext) -> dict[str, Any]:
-        """Find the asked face, or all of them, one after the other, and keep the one that speaks."""
+        """Find the asked face, or all of them in turn, and keep the one that speaks: `person` in the facts."""
         if self.config.person != AUTO:
-            return super().run(context)
+            return super().run(context) | {"person": self.config.person}
         path = context.input("video")
         with (
             ClipReader(path, max_side=self.config.max_side) as reader,

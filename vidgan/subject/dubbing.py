@@ -14,7 +14,7 @@ from pydantic import Field
 from vidgan.config import Config
 from vidgan.face.head import angles, head_pose, to_head
 from vidgan.face.lower import Face, anchors, hull, laid, matched, strangers, warped, window_corner
-from vidgan.face.mouth import MouthShape
+from vidgan.face.mouth import MouthShape, mouth_opening
 from vidgan.face.track import FaceTrack
 from vidgan.subject.mouths import Mouths, put, window
 from vidgan.subject.references import pose_distances, steadiest_path
@@ -27,11 +27,13 @@ class MouthConfig(Config):
     """How the mouth gets into the picture.
 
     References are film frames: a mouth's distance counts in standard deviations of this person's, `pose_degrees` of
-    head turn count as one of them, blur as `blur_weight`, and every change of reference as `switch_cost`; a change is
-    faded over `fade` frames. A face turned by more than `most_yaw` degrees is left alone.
+    head turn count as one of them, and so does a difference in the lips' opening of `opening` distances of the outer
+    eye corners, since teeth must not be stretched; blur counts as `blur_weight`, every change of reference as
+    `switch_cost`; a change is faded over `fade` frames. A face turned by more than `most_yaw` degrees is left alone.
     """
 
     pose_degrees: float = Field(6.0, gt=0)
+    opening: float = Field(0.04, gt=0)
     blur_weight: float = Field(0.5, ge=0)
     switch_cost: float = Field(1.5, ge=0)
     fade: int = Field(2, ge=0)
@@ -72,7 +74,8 @@ def describe(head: NDArray, shape: MouthShape, turned: NDArray, config: MouthCon
     head: (T, J, 3) landmarks in the head frame; turned: (T, 3) head angles in degrees.
     """
     mouth = shape.coefficients(head) / shape.spread[0]
-    return np.concatenate([mouth, turned / config.pose_degrees], 1)
+    opening = mouth_opening(head)[:, None] / config.opening
+    return np.concatenate([mouth, turned / config.pose_degrees, opening], 1)
 
 
 class MouthPainter:
