@@ -187,7 +187,12 @@ class FacePainter:
             where = where - near[..., None] * shift
             ball, origin = self._eyeball(ring)
             pulled = pull(ball, (where - origin).astype(np.float32)).astype(np.float32)
-            cover = polygon(place - [left, top], size, 0.012 * float(self.driven.pose.scale[index]))[..., None]
+            soft = 0.012 * float(self.driven.pose.scale[index])
+            cover = polygon(place - [left, top], size, soft)[..., None]
+            # Shut lids have no edge to show it through.
+            cover *= min(
+                1.0, float(cv2.contourArea(place.astype(np.float32))) / (2.5 * soft * float(np.ptp(place[:, 0])))
+            )
             # An eye that does nothing is left as it is, to the lashes.
             lids = np.linalg.norm(place @ matrix[:, :2].T + matrix[:, 2] - home[list(ring)], axis=1).max()
             share = np.clip(25 * (lids + np.hypot(*shift)) / width - 0.3, 0, 1)

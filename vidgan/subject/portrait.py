@@ -19,7 +19,7 @@ from vidgan.face.mouths import Mouths
 from vidgan.face.regions import LIP_PAIRS
 from vidgan.subject.plate import inpaint, push_pull
 
-FIRM = (90, 130)
+FIRM = (120, 110)
 """What the segmenter is unsure of is mostly background: grey levels of its mask at which the person begins, and over
 which they fade in."""
 
