@@ -100,9 +100,17 @@ def test_everything_is_marked_and_signed_with_keys_made_at_first_use(plan, tmp_p
 
 def test_no_mark_is_typed_and_never_a_setting(plan, tmp_path):
     assert not plan(marked=False).settings.encode.marked
-    for said in ({"overrides": ["encode.marked=false"]}, {"options": {"encode.marked": False}}):
+    for said in (
+        {"overrides": ["encode.marked=false"]},
+        {"overrides": ["encode={marked: false}"]},
+        {"options": {"encode.marked": False}},
+        {"options": {"encode": {"marked": False}}},
+    ):
         with pytest.raises(ConfigError, match="type --no-mark each time"):
             plan(**said)
+    (tmp_path / "merged.yaml").write_text("encode: {<<: {marked: false}}\n")
+    with pytest.raises(ConfigError, match="type --no-mark each time"):
+        plan(config=tmp_path / "merged.yaml")
     (tmp_path / "house.yaml").write_text("encode: {marked: false}\n")
     with pytest.raises(ConfigError, match=r"encode.marked in .*house.yaml:1 .*--no-mark"):
         plan(config=tmp_path / "house.yaml")
@@ -117,6 +125,27 @@ def test_a_pipeline_cannot_switch_marks_off(plan, tmp_path):
 
 
 OFF = "    stage: encode\n    set: {marked: false}\n"
+
+
+def test_marks_follow_a_stage_whose_settings_have_another_name(plan, tmp_path):
+    text = resources.find("pipelines", "transfer").read_text()
+    text = text.replace("    stage: encode\n", "    stage: encode\n    config: out\n")
+    (tmp_path / "transfer.yaml").write_text(text.replace("    stage: sign\n", "    stage: sign\n    config: signed\n"))
+    inputs = {"source": tmp_path / "dance.mp4", "target": tmp_path / "alice.mp4"}
+    given = (tmp_path / "transfer.yaml", inputs, tmp_path / "out.mp4")
+
+    def planned(**more):
+        return api.prepare(*given, preset="draft", work=tmp_path / "work", device="cpu", **more).settings
+
+    assert planned().signed.certificate is not None
+    assert not planned(marked=False).out.marked
+    with pytest.raises(ConfigError, match="out.marked in --set"):
+        planned(overrides=["out.marked=false"])
+
+
+def test_a_watermark_key_that_will_not_do_is_refused_before_any_work(plan, tmp_path):
+    with pytest.raises(TrustError, match="cannot read the watermark's key"):
+        plan(overrides=[f"encode.watermark_key={tmp_path / 'none'}"])
 
 
 def test_the_python_api_has_no_way_to_leave_marks_out():

@@ -24,7 +24,7 @@ from vidgan.stages.plan import Plan, make_plan
 from vidgan.stages.runner import run_plan
 from vidgan.stages.store import Store, default_work
 from vidgan.trust.keys import load_identity
-from vidgan.trust.mark import own_keys
+from vidgan.trust.mark import own_keys, read_key
 from vidgan.video.output import check_output
 
 DEFAULT_BUDGET = {"cpu": 300.0, "cuda": 600.0}
@@ -73,7 +73,7 @@ class Run:
         stages = {stage.name: stage.job.entry(self.store).dir for stage in self.plan.stages}
         for inside, path in self.keep.items():
             name, _, file = inside.partition("/")
-            outputs[path.stem] = place(stages[name] / file, path)
+            outputs[Path(file).stem] = place(stages[name] / file, path)
         return Result(outputs, stages)
 
 
@@ -127,7 +127,7 @@ def prepare(
     _fill(layer, model, chosen, Path(output))
     _fill_marks(layer, spec, model, marked, emit)
     settings = check_layer(model, layer)
-    _check_signer(settings)
+    _check_keys(settings)
     emit({"event": "note", "message": f"device {chosen}: {reason}"})
     return Run(make_plan(spec, settings, files, store, seed), settings, store, chosen, Path(output))
 
@@ -382,27 +382,38 @@ def _fill(layer: Layer, model: type[Config], device: str, output: Path) -> None:
 
 
 def _fill_marks(layer: Layer, spec: Pipeline, model: type[Config], marked: bool, emit: Emit) -> None:
-    """Put in whether the video is marked, which no file may say, and by whose keys where the user left it unset."""
-    fixed = [f"{it.name} of pipeline {spec.name}" for it in spec.stages if "marked" in it.set]
-    said = layer.origins.get("encode.marked") or next(iter(fixed), None)
-    if said:
-        raise ConfigError(f"encode.marked in {said} is no setting: type --no-mark each time, or leave it out")
-    if not marked and _knows(model, "encode.marked"):
-        layer.put("encode.marked", False, "--no-mark")
-    keys = ("sign.certificate", "sign.private_key")
-    if marked and _knows(model, keys[0]) and not any(key in layer for key in keys):
-        *files, news = own_keys()
-        if news:
-            emit({"event": "note", "message": news})
-        for key, file in zip(keys, files, strict=True):
-            layer.put(key, file, "own keys")
+    """Put in whether the video is marked, which no setting may say, and by whose keys where the user left it unset."""
+    fixed = next((f"{it.name} of pipeline {spec.name}" for it in spec.stages if "marked" in it.set), None)
+    for section in _sections(model, "marked"):
+        given = layer.values.get(section)
+        if fixed or (isinstance(given, Mapping) and "marked" in given):
+            origin = layer.origins.get(f"{section}.marked") or layer.origins.get(section) or fixed or "the settings"
+            raise ConfigError(f"{section}.marked in {origin} is no setting: type --no-mark each time, or leave it out")
+        if not marked:
+            layer.put(f"{section}.marked", False, "--no-mark")
+    for section in _sections(model, "certificate") if marked else ():
+        keys = (f"{section}.certificate", f"{section}.private_key")
+        if not any(key.rpartition(".")[2] in (layer.values.get(section) or {}) for key in keys):
+            *files, news = own_keys()
+            if news:
+                emit({"event": "note", "message": news})
+            for key, file in zip(keys, files, strict=True):
+                layer.put(key, file, "own keys")
 
 
-def _check_signer(settings: Config) -> None:
+def _check_keys(settings: Config) -> None:
     """Refuse keys that will not do before any work."""
-    signing = getattr(settings, "sign", None)
-    if signing is not None and getattr(signing, "certificate", None) is not None:
-        load_identity(signing.certificate, signing.private_key)
+    for section in _sections(type(settings), "certificate"):
+        signing = getattr(settings, section)
+        if signing.certificate is not None:
+            load_identity(signing.certificate, signing.private_key)
+    for section in _sections(type(settings), "watermark_key"):
+        read_key(getattr(settings, section).watermark_key)
+
+
+def _sections(model: type[Config], name: str) -> list[str]:
+    """The sections of the settings that have a setting of that name."""
+    return [section for section in model.model_fields if _knows(model, f"{section}.{name}")]
 
 
 def _knows(model: type[Config], key: str) -> bool:

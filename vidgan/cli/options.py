@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)
 MARK_OPTIONS: tuple[Callable[[Any], Any], ...] = (
-    click.option("--label", is_flag=True, default=None, help='Show "AI generated" in a corner.'),
+    click.option("--label", is_flag=True, callback=lambda *it: it[2] or None, help='Show "AI generated" in a corner.'),
     click.option("--consent", metavar="FILE|TEXT", help="Who agreed; it is written into the credentials."),
+    # Flags whose default is not False differ between versions of click: the value is turned round here instead.
     click.option(
-        "--no-mark", "marked", is_flag=True, flag_value=False, default=True,
+        "--no-mark", "marked", is_flag=True, callback=lambda *it: not it[2],
         help="No watermark and no credentials, for those who mark at the end of their own chain.",
     ),
 )  # fmt: skip

@@ -158,10 +158,10 @@ def repair(generator: nn.Module, maps: Tensor, inner: slice, plate: Tensor, warp
     )
 
 
-def paint(out: Repair, warped: Warped, plate: Tensor) -> Painted:
+def paint(out: Repair, warped: Warped, plate: Tensor, fine: bool = True) -> Painted:
     """Blend the references `warped` (without the previous output) at its size and that of `plate`, which may be
     larger than the generator's: weights and own picture are upsampled, and what is finer than that comes from the
-    references.
+    references, unless `fine` is False (for a generator that knows no references).
     """
     small, size = out.matte.shape[-1], plate.shape[-1]
     out = _at_size(out, size)
@@ -170,9 +170,10 @@ def paint(out: Repair, warped: Warped, plate: Tensor) -> Painted:
     own_base = base.logsumexp(1, keepdim=True) + OWN_LOGIT
     logits = torch.cat([base, own_base], 1) + out.logits
     own_colour, own_matte = out.colour, torch.sigmoid(out.matte)
-    if size > small:
+    if fine and size > small:
         shown, there = mix(torch.softmax(logits[:, :-1], 1), warped)
-        own_colour, own_matte = finer(own_colour, shown, small), finer(own_matte, there, small)
+        own_colour = finer(own_colour, shown, small).clamp(-1, 1)
+        own_matte = finer(own_matte, there, small).clamp(0, 1)
     weights = torch.softmax(logits, 1)
     colour, matte = mix(weights, with_slot(warped, own_colour, own_matte, own_matte))
     own = composite(own_colour, own_matte, plate)
