@@ -74,10 +74,10 @@ def make_clip(path: Path, sound_from: float | None) -> Path:
 @pytest.fixture
 def encode(tmp_path, render_dir):
     """Runs the stage with the given settings; returns its directory, its facts and its progress."""
-    source = make_clip(tmp_path / "source.mp4", 0.1)
+    filmed = make_clip(tmp_path / "source.mp4", 0.1)
     target = make_clip(tmp_path / "target.mp4", None)
 
-    def run(**settings):
+    def run(source=filmed, **settings):
         folder = tmp_path / f"encode-{len(list(tmp_path.iterdir()))}"
         folder.mkdir()
         progress = Silent()
@@ -114,6 +114,16 @@ def test_no_sound_is_said(encode, audio):
     folder, facts, _ = encode(audio=audio)
     assert probe(folder / "output.mp4").audio is None
     assert "no sound" in facts["audio"]
+
+
+def test_a_saved_motion_has_no_sound_to_give(encode, tmp_path):
+    motion = tmp_path / "motion.NPZ"
+    np.savez(motion.with_suffix(".npz"), pts=np.arange(3))
+    motion.with_suffix(".npz").rename(motion)
+    folder, facts, progress = encode(source=motion)
+    assert probe(folder / "output.mp4").audio is None
+    assert facts["audio"] == "no sound: a saved motion has none"
+    assert progress.warnings == []
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 
 from vidgan.config import Config
 from vidgan.errors import CacheError
+from vidgan.face.motion import SUFFIX
 from vidgan.metrics.av_sync import av_sync
 from vidgan.stages.base import Stage, StageContext
 from vidgan.trust.label import LABEL
@@ -162,7 +163,7 @@ def _frames(path: Path) -> Iterator[NDArray[np.uint8]]:
 class EncodeStage(Stage[EncodeConfig]):
     """`frames` (a render directory), `source` and `target` (files) in; `output.<container>` out.
 
-    With an input `sound` (a sound stage) its `sound.wav` stands for the source's; with `film` (a file) the film's tags
+    A saved motion as `source` is silent. With an input `sound` (a sound stage) its `sound.wav` stands for the source's; with `film` (a file) the film's tags
     are kept and, where the frames have the film's own times, its further sound tracks and subtitles.
     """
 
@@ -183,10 +184,7 @@ class EncodeStage(Stage[EncodeConfig]):
         number = number_of(context.key) if config.marked else None
         marks = FrameMarks(number, config.shown_label, read_key(config.watermark_key))
         rendered = RenderedFrames.load(context.input("frames"))
-        sound = None if config.audio == "none" else context.input(config.audio)
-        mixed = context.inputs.get("sound")
-        if mixed is not None and config.audio == "source":
-            sound = mixed / "sound.wav"
+        sound, silence = self._sound(context)
         film = context.inputs.get("film")
         output = context.dir / f"output.{config.container}"
         progress.start("encode", len(rendered))
@@ -215,7 +213,7 @@ class EncodeStage(Stage[EncodeConfig]):
             "encoder": writer.encoder,
             "crf": config.crf,
             "encoder_reason": writer.notes[0],
-            "audio": next((note for note in writer.notes if "sound" in note), "no sound: it was switched off"),
+            "audio": next((note for note in writer.notes if "sound" in note), f"no sound: {silence}"),
             "notes": writer.notes,
             "mark": {
                 "watermark": None if number is None else f"{number:08x}",
@@ -225,3 +223,13 @@ class EncodeStage(Stage[EncodeConfig]):
             },
             "av_sync": None if sync is None else sync.as_dict(),
         }
+
+    def _sound(self, context: StageContext) -> tuple[Path | None, str]:
+        """The file whose sound is taken, or None and why."""
+        if self.config.audio == "none":
+            return None, "it was switched off"
+        mixed = context.inputs.get("sound")
+        if mixed is not None and self.config.audio == "source":
+            return mixed / "sound.wav", ""
+        path = context.input(self.config.audio)
+        return (None, "a saved motion has none") if path.suffix.lower() == SUFFIX else (path, "")
