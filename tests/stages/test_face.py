@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -101,6 +102,20 @@ def test_several_faces_are_told_and_chosen(portrait, tmp_path):
     assert "2 faces seen, taking number 2 from the left (largest); --person chooses another" in progress.warnings[0]
     with pytest.raises(PersonError, match="person 3 was asked for but only 2 found"):
         run(path, tmp_path / "three", person="3")
+
+
+def test_the_asked_face_is_taken_also_when_all_come_late(portrait, clips_dir, tmp_path):
+    small = cv2.resize(portrait, (300, 300), interpolation=cv2.INTER_AREA)
+    both = np.zeros((384, 700, 3), np.uint8) + portrait[2, 2]
+    both[:300, :300], both[:, 316:] = small, portrait
+    frames = [np.full_like(both, 80)] * 23 + [both] * 5
+    clip = write_clip(clips_dir / "late.mp4", frames, rate=Fraction(2))
+    progress = Silent()
+    assert run(clip, tmp_path / "out", progress, person="left")["people"] == 2
+    track = FaceTrack.load(tmp_path / "out" / "track.npz")
+    assert track.present[24:].all()
+    assert track.image[24:, :, 0].max() < 310
+    assert any("taking number 1 from the left (left)" in warning for warning in progress.warnings)
 
 
 def test_faces_that_overlap_are_told(portrait, tmp_path):

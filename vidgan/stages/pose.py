@@ -142,12 +142,15 @@ def choose_aloud(
 
 
 def survey(find: Callable[[NDArray[np.uint8], int, float], list[Person]], reader: ClipReader) -> list[Person]:
-    """The people of that one of the first frames, half a second apart, that shows most who are also in another."""
+    """The people of that one of the first frames, half a second apart, that shows most who are also in another.
+
+    The first frames are those from the first one on that shows anybody: whoever was asked for is chosen there, too.
+    """
     looks: list[list[Person]] = []
-    due = 0.0
+    due, end = 0.0, float("inf")
     for index, frame in enumerate(reader):
         seconds = float(frame.time - reader.info.start)
-        if len(looks) == _SURVEY_FRAMES or seconds > _SURVEY_SECONDS:
+        if len(looks) == _SURVEY_FRAMES or seconds > end:
             break
         if seconds < due:
             continue
@@ -155,6 +158,7 @@ def survey(find: Callable[[NDArray[np.uint8], int, float], list[Person]], reader
         people = find(frame.rgb, index, seconds)
         if people:
             looks.append(people)
+            end = min(end, seconds + _SURVEY_SECONDS)
     lasting = [seen_again(people, looks[:i] + looks[i + 1 :]) for i, people in enumerate(looks)]
     return max(lasting, key=len, default=[])
 
