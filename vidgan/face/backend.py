@@ -5,7 +5,6 @@ Legend: J = 478 landmarks.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from types import TracebackType
@@ -131,11 +130,13 @@ class MeshBackend:
         return []
 
     def segment(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """How surely each pixel of a frame belongs to a person: (H, W, 3) → (h, w) uint8, h, w at most 512."""
+        """How surely each pixel of a frame belongs to a person: (H, W, 3) → (h, w) uint8, h, w at most 512.
+
+        Only of a backend with `masks`.
+        """
         scale = min(1.0, _SEGMENT_SIDE / max(rgb.shape[:2]))
         small = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else rgb
-        with nullcontext() if self._segmenter is not None else quiet_native():
-            mask = self._segmenter.process(np.ascontiguousarray(small)).segmentation_mask
+        mask = self._segmenter.process(np.ascontiguousarray(small)).segmentation_mask
         return np.asarray(cv2.convertScaleAbs(mask, alpha=255), np.uint8)
 
     def _boxes(self, rgb: NDArray[np.uint8]) -> list[Box]:
