@@ -163,8 +163,9 @@ def _frames(path: Path) -> Iterator[NDArray[np.uint8]]:
 class EncodeStage(Stage[EncodeConfig]):
     """`frames` (a render directory), `source` and `target` (files) in; `output.<container>` out.
 
-    A saved motion as `source` is silent. With an input `sound` (a sound stage) its `sound.wav` stands for the source's; with `film` (a file) the film's tags
-    are kept and, where the frames have the film's own times, its further sound tracks and subtitles.
+    A saved motion as `source` is silent. With an input `sound` (a sound stage) its `sound.wav` stands for the source's;
+    with `film` (a file) the film's tags are kept and, where the frames have the film's own times, its further sound
+    tracks and subtitles.
     """
 
     name: ClassVar[str] = "encode"
