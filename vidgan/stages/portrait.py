@@ -23,10 +23,13 @@ from vidgan.pose.people import landmark_box
 from vidgan.stages.base import Stage, StageContext
 from vidgan.subject.animate import FacePainter
 from vidgan.subject.plate import clean_plate
-from vidgan.subject.portrait import Portrait, plate_behind, refined
+from vidgan.subject.portrait import Portrait, oval_of, plate_behind, refined
 from vidgan.video.read import ClipReader
 
 PLATE_FRAMES = 25
+
+FOUND = 0.6
+"""Share of the face that a person's matte must hold for it to be believed."""
 
 TRIED = 12.0
 """Degrees by which the picture is turned to see how far it looks turned."""
@@ -46,7 +49,7 @@ class PortraitStage(Stage[PortraitConfig]):
     """
 
     name: ClassVar[str] = "portrait"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     Config: ClassVar[type[Config]] = PortraitConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -57,17 +60,19 @@ class PortraitStage(Stage[PortraitConfig]):
         seen = track.present & (masks.reshape(len(masks), -1).max(1) > 127)
         base = neutral_frame(replace(track, present=seen) if seen.any() else track)
         picture, others, mouths = self._look(context, track, seen, base)
-        height, width = (side // 2 * 2 for side in picture.shape[:2])
-        picture = picture[:height, :width]
-        matte = refined(masks[base], picture)
+        points = track.points[base] * _factor(picture, track)
+        matte = self._matte(context, masks[base], picture, points)
         plate = plate_behind(picture, matte)
         if others:
-            frames, numbers = np.stack([one[:height, :width] for one in others.values()]), list(others)
-            clean = clean_plate(frames, masks[numbers], np.zeros(frames.shape[:3], bool))
-            here = clean_plate(picture[None], matte[None], np.zeros((1, height, width), bool)).seen
+            frames = np.stack(list(others.values()))
+            people = np.stack([_with_face(masks[one], track, one) for one in others])
+            clean = clean_plate(frames, people, np.zeros(frames.shape[:3], bool))
+            here = clean_plate(picture[None], matte[None], np.zeros((1, *matte.shape), bool)).seen
             known = clean.seen & ~here
             plate[known] = clean.rgb[known]
-        points = track.points[base] * _factor(picture, track)
+        # Video has even sides; landmarks belong to the picture as it was read, so it is cut and not scaled.
+        height, width = (side // 2 * 2 for side in matte.shape)
+        picture, matte, plate = (one[:height, :width] for one in (picture, matte, plate))
         portrait = Portrait(picture, matte, plate, points, mouths)
         portrait = replace(portrait, looks=looks_of(portrait))
         portrait.save(context.dir)
@@ -75,6 +80,19 @@ class PortraitStage(Stage[PortraitConfig]):
             "frame": base, "width": width, "height": height, "mouths": len(mouths), "person": _share(matte),
             "looks": portrait.looks.round(3).tolist(),
         }  # fmt: skip
+
+    def _matte(
+        self, context: StageContext, mask: NDArray[np.uint8], picture: NDArray[np.uint8], points: NDArray[np.float32]
+    ) -> NDArray[np.uint8]:
+        """The person in the picture; the face is part of them, whatever the segmenter makes of it."""
+        matte, oval = refined(mask, picture), oval_of(points, picture.shape)
+        found = float((matte[oval > 127] > 127).mean()) if (oval > 127).any() else 0.0
+        if found < FOUND:
+            context.progress.warn(
+                f"{context.input('video').name}: the person's outline was not found ({found:.0%} of the face lie in "
+                "it): hair and shoulders stay where they are; a target before a plainer background may do better"
+            )
+        return np.maximum(matte, oval)
 
     def _look(
         self, context: StageContext, track: FaceTrack, seen: NDArray[np.bool_], base: int
@@ -134,9 +152,15 @@ def looks_of(portrait: Portrait) -> NDArray[np.float32]:
 
 
 def _factor(rgb: NDArray[np.uint8], track: FaceTrack) -> NDArray[np.float32]:
-    """From the track's pixels to a frame's as it was read, (3,)."""
-    across, down = round(rgb.shape[1] / track.width, 3), round(rgb.shape[0] / track.height, 3)
+    """From the track's pixels to those of a frame, whole as it was read: (3,)."""
+    across, down = rgb.shape[1] / track.width, rgb.shape[0] / track.height
     return np.array([across, down, across], np.float32)
+
+
+def _with_face(mask: NDArray[np.uint8], track: FaceTrack, index: int) -> NDArray[np.uint8]:
+    """A frame's mask with the face in it, (h, w)."""
+    scale = np.array([mask.shape[1] / track.width, mask.shape[0] / track.height], np.float32)
+    return np.maximum(mask, oval_of(track.image[index] * scale, mask.shape))
 
 
 def _share(matte: NDArray[np.uint8]) -> float:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from vidgan.face.expression import gap
 from vidgan.face.head import HeadPose, head_pose_of, to_head
+from vidgan.face.mesh import polygon
 from vidgan.face.mouths import Mouths
-from vidgan.face.regions import LIP_PAIRS
+from vidgan.face.regions import LIP_PAIRS, OVAL
 from vidgan.subject.plate import inpaint, push_pull
 
 FIRM = (120, 110)
@@ -73,6 +74,9 @@ class Portrait:
             return cls(picture, matte, plate, data["points"], mouths, data["looks"])
 
 
+EDGE = 0.015
+"""Width of the soft edge of a matte that is drawn along a face, in widths of that face."""
+
 CLEAR, CLOSE = 0.02, 0.004
 """Shares of the picture's longer side: farther than the first from the person, the background is free of their colours;
 nearer than the second, it is hidden by them."""
@@ -88,6 +92,14 @@ def refined(mask: NDArray[np.uint8], rgb: NDArray[np.uint8]) -> NDArray[np.uint8
     # Half-sure patches away from the person are none of them.
     matte[cv2.dilate(matte, _disc(CLEAR, matte)) < 250] = 0
     return matte
+
+
+def oval_of(points: NDArray, size: tuple[int, ...]) -> NDArray[np.uint8]:
+    """The face itself as a matte, from its landmarks (J, 2+): (H, W) uint8, its soft edge within the outline."""
+    ring = points[list(OVAL), :2]
+    across = float(np.ptp(ring[:, 0]))
+    middle = ring.mean(0)
+    return np.asarray(polygon(middle + (1 - 2 * EDGE) * (ring - middle), size, EDGE * across) * 255 + 0.5, np.uint8)
 
 
 def plate_behind(rgb: NDArray[np.uint8], matte: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.conftest import ROOT
+from vidgan.face.backend import FaceConfig, MeshBackend
+from vidgan.face.head import HeadPose, from_head, rotation_of, to_head
+from vidgan.face.regions import OVAL
+from vidgan.face.track import FaceTrack
+from vidgan.face.transfer import Driven
+from vidgan.progress import Silent
+from vidgan.stages.base import StageContext
+from vidgan.stages.face import FaceStage, FaceStageConfig
+from vidgan.stages.portrait import PortraitConfig, PortraitStage
+from vidgan.subject.animate import FacePainter
+from vidgan.subject.portrait import Portrait, oval_of
+
+PICTURE = ROOT / "samples" / "faces" / "portrait.jpg"
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory):
+    """The synthetic portrait, 1079 pixels wide and 809 high, and its face stage."""
+    folder = tmp_path_factory.mktemp("odd")
+    wide = np.full((809, 1079, 3), 96, np.uint8)
+    wide[:, 135:944] = cv2.resize(cv2.imread(str(PICTURE)), (809, 809), interpolation=cv2.INTER_CUBIC)
+    cv2.imwrite(str(folder / "odd.png"), wide)
+    (folder / "face").mkdir()
+    context = StageContext(folder / "face", {"video": folder / "odd.png"}, "cpu", 0, Silent())
+    FaceStage(FaceStageConfig(masks=True)).run(context)
+    return folder
+
+
+def portrait_of(odd, folder, face=None, **settings):
+    """The portrait stage on it: what it made, and what it said."""
+    folder.mkdir(exist_ok=True)
+    progress = Silent()
+    inputs = {"video": odd / "odd.png", "face": face or odd / "face"}
+    PortraitStage(PortraitConfig(**settings)).run(StageContext(folder, inputs, "cpu", 0, progress))
+    return Portrait.load(folder), progress
+
+
+def test_landmarks_stay_where_they_were_found_when_a_side_is_odd(odd, tmp_path, monkeypatch):
+    monkeypatch.setattr("vidgan.stages.portrait.looks_of", lambda portrait: portrait.looks)
+    found = FaceTrack.load(odd / "face" / "track.npz").points[0]
+    portrait, progress = portrait_of(odd, tmp_path / "whole")
+    assert portrait.picture.shape == portrait.plate.shape == (808, 1078, 3)
+    np.testing.assert_array_equal(portrait.picture, cv2.imread(str(odd / "odd.png"))[:808, :1078, ::-1])
+    np.testing.assert_allclose(portrait.points, found, atol=1e-3)
+    assert progress.warnings == []
+    small, _ = portrait_of(odd, tmp_path / "small", max_side=500)
+    height, width = small.picture.shape[:2]
+    assert width == 500
+    np.testing.assert_allclose(small.points[:, :2], found[:, :2] * [width / 1079, height / 809], atol=1e-3)
+
+
+def test_a_face_moves_though_the_segmenter_saw_nobody(odd, tmp_path):
+    blind = tmp_path / "face"
+    blind.mkdir()
+    (blind / "track.npz").write_bytes((odd / "face" / "track.npz").read_bytes())
+    np.save(blind / "masks.npy", np.zeros_like(np.load(odd / "face" / "masks.npy")))
+    portrait, progress = portrait_of(odd, tmp_path / "portrait", blind)
+    assert any("outline was not found (0% of the face" in warning for warning in progress.warnings)
+    inside = oval_of(portrait.points, portrait.matte.shape) > 250
+    assert (portrait.matte[inside] > 240).all()
+    assert portrait.spread[inside].mean() > 40
+    home = portrait.pose
+    pose = HeadPose(rotation_of(np.array([[15.0, 0, 0]])) @ home.rotation, home.scale, home.translation)
+    points = from_head(to_head(portrait.points[None], home)[0], pose)
+    painted = FacePainter(portrait, Driven(points, pose, np.zeros((1, 2)), points), None).paint(0)
+    assert np.abs(painted.astype(int) - portrait.picture)[inside].mean() > 3
+    with MeshBackend(FaceConfig()) as backend:
+        shown = backend.detect(painted, 0, 0.0)[0].image
+    asked, stood = (np.abs(shown[4] - where[4, :2]).max() for where in (points[0], portrait.points))
+    assert asked < stood
+
+
+def test_a_drawn_matte_stays_within_the_outline_of_the_face():
+    angle = np.linspace(0, 2 * np.pi, len(OVAL), endpoint=False)
+    points = np.zeros((478, 3))
+    points[list(OVAL), :2] = 100 + np.stack([60 * np.sin(angle), -80 * np.cos(angle)], 1)
+    matte = oval_of(points, (200, 200))
+    y, x = np.mgrid[0:200, 0:200] + 0.5
+    radius = np.hypot((x - 100) / 60, (y - 100) / 80)
+    assert (matte[radius < 0.9] > 250).all()
+    assert (matte[radius > 1.05] < 5).all()
