@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
+from vidgan.errors import OutputError
 from vidgan.face.backend import FaceConfig, MeshBackend
 from vidgan.face.head import HeadPose, from_head, rotation_of, to_head
+from vidgan.face.mouths import SIZE, Mouths
 from vidgan.face.regions import OVAL
 from vidgan.face.track import FaceTrack
 from vidgan.face.transfer import Driven
@@ -86,3 +88,12 @@ def test_a_drawn_matte_stays_within_the_outline_of_the_face():
     radius = np.hypot((x - 100) / 60, (y - 100) / 80)
     assert (matte[radius < 0.9] > 250).all()
     assert (matte[radius > 1.05] < 5).all()
+
+
+def test_a_portrait_that_cannot_be_written_says_so(tmp_path):
+    none = Mouths(np.zeros((0, *SIZE, 3), np.uint8), np.zeros((0, 20, 2), np.float32), np.zeros(3, np.float32))
+    black = np.zeros((8, 8, 3), np.uint8)
+    portrait = Portrait(black, black[..., 0], black, np.zeros((478, 3), np.float32), none)
+    with pytest.raises(OutputError, match=r"picture.png: cannot be written") as error:
+        portrait.save(tmp_path / "nowhere")
+    assert "\n" not in str(error.value)

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vidgan.errors import OutputError
 from vidgan.face.expression import gap
 from vidgan.face.head import HeadPose, head_pose_of, to_head
 from vidgan.face.mesh import polygon
@@ -55,10 +56,15 @@ class Portrait:
         return float(gap(to_head(self.points[None], self.pose), LIP_PAIRS)[0])
 
     def save(self, folder: Path) -> None:
-        """Write the portrait's files into a folder."""
-        for name in ("picture", "plate"):
-            cv2.imwrite(str(folder / f"{name}.png"), getattr(self, name)[..., ::-1])
-        cv2.imwrite(str(folder / "matte.png"), self.matte)
+        """Write the portrait's files into a folder.
+
+        Raises:
+            OutputError: a picture cannot be written.
+        """
+        for name, picture in {"picture": self.picture, "plate": self.plate, "matte": self.matte}.items():
+            path = folder / f"{name}.png"
+            if not cv2.imwrite(str(path), picture[..., ::-1] if picture.ndim == 3 else picture):
+                raise OutputError(f"{path}: cannot be written: make room on its disk, or check that it may be written")
         np.savez(folder / "face.npz", points=self.points, looks=self.looks, **vars(self.mouths))
 
     @classmethod
