@@ -66,8 +66,8 @@ def test_a_face_moves_though_the_segmenter_saw_nobody(odd, tmp_path):
     portrait, progress = portrait_of(odd, tmp_path / "portrait", blind)
     assert any("outline was not found (0% of the face" in warning for warning in progress.warnings)
     inside = oval_of(portrait.points, portrait.matte.shape) > 250
-    assert (portrait.matte[inside] > 240).all()
-    assert portrait.spread[inside].mean() > 40
+    assert (portrait.matte == 255).all()
+    np.testing.assert_array_equal(portrait.spread, portrait.picture)
     home = portrait.pose
     pose = HeadPose(rotation_of(np.array([[15.0, 0, 0]])) @ home.rotation, home.scale, home.translation)
     points = from_head(to_head(portrait.points[None], home)[0], pose)
@@ -77,6 +77,20 @@ def test_a_face_moves_though_the_segmenter_saw_nobody(odd, tmp_path):
         shown = backend.detect(painted, 0, 0.0)[0].image
     asked, stood = (np.abs(shown[4] - where[4, :2]).max() for where in (points[0], portrait.points))
     assert asked < stood
+
+
+def test_a_hole_of_the_segmenter_in_the_face_is_closed(odd, tmp_path, monkeypatch):
+    monkeypatch.setattr("vidgan.stages.portrait.looks_of", lambda portrait: portrait.looks)
+    track, masks = FaceTrack.load(odd / "face" / "track.npz"), np.load(odd / "face" / "masks.npy")
+    brow = (track.image[0, 9] * masks.shape[2] / track.width).astype(int)
+    masks[0, brow[1] - 12 : brow[1] + 12, brow[0] - 12 : brow[0] + 12] = 0
+    (tmp_path / "face").mkdir()
+    track.save(tmp_path / "face" / "track.npz")
+    np.save(tmp_path / "face" / "masks.npy", masks)
+    portrait, progress = portrait_of(odd, tmp_path / "portrait", tmp_path / "face")
+    assert progress.warnings == []
+    assert (portrait.matte[oval_of(portrait.points, portrait.matte.shape) > 250] > 240).all()
+    assert (portrait.matte < 5).mean() > 0.1
 
 
 def test_a_drawn_matte_stays_within_the_outline_of_the_face():

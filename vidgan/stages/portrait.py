@@ -84,14 +84,18 @@ class PortraitStage(Stage[PortraitConfig]):
     def _matte(
         self, context: StageContext, mask: NDArray[np.uint8], picture: NDArray[np.uint8], points: NDArray[np.float32]
     ) -> NDArray[np.uint8]:
-        """The person in the picture; the face is part of them, whatever the segmenter makes of it."""
+        """The person in the picture, with their face whatever the segmenter makes of it.
+
+        Where it does not see them the picture is taken as one: it bends softly with the head, and shows no cut edge.
+        """
         matte, oval = refined(mask, picture), oval_of(points, picture.shape)
         found = float((matte[oval > 127] > 127).mean()) if (oval > 127).any() else 0.0
         if found < FOUND:
             context.progress.warn(
                 f"{context.input('video').name}: the person's outline was not found ({found:.0%} of the face lie in "
-                "it): hair and shoulders stay where they are; a target before a plainer background may do better"
+                "it): what is behind the head bends with it; a target that stands out from its background does better"
             )
+            return np.full_like(matte, 255)
         return np.maximum(matte, oval)
 
     def _look(
