@@ -21,7 +21,9 @@ from vidgan.cli.options import FILE, present, run_options
 @click.option("--budget", metavar="TIME", help="Time for training: 90s, 5m, 1h.  [5m on a CPU, 10m on a GPU]")
 @click.option("--size", type=click.IntRange(16, 8192), metavar="PX", help="Height of the output.  [the target's]")
 @click.option("--audio", type=click.Choice(["source", "target", "none"]), help="Whose sound it gets.  [source]")
-@click.option("--person", metavar="largest|center|N", help="Whom to take where there are several.  [largest]")
+@click.option(
+    "--person", metavar="largest|center|left|right|N", help="Whom to take where there are several.  [largest]"
+)
 @run_options
 def command(
     source: Path,
