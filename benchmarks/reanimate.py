@@ -4,10 +4,11 @@
 
 The faces are found again in the painted frames, before any encoding, in evenly placed runs of ten (`--frames` in all),
 and scored as the reports do (`vidgan/metrics/face_follow.py`). `background` is the mean difference of what should stand
-still to the target's picture, in grey levels. For `still`, the last driver's frame at rest is repeated with fresh noise
-of 2 grey levels, as a camera gives: `trembling` is how far the asked landmarks move then, in % of the distance of the
-outer eye corners, root mean square; `change` is that of the picture from frame to frame on the face, in grey levels.
-`frames/s` is the painter alone in processor time, so on one core, on the first target at 512 pixels height.
+still to the target's picture, in grey levels. `looks` is how far each target looks turned and nodded for each degree
+that its picture was. For `still`, each driver's frame at rest is repeated with fresh noise of 2 grey levels, as a
+camera gives, and drives the first target: `trembling` is how far the asked landmarks move then, in % of the distance of
+the outer eye corners, root mean square; `change` is that of the picture from frame to frame on the face, in grey
+levels. `frames/s` is the painter alone in processor time, so on one core, on the first target at 512 pixels height.
 """
 
 from __future__ import annotations
@@ -171,18 +172,24 @@ def main() -> None:
     print("| target, driver | " + " | ".join(COLUMNS) + " |\n|---|" + "---:|" * len(COLUMNS), flush=True)
     found: dict[str, Any] = {}
     portraits = {path.stem.removeprefix("portrait_"): load_target(path, args.work) for path in args.targets}
-    for path in args.drivers:
-        motion = load_driver(path, args.work)
+    motions = {path: load_driver(path, args.work) for path in args.drivers}
+    for path, motion in motions.items():
         for name, portrait in portraits.items():
             both = f"{name}, {path.stem}"
             found[both] = pair(portrait, motion, args.frames, args.work / f"{name}_{path.stem}.png")
             print(row(both, found[both]), flush=True)
+    print()
+    found["looks"] = {name: portrait.looks.round(2).tolist() for name, portrait in portraits.items()}
+    for name, (turn, nod) in found["looks"].items():
+        print(f"looks, {name}: {turn:.2f} of a turn, {nod:.2f} of a nod")
     first = next(iter(portraits.values()))
     found["frames_per_second"] = round(speed(first, motion), 1)
-    print(f"\nframes/s at 512 pixels, one core: {found['frames_per_second']}", flush=True)
-    still = still_clip(args.drivers[-1], motion.neutral, args.work / "still.mp4")
-    found["still"] = jitter(first, load_driver(still, args.work))
-    print(f"still driver: {found['still']}")
+    print(f"frames/s at 512 pixels, one core: {found['frames_per_second']}", flush=True)
+    found["still"] = {}
+    for path, motion in motions.items():
+        still = still_clip(path, motion.neutral, args.work / f"still_{path.stem}.mp4")
+        one = found["still"][path.stem] = jitter(first, load_driver(still, args.work))
+        print(f"still, {path.stem}: trembling {one['trembling']:.2f} %, change {one['change']:.2f}", flush=True)
     if args.json:
         args.json.write_text(json.dumps(found, indent=1))
 
