@@ -35,7 +35,7 @@ def test_either_way_of_solving_gives_the_same(count):
 
 def test_many_examples_take_no_square_of_memory():
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(200_000, 3))  # whose squared Gram matrix would be 320 GB
+    x = rng.normal(size=(200_000, 3))  # whose matrix of products of examples would be 320 GB
     matrix, _ = ridge(x, x[:, :1] - 2 * x[:, 2:], 1e-6)
     assert matrix[:, 0] == pytest.approx([1, 0, -2], abs=1e-3)
 

@@ -19,8 +19,8 @@ def ridge(inputs: NDArray, outputs: NDArray, strength: float) -> tuple[Array, Ar
     """The linear map (I, K) and offset (K,) that minimise squared error plus `strength` times the squared map.
 
     The strength counts in mean squared lengths of an example's inputs (N, I), so that it does not depend on their
-    number or units (Hoerl and Kennard 1970). The system solved has the smaller of N and I unknowns, so that memory grows
-    with N alone, not with its square.
+    number or units (Hoerl and Kennard 1970). The system solved has the smaller of N and I unknowns, so that memory
+    grows with N and not with its square.
     """
     x, y = np.asarray(inputs, np.float64), np.asarray(outputs, np.float64)
     middle_x, middle_y = x.mean(0), y.mean(0)
