@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from fractions import Fraction
 
@@ -155,6 +156,17 @@ def test_killed_render_goes_on_and_gives_the_same(made, rendered, tmp_path):
     assert run(DubStage(DubConfig(segment=25)), tmp_path / "again", **stages(made)) == whole
     for name in (*(f"seg-{number:05d}.nut" for number in range(5)), SURE):
         assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes(), name
+
+
+def test_render_killed_after_its_last_segment_only_tells_what_it_did(made, rendered, tmp_path):
+    folder, whole = rendered
+    again = tmp_path / "again"
+    shutil.copytree(folder, again)
+    (again / SURE).unlink()
+    (again / "render.json").unlink()
+    assert run(DubStage(DubConfig(segment=25)), again, **stages(made)) == whole
+    assert (again / SURE).read_bytes() == (folder / SURE).read_bytes()
+    assert (again / "render.json").read_bytes() == (folder / "render.json").read_bytes()
 
 
 def test_frames_without_a_face_pass_through(made, tmp_path):
