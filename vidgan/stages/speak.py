@@ -81,7 +81,7 @@ class SpeakStage(Stage[SpeakConfig]):
     """
 
     name = "speak"
-    version = 2
+    version = 3
     Config: ClassVar[type[Config]] = SpeakConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class SpeakStage(Stage[SpeakConfig]):
         timeline = fit(track.pts, track.time_base, length, self.config.fit)
         self._say_lengths(context.progress, track, timeline, length)
         cuts = np.asarray(find_cuts(film, self.config.cut_threshold), np.int64)
-        own = replace(track[timeline.frames], pts=timeline.pts)
+        own = replace(track[timeline.frames], pts=timeline.pts, time_base=timeline.time_base)
         times = float(begin) + timeline.seconds
         here = track.present
         widest = float(np.percentile(mouth_opening(to_head(track.points[here], head_pose(track[here]))), WIDEST))
