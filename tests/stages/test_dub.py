@@ -14,6 +14,7 @@ from tests.audio.test_sound import wav
 from tests.face.talker import LATE, RATE, SOUND_RATE, frames_of, loudness, talking_track, voice, write_film
 from vidgan.errors import MediaError, PersonError
 from vidgan.face.head import head_pose, to_head
+from vidgan.face.lower import window_side
 from vidgan.face.mouth import mouth_opening
 from vidgan.progress import Silent
 from vidgan.stages.base import StageContext
@@ -277,6 +278,16 @@ def test_speech_that_says_nothing_is_refused_in_one_line(made, tmp_path, kind, m
     with pytest.raises(MediaError, match=message) as failed:
         run(SpeakStage(SpeakConfig()), tmp_path / "speak", **inputs)
     assert "\n" not in str(failed.value)
+
+
+def test_window_holds_the_face_where_it_is_nearer_than_usual(made, tmp_path):
+    track = talking_track(SECONDS)
+    near = np.where(np.arange(len(track)) >= 100, 1.45, 1.0)[:, None]  # the last fifth
+    track = replace(track, image=(track.image * near[..., None]).astype(np.float32), depth=track.depth * near)
+    face = face_dir(tmp_path / "face", made["film"], track)
+    facts = run(MouthsStage(MouthsConfig()), tmp_path, film=made["film"], face=face, voice=made["folder"] / "voice")
+    assert facts["unit"] == pytest.approx(80, abs=0.2)
+    assert facts["size"] == pytest.approx(window_side(1.45 * 80), abs=2)
 
 
 def test_face_from_the_side_cannot_lend_mouths(made, tmp_path):

@@ -39,7 +39,7 @@ class DubStage(Stage[DubConfig]):
     """
 
     name = "dub"
-    version = 2
+    version = 3
     Config: ClassVar[type[Config]] = DubConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
