@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 from benchmarks.common import FILE, JSON_OPTION, Row, markdown, say
 from vidgan.audio.features import LogMel
+from vidgan.audio.hearing import Hearing
+from vidgan.audio.own import own_sound
 from vidgan.face.head import head_pose, to_head
 from vidgan.face.mouth import MouthShape, mouth_opening
 from vidgan.face.track import FaceTrack
@@ -27,7 +29,7 @@ from vidgan.metrics.lip_sync import best_lag, correlation
 from vidgan.progress import Silent
 from vidgan.stages.base import StageContext
 from vidgan.stages.face import FaceStage, FaceStageConfig
-from vidgan.stages.voice import Heard, VoiceStage, by_ridge, own_sound, spoken_frames, steadied
+from vidgan.stages.voice import VoiceStage, by_ridge, spoken_frames, steadied
 from vidgan.tasks.voice import VoiceConfig, predict
 
 SHARE = 0.3
@@ -51,7 +53,7 @@ def scores(film: Path, config: VoiceConfig) -> list[Row]:
         frames = np.flatnonzero(track.present)
         head = to_head(track.points[frames], head_pose(track[frames]))
         seconds = track.pts[frames].astype(np.float64) * float(track.time_base)
-        heard, stage = Heard.of(own_sound(film), LogMel()), VoiceStage(config)
+        heard, stage = Hearing.of(own_sound(film), LogMel()), VoiceStage(config)
         for split, (known, held) in splits(len(frames)).items():
             context = StageContext(folder / split, {}, "cpu", 0, Silent())
             shape = MouthShape.of(head[known], config.coefficients)

@@ -53,13 +53,23 @@ def test_loop_of_a_longer_film_is_cut_at_the_speech():
 def test_speech_sets_the_pace_to_the_tick(pts, speech):
     line = fit(pts, BASE, speech, "speech")
     factor = stretch_of(pts, BASE, speech)
-    exact = [pts[0] + Fraction(int(value - pts[0])) * factor for value in pts]
-    assert all(abs(got - wanted) <= Fraction(1, 2) for got, wanted in zip(line.pts.tolist(), exact, strict=True))
+    exact = [(pts[0] + Fraction(int(value - pts[0])) * factor) * BASE for value in pts]
+    times = [value * line.time_base for value in line.pts.tolist()]
+    assert all(abs(got - wanted) <= line.time_base / 2 for got, wanted in zip(times, exact, strict=True))
     assert line.frames.tolist() == list(range(len(pts)))
 
 
+@pytest.mark.parametrize("rate", [10, 25, 60])
+@pytest.mark.parametrize("speech", [Fraction(2), Fraction(5), Fraction(3013, 1000)])
+def test_pace_is_kept_on_a_clock_as_coarse_as_the_frames(rate, speech):
+    line = fit(np.arange(4 * rate), Fraction(1, rate), speech, "speech")
+    assert len(line) == 4 * rate
+    assert abs(film_length(line.pts, line.time_base) - speech) < Fraction(1, 1000)
+    assert np.diff(line.seconds) == pytest.approx(float(speech) / (4 * rate), abs=2e-4)
+
+
 def test_pace_too_fast_for_the_clock_still_rises():
-    line = fit(EVEN, Fraction(1, 25), Fraction(1, 100), "speech")
+    line = fit(EVEN, Fraction(1, 25), Fraction(1, 5000), "speech")
     assert (np.diff(line.pts) >= 1).all()
 
 

@@ -59,6 +59,42 @@ def test_file_without_sound_and_file_that_is_none_say_what_to_do(plain_clip, tex
         read_sound(tmp_path / "gone.wav")
 
 
+@pytest.mark.parametrize("samples", [1, 5, 10])
+def test_sound_of_a_few_samples_is_refused_in_one_line(tmp_path, samples):
+    path = wav(tmp_path / "click.wav", np.full((1, samples), 0.5), 48_000)
+    with pytest.raises(
+        MediaError, match=r"click\.wav: its sound lasts less than a hundredth of a second; give"
+    ) as failed:
+        read_sound(path)
+    assert "\n" not in str(failed.value)
+
+
+@pytest.mark.parametrize(("rate", "layout"), [(44_100, "stereo"), (22_050, "mono"), (48_000, "stereo")])
+def test_track_that_changes_its_channels_or_rate_is_read_on(tmp_path, rate, layout):
+    """Two pieces of AAC one after the other, as a radio sends them."""
+    pieces = adts(tmp_path, 44_100, "mono", 0.2), adts(tmp_path, rate, layout, 0.6)
+    path = tmp_path / "both.aac"
+    path.write_bytes(b"".join(pieces))
+    samples = read_sound(path).samples
+    assert len(samples) == pytest.approx(2 * RATE, abs=0.25 * RATE)
+    assert np.abs(samples[int(0.3 * RATE) : int(0.7 * RATE)]).max() == pytest.approx(0.2, abs=0.08)
+    assert np.abs(samples[int(1.3 * RATE) : int(1.7 * RATE)]).max() == pytest.approx(0.6, abs=0.12)
+
+
+def adts(folder, rate, layout, level):
+    """A second of 440 Hz as AAC in ADTS."""
+    path = folder / f"{rate}-{layout}.aac"
+    with av.open(str(path), "w", format="adts") as container:
+        stream = container.add_stream("aac", rate=rate, layout=layout)
+        tone = level * np.sin(2 * np.pi * 440 * np.arange(rate) / rate)
+        values = np.repeat(tone[None].astype(np.float32), len(stream.layout.channels), 0)
+        frame = av.AudioFrame.from_ndarray(values, format="fltp", layout=layout)
+        frame.sample_rate = rate
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path.read_bytes()
+
+
 def wav(path, channels, rate):
     """Write (C, N) floats as 16-bit WAV."""
     with av.open(str(path), "w") as container:

@@ -65,6 +65,18 @@ def test_hull_holds_both_mouths_and_leaves_the_nose(made):
     assert 0.05 < (cover > 0).mean() < 0.6
 
 
+@pytest.mark.parametrize("larger", [1.0, 1.45, 2.0])
+def test_hull_of_a_face_too_large_for_its_window_has_no_hard_edge(larger):
+    points = larger * talking_track(1).image[0].astype(np.float64)
+    side, unit = window_side(UNIT), larger * UNIT
+    face = Face(points - np.array(window_corner(points, side)), np.zeros((0, 2)))
+    cover = hull([face, face], side, unit)
+    edges = np.concatenate([cover[0], cover[-1], cover[:, 0], cover[:, -1]])
+    assert edges.max() == 0
+    assert cover.max() > 0.95
+    assert max(np.abs(np.diff(cover, axis=axis)).max() for axis in (0, 1)) < 0.35
+
+
 def test_outside_the_hull_nothing_changes(made):
     (picture, _), faces, side = made
     cover = hull(faces, side, UNIT)

@@ -17,6 +17,9 @@ def test_correlation_has_its_reference_value():
     assert correlation(a, b) == pytest.approx(0.6)
     assert correlation(a, np.ones(4)) is None
     assert correlation(a[:2], b[:2]) is None
+    assert correlation(a, 0.001 * b) == pytest.approx(0.6)
+    assert correlation(a, 0.001 * b, still=0.01) is None
+    assert correlation(0.001 * a, b, still=0.01) == pytest.approx(0.6)
 
 
 @pytest.mark.parametrize("late", [-3, 0, 2, 5])

@@ -21,6 +21,25 @@ def test_solution_is_that_of_the_normal_equations():
     assert offset == pytest.approx(y.mean(0) - x.mean(0) @ expected)
 
 
+@pytest.mark.parametrize("count", [20, 40, 41, 200])
+def test_either_way_of_solving_gives_the_same(count):
+    x, y = data(count, inputs=40, noise=0.3)
+    asked = ridge(x, y, 0.3)
+    a, b = x - x.mean(0), y - y.mean(0)
+    weight = 0.3 * (a**2).sum() / count
+    by_examples = a.T @ np.linalg.solve(a @ a.T + weight * np.eye(count), b)
+    by_inputs = np.linalg.solve(a.T @ a + weight * np.eye(40), a.T @ b)
+    assert asked[0] == pytest.approx(by_inputs, abs=1e-6)
+    assert asked[0] == pytest.approx(by_examples, abs=1e-6)
+
+
+def test_many_examples_take_no_square_of_memory():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200_000, 3))  # whose matrix of products of examples would be 320 GB
+    matrix, _ = ridge(x, x[:, :1] - 2 * x[:, 2:], 1e-6)
+    assert matrix[:, 0] == pytest.approx([1, 0, -2], abs=1e-3)
+
+
 def test_strength_does_not_depend_on_the_inputs_units():
     x, y = data(noise=0.3)
     small, large = ridge(x, y, 0.5), ridge(1000 * x, y, 0.5)

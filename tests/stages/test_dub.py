@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from fractions import Fraction
 
@@ -13,6 +14,7 @@ from tests.audio.test_sound import wav
 from tests.face.talker import LATE, RATE, SOUND_RATE, frames_of, loudness, talking_track, voice, write_film
 from vidgan.errors import MediaError, PersonError
 from vidgan.face.head import head_pose, to_head
+from vidgan.face.lower import window_side
 from vidgan.face.mouth import mouth_opening
 from vidgan.progress import Silent
 from vidgan.stages.base import StageContext
@@ -157,6 +159,17 @@ def test_killed_render_goes_on_and_gives_the_same(made, rendered, tmp_path):
         assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes(), name
 
 
+def test_render_killed_after_its_last_segment_only_tells_what_it_did(made, rendered, tmp_path):
+    folder, whole = rendered
+    again = tmp_path / "again"
+    shutil.copytree(folder, again)
+    (again / SURE).unlink()
+    (again / "render.json").unlink()
+    assert run(DubStage(DubConfig(segment=25)), again, **stages(made)) == whole
+    assert (again / SURE).read_bytes() == (folder / SURE).read_bytes()
+    assert (again / "render.json").read_bytes() == (folder / "render.json").read_bytes()
+
+
 def test_frames_without_a_face_pass_through(made, tmp_path):
     track = talking_track(SECONDS)
     gone = slice(40, 60)
@@ -265,6 +278,16 @@ def test_speech_that_says_nothing_is_refused_in_one_line(made, tmp_path, kind, m
     with pytest.raises(MediaError, match=message) as failed:
         run(SpeakStage(SpeakConfig()), tmp_path / "speak", **inputs)
     assert "\n" not in str(failed.value)
+
+
+def test_window_holds_the_face_where_it_is_nearer_than_usual(made, tmp_path):
+    track = talking_track(SECONDS)
+    near = np.where(np.arange(len(track)) >= 100, 1.45, 1.0)[:, None]  # the last fifth
+    track = replace(track, image=(track.image * near[..., None]).astype(np.float32), depth=track.depth * near)
+    face = face_dir(tmp_path / "face", made["film"], track)
+    facts = run(MouthsStage(MouthsConfig()), tmp_path, film=made["film"], face=face, voice=made["folder"] / "voice")
+    assert facts["unit"] == pytest.approx(80, abs=0.2)
+    assert facts["size"] == pytest.approx(window_side(1.45 * 80), abs=2)
 
 
 def test_face_from_the_side_cannot_lend_mouths(made, tmp_path):

@@ -1,7 +1,8 @@
 """How a speech and a film of different lengths go together: which film frame is shown when, in rational time.
 
     film    the film stays as long as it is: after a shorter speech nobody speaks, a longer one is cut off
-    speech  the film plays slower or faster, so that both end together; no frame is added or left out
+    speech  the film plays slower or faster, so that both end together, on a clock fine enough; no frame is added or
+            left out
     loop    the film runs there and back for as long as the speech lasts
     trim    the shorter of the two ends both
 
@@ -20,6 +21,9 @@ from numpy.typing import NDArray
 Fit = Literal["film", "speech", "loop", "trim"]
 
 Ticks = NDArray[np.int64]
+
+_FINEST = 10_000
+"""Ticks a second, at least, in which a film is stretched."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ def fit(pts: Ticks, time_base: Fraction, speech: Fraction, how: Fit) -> Timeline
     if how == "film" or len(pts) < 2:
         return Timeline(every, pts, time_base)
     if how == "speech":
-        return Timeline(every, _scaled(pts, speech / length), time_base)
+        fine = 1 + int(_FINEST * time_base)  # ticks of a film's clock may be as long as its frames
+        return Timeline(every, _scaled(fine * pts, speech / length), time_base / fine)
     if how == "loop" and speech > length:
         return _there_and_back(pts, time_base, speech)
     shown = max(1, int(np.searchsorted(pts - pts[0], _ticks(speech, time_base))))

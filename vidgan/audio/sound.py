@@ -60,7 +60,7 @@ def read_sound(path: Path, rate: int = RATE, limits: MediaLimits | None = None) 
         if stream is None:
             raise MediaError(f"{path}: has no sound; give a recording, or a video with sound")
         base = to_fraction(stream.time_base) or MICROSECOND
-        resampler = AudioResampler("fltp", None, rate)
+        resampled = _Resampled(rate)
         pieces: list[NDArray[np.float32]] = []
         start: Fraction | None = None
         count = 0
@@ -73,16 +73,40 @@ def read_sound(path: Path, rate: int = RATE, limits: MediaLimits | None = None) 
                 pieces.append(np.zeros(round(hole * rate), np.float32))
                 count += len(pieces[-1])
             frame.pts = None  # the resampler would fill or drop samples by its own rules
-            for piece in _resampled(resampler, frame):
+            for piece in resampled.of(frame):
                 pieces.append(piece)
                 count += len(piece)
-        pieces += _resampled(resampler, None) if start is not None else []
+        pieces += resampled.rest()
     if start is None:
         raise MediaError(f"{path}: its sound cannot be decoded; convert it to WAV")
+    if not pieces:
+        raise MediaError(f"{path}: its sound lasts less than a hundredth of a second; give a recording of a voice")
     return Sound(np.concatenate(pieces), start, rate)
 
 
-def _resampled(resampler: AudioResampler, frame: AudioFrame | None) -> Iterator[NDArray[np.float32]]:
+class _Resampled:
+    """Frames at one rate, their channels averaged; a track may change its rate, layout or format as it goes."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._kind: tuple[int, str, str] | None = None
+        self._resampler: AudioResampler | None = None
+
+    def of(self, frame: AudioFrame) -> Iterator[NDArray[np.float32]]:
+        """What a frame brings forth, (N,) each."""
+        kind = frame.sample_rate, frame.layout.name, frame.format.name
+        if self._resampler is None or kind != self._kind:
+            yield from self.rest()
+            self._kind, self._resampler = kind, AudioResampler("fltp", None, self._rate)
+        yield from _mixed(self._resampler, frame)
+
+    def rest(self) -> Iterator[NDArray[np.float32]]:
+        """What is still held back, (N,) each."""
+        if self._resampler is not None:
+            yield from _mixed(self._resampler, None)
+
+
+def _mixed(resampler: AudioResampler, frame: AudioFrame | None) -> Iterator[NDArray[np.float32]]:
     for piece in resampler.resample(frame):
         yield piece.to_ndarray().mean(0, dtype=np.float32)
 

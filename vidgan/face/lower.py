@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vidgan.face.head import HeadPose, from_head
 from vidgan.face.mesh import closed_triangles, mesh_flow, polygon, pull
 from vidgan.face.mouth import MouthShape
-from vidgan.face.regions import JAW, LIPS_INNER, LIPS_OUTER, OVAL
+from vidgan.face.regions import JAW, LIPS_OUTER, OVAL
 
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
@@ -40,6 +40,9 @@ BAND = 0.10
 
 INSET = 0.06
 """Skin closer than this to the face's outline is not compared: a hair's breadth off, it is hair or neck."""
+
+EDGE = 0.12
+"""The hull fades within this of its window's edge, which a face far larger than the window was made for may reach."""
 
 MOST_SHIFT = 40.0
 """Grey levels by which colours are matched at most."""
@@ -110,7 +113,7 @@ def hull(faces: list[Face], size: int, unit: float) -> Array:
     """What is repainted, (size, size) in [0, 1]: the lower parts of all the faces, the one to be shown last, softened.
 
     Where another chin is lower than the shown one, its shadow below it is taken along. `unit`: pixels between the outer
-    eye corners.
+    eye corners. At the window's edge it is 0.
     """
     cover = np.zeros((size, size), np.float32)
     for face in faces:
@@ -123,6 +126,7 @@ def hull(faces: list[Face], size: int, unit: float) -> Array:
     soft = SOFT * unit
     inner = cv2.erode(grown, _disc(soft))
     smooth = np.asarray(cv2.GaussianBlur(inner, (0, 0), max(0.5, soft / 2)), np.float32)
+    smooth *= _within(size, EDGE * unit)
     return np.where(smooth < 0.004, 0, smooth).astype(np.float32)
 
 
@@ -192,13 +196,16 @@ def mouth_sharpness(picture: Picture, face: Face) -> float:
     return float(np.abs(cv2.Laplacian(grey, cv2.CV_32F)).mean())
 
 
-def inner_lips(face: Face, size: int, unit: float) -> Array:
-    """The mouth's opening as coverage, (size, size)."""
-    return polygon(face.points[list(LIPS_INNER)], (size, size), 0.01 * unit)
-
-
 def _size(picture: NDArray) -> tuple[int, int]:
     return int(picture.shape[0]), int(picture.shape[1])
+
+
+def _within(size: int, reach: float) -> Array:
+    """0 at a window's edge, 1 from `reach` pixels on inside it, smooth between: (size, size)."""
+    places = np.arange(size)
+    far = np.clip(np.minimum(places, size - 1 - places) / max(reach, 1), 0, 1).astype(np.float32)
+    row = far * far * (3 - 2 * far)
+    return row[:, None] * row[None]
 
 
 def _disc(radius: float) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from vidgan.face.expression import expression_of
 from vidgan.face.head import angles, head_pose
 from vidgan.face.track import FaceTrack
+from vidgan.metrics.lip_sync import correlation
 
 TURN = 25.0
 """Degrees of yaw from the target's picture up to which the head pose is judged."""
@@ -54,20 +55,13 @@ def face_follow(found: FaceTrack, asked: FaceTrack, driver: FaceTrack, home: NDA
     error = angle_between(there, wanted)
     near = np.abs(angles(wanted @ home.T)[:, 0]) <= TURN
     return FaceFollow(
-        eyes=correlation(seen.eyes, theirs.eyes),
-        mouth=correlation(seen.mouth, theirs.mouth),
+        eyes=correlation(seen.eyes, theirs.eyes, STILL),
+        mouth=correlation(seen.mouth, theirs.mouth, STILL),
         pose_degrees=float(error[near].mean()) if near.any() else None,
         pose_worst=float(error[near].max()) if near.any() else None,
         checked=len(found),
         missed=missed,
     )
-
-
-def correlation(one: NDArray, other: NDArray) -> float | None:
-    """Pearson's correlation of two courses (T,); None when one of them does not vary or is too short to say."""
-    if len(one) < 3 or np.std(other) < STILL or np.std(one) < 1e-9:
-        return None
-    return float(np.corrcoef(one, other)[0, 1])
 
 
 def angle_between(one: NDArray, other: NDArray) -> NDArray[np.float64]:

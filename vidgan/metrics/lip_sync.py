@@ -12,11 +12,14 @@ MOST = 6
 """Lags up to so many frames are looked at."""
 
 
-def correlation(a: NDArray, b: NDArray) -> float | None:
-    """Pearson's correlation of two series (T,); None of fewer than three values, or where one of them never changes."""
-    if len(a) < 3 or np.ptp(a) < 1e-9 or np.ptp(b) < 1e-9:
+def correlation(made: NDArray, truth: NDArray, still: float = 1e-9) -> float | None:
+    """Pearson's correlation of two series (T,); None of fewer than three values, or where one of them never changes.
+
+    A truth whose standard deviation is below `still` has no course to follow.
+    """
+    if len(made) < 3 or np.std(made) < 1e-9 or np.std(truth) < still:
         return None
-    return float(np.corrcoef(a, b)[0, 1])
+    return float(np.corrcoef(made, truth)[0, 1])
 
 
 def best_lag(made: NDArray, truth: NDArray, most: int = MOST) -> int | None:

@@ -19,15 +19,23 @@ def ridge(inputs: NDArray, outputs: NDArray, strength: float) -> tuple[Array, Ar
     """The linear map (I, K) and offset (K,) that minimise squared error plus `strength` times the squared map.
 
     The strength counts in mean squared lengths of an example's inputs (N, I), so that it does not depend on their
-    number or units (Hoerl and Kennard 1970, solved in its dual form since N < I).
+    number or units (Hoerl and Kennard 1970). The system solved has the smaller of N and I unknowns, so that memory
+    grows with N and not with its square.
     """
     x, y = np.asarray(inputs, np.float64), np.asarray(outputs, np.float64)
     middle_x, middle_y = x.mean(0), y.mean(0)
     x, y = x - middle_x, y - middle_y
-    gram = x @ x.T
-    weight = strength * max(float(np.trace(gram)) / len(x), 1e-12)
-    matrix = x.T @ np.linalg.solve(gram + weight * np.eye(len(x)), y)
+    weight = strength * max(float(np.square(x).sum()) / len(x), 1e-12)
+    matrix = _primal(x, y, weight) if len(x) > x.shape[1] else _dual(x, y, weight)
     return matrix, middle_y - middle_x @ matrix
+
+
+def _primal(x: Array, y: Array, weight: float) -> Array:
+    return np.asarray(np.linalg.solve(x.T @ x + weight * np.eye(x.shape[1]), x.T @ y))
+
+
+def _dual(x: Array, y: Array, weight: float) -> Array:
+    return np.asarray(x.T @ np.linalg.solve(x @ x.T + weight * np.eye(len(x)), y))
 
 
 def folds(count: int, parts: int, gap: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:

@@ -39,20 +39,19 @@ class DubStage(Stage[DubConfig]):
     """
 
     name = "dub"
-    version = 2
+    version = 3
     Config: ClassVar[type[Config]] = DubConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
         """Render segment by segment; segments that are there from an earlier run are kept."""
         shown = Shown.load(context.input("speak"))
         painter = load_painter(context, shown, self.config)
-        sure = np.zeros(0, np.float32)
         with ClipReader(context.input("film"), device=context.device) as reader:
             film: Iterator[NDArray[np.uint8]] | None = None
 
             def paint(frames: slice, state: State) -> Iterator[tuple[NDArray[np.uint8], State]]:
-                nonlocal sure, film
-                sure = np.zeros(0, np.float32) if state is None else state["sure"].numpy()
+                nonlocal film
+                sure = _sure(state)
                 film = film or in_order(reader, shown.timeline.frames[frames.start :])  # segments follow each other
                 for position in range(frames.start, frames.stop):
                     picture, laid_in = painter.paint(next(film), position)
@@ -61,7 +60,10 @@ class DubStage(Stage[DubConfig]):
 
             line = shown.timeline
             size = (reader.width, reader.height)
-            write_segments(context, line.pts, line.time_base, size, self.config.segment, paint, in_time=shown.in_time)
+            state = write_segments(
+                context, line.pts, line.time_base, size, self.config.segment, paint, in_time=shown.in_time
+            )
+        sure = _sure(state)  # of all segments, those of an earlier run too
         np.save(context.dir / SURE, sure)
         return self._facts(context, painter, sure)
 
@@ -77,6 +79,10 @@ class DubStage(Stage[DubConfig]):
             "frames": len(sure), "dubbed": int((sure > 0.5).sum()), "without_face": faceless, "from_the_side": turned,
             "hidden": hidden, "reference_changes": int((np.diff(painter.choice.index[:, 0]) != 0).sum()),
         }  # fmt: skip
+
+
+def _sure(state: State) -> NDArray[np.float32]:
+    return np.zeros(0, np.float32) if state is None else state["sure"].cpu().numpy()
 
 
 def load_painter(context: StageContext, shown: Shown, config: MouthConfig) -> MouthPainter:

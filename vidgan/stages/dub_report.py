@@ -22,6 +22,7 @@ from vidgan.face.head import head_pose, to_head
 from vidgan.face.lower import Face, mouth_sharpness, window_corner
 from vidgan.face.mouth import MouthShape, mouth_opening
 from vidgan.face.track import FaceTrack
+from vidgan.metrics.frames import finite_mean
 from vidgan.metrics.lip_sync import correlation
 from vidgan.metrics.mouth_judge import MouthJudge, moved
 from vidgan.metrics.psnr import psnr
@@ -219,7 +220,7 @@ def judge(
         closed = np.percentile(mouth_opening(head), 3)
         mouth |= {
             "asked": correlation(opening, mouth_opening(asked)), "film_closed": float(closed),
-            "speaking": _mean(opening[voiced]), "silent": _mean(opening[quiet]),
+            "speaking": finite_mean(opening[voiced]), "silent": finite_mean(opening[quiet]),
         }  # fmt: skip
         if len(real) >= 25:
             expert = MouthJudge.of(shape.coefficients(head), own.at(seconds))
@@ -269,7 +270,3 @@ def _spread(frames: NDArray[np.int64], count: int) -> Iterator[int]:
     """`count` of the frames, evenly placed."""
     if len(frames) and count:
         yield from frames[np.unique(np.linspace(0, len(frames) - 1, count).round().astype(int))].tolist()
-
-
-def _mean(values: NDArray) -> float | None:
-    return float(values.mean()) if len(values) else None

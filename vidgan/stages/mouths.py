@@ -18,6 +18,9 @@ from vidgan.stages.voice import Voice
 from vidgan.subject.mouths import CROPS, FRAMES, window
 from vidgan.video.read import ClipReader
 
+LARGEST = 98
+"""The percentile of the face's sizes for which the window is made."""
+
 
 class MouthsConfig(Config):
     """`max_frames` and `max_megabytes` bound what is kept; faces turned by more than `most_yaw` degrees are left out;
@@ -37,7 +40,7 @@ class MouthsStage(Stage[MouthsConfig]):
     """
 
     name = "mouths"
-    version = 1
+    version = 2
     Config: ClassVar[type[Config]] = MouthsConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -51,7 +54,7 @@ class MouthsStage(Stage[MouthsConfig]):
         shape = Voice.load(context.input("voice")).shape
         pose = head_pose(track)
         yaw = np.abs(np.nan_to_num(angles(pose.rotation)[:, 0], nan=90.0))
-        side = window_side(float(np.nanmedian(pose.scale)))
+        side = window_side(float(np.nanpercentile(pose.scale, LARGEST)))
         limit = max(2, min(self.config.max_frames, int(self.config.max_megabytes * 1e6 / (3 * side * side))))
         used = np.arange(len(track)) < max(2, round(self.config.use * len(track)))
         frames = kept_frames(track.present & (yaw < self.config.most_yaw) & used, limit)

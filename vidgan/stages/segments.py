@@ -27,8 +27,8 @@ def write_segments(
     length: int,
     paint: Callable[[slice, State], Iterator[tuple[NDArray[np.uint8], State]]],
     in_time: bool = True,
-) -> None:
-    """Paint all frames into segments of `length` and write their index, `render.json`.
+) -> State:
+    """Paint all frames into segments of `length` and write their index, `render.json`; returns the state after them.
 
     Args:
         context: the stage's.
@@ -60,6 +60,7 @@ def write_segments(
         "segments": names, "in_time": in_time,
     }  # fmt: skip
     (context.dir / "render.json").write_text(json.dumps(index))
+    return state
 
 
 def _load(context: StageContext, number: int) -> State:

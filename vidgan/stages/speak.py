@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from vidgan.audio.fit import Fit, Timeline, fit, stretch_of
+from vidgan.audio.hearing import Hearing
 from vidgan.audio.sound import read_sound
 from vidgan.config import Config
 from vidgan.errors import MediaError
 from vidgan.face.head import from_head, head_pose, to_head
 from vidgan.face.mouth import MouthShape, mouth_opening
 from vidgan.face.track import FaceTrack
+from vidgan.metrics.frames import finite_mean
 from vidgan.progress import Progress
 from vidgan.stages.base import Stage, StageContext
-from vidgan.stages.voice import Heard, Voice, frame_seconds
+from vidgan.stages.voice import Voice, frame_seconds
 from vidgan.subject.window import gaussian
 from vidgan.video.audio import sound_reference
 from vidgan.video.cuts import THRESHOLD, find_cuts
@@ -81,7 +83,7 @@ class SpeakStage(Stage[SpeakConfig]):
     """
 
     name = "speak"
-    version = 2
+    version = 3
     Config: ClassVar[type[Config]] = SpeakConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -104,7 +106,7 @@ class SpeakStage(Stage[SpeakConfig]):
         timeline = fit(track.pts, track.time_base, length, self.config.fit)
         self._say_lengths(context.progress, track, timeline, length)
         cuts = np.asarray(find_cuts(film, self.config.cut_threshold), np.int64)
-        own = replace(track[timeline.frames], pts=timeline.pts)
+        own = replace(track[timeline.frames], pts=timeline.pts, time_base=timeline.time_base)
         times = float(begin) + timeline.seconds
         here = track.present
         widest = float(np.percentile(mouth_opening(to_head(track.points[here], head_pose(track[here]))), WIDEST))
@@ -120,12 +122,12 @@ class SpeakStage(Stage[SpeakConfig]):
             "speech_seconds": round(float(length), 3),
             "film_seconds": round(float(track.seconds[-1]) + frame_seconds(track), 3),
             "voice_share": round(float(heard.voice.mean()), 3),
-            "opening_speaking": _mean(opening[~silent]),
-            "opening_silent": _mean(opening[silent]),
+            "opening_speaking": finite_mean(opening[~silent]),
+            "opening_silent": finite_mean(opening[silent]),
         }
 
     def _spoken(
-        self, own: FaceTrack, voice: Voice, heard: Heard, times: NDArray, widest: float
+        self, own: FaceTrack, voice: Voice, heard: Hearing, times: NDArray, widest: float
     ) -> tuple[FaceTrack, NDArray[np.float64], NDArray[np.bool_]]:
         """The speaking face; the mouth's opening and whether it is silent, of the frames with a face."""
         gate = self._gate(heard, times)
@@ -140,11 +142,11 @@ class SpeakStage(Stage[SpeakConfig]):
         image[here], depth[here] = points[..., :2], points[..., 2]
         return replace(own, image=image, depth=depth), mouth_opening(head), gate[here] < 0.05
 
-    def _gate(self, heard: Heard, times: NDArray) -> NDArray[np.float64]:
+    def _gate(self, heard: Hearing, times: NDArray) -> NDArray[np.float64]:
         """How much the voice moves the mouth, (T,) in [0, 1]: 1 while it speaks, falling to 0 in pauses."""
         close = self.config.close
         offsets = np.linspace(-close, close, 5)
-        near = np.mean([heard.voice_at(times + offset) for offset in offsets], 0)
+        near = np.mean([heard.voiced(times + offset) for offset in offsets], 0)
         step = float(np.median(np.diff(times))) if len(times) > 1 else 0.04
         smooth = gaussian(near[:, None].astype(np.float32), 0.4 * close / max(step, 1e-3))[:, 0]
         return np.clip(1.5 * smooth.astype(np.float64) - 0.1, 0, 1)
@@ -172,7 +174,3 @@ def within(mouths: NDArray, shape: MouthShape, widest: float) -> NDArray[np.floa
     share[opening <= widest] = 1
     limited: NDArray[np.float64] = shape.rest + share[:, None] * (mouths - shape.rest)
     return limited
-
-
-def _mean(values: NDArray[np.float64]) -> float | None:
-    return round(float(values.mean()), 4) if len(values) else None

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vidgan.audio.activity import voice_activity
-from vidgan.audio.features import LogMel, SpeechFeatures, normalised, speech_features
-from vidgan.audio.mel import log_mel
-from vidgan.audio.sound import Sound, read_sound
+from vidgan.audio.features import LogMel, SpeechFeatures, speech_features
+from vidgan.audio.hearing import Hearing
+from vidgan.audio.own import own_sound
+from vidgan.audio.sound import Sound
 from vidgan.audio.windows import windows
 from vidgan.config import Config
-from vidgan.errors import MediaError, PersonError
+from vidgan.errors import PersonError
 from vidgan.face.head import head_pose, to_head
 from vidgan.face.mouth import MouthShape, lip_distance, mouth_opening
 from vidgan.face.track import FaceTrack
@@ -40,34 +40,6 @@ ENOUGH_SECONDS = 8.0
 MOST_GAIN = 1.6
 
 
-@dataclass(frozen=True)
-class Heard:
-    """A sound as the mouth hears it: `features` (F, D) at `rate` a second, normalised; `voice` (G,) bool, a hundredth
-    of a second each; `start`: seconds on its file's clock.
-    """
-
-    features: NDArray[np.float32]
-    rate: int
-    voice: NDArray[np.bool_]
-    start: float
-
-    @classmethod
-    def of(cls, sound: Sound, extract: SpeechFeatures) -> Heard:
-        """Listen to a sound."""
-        mel = log_mel(sound.samples)
-        voice = voice_activity(mel)
-        features = extract(sound) if not isinstance(extract, LogMel) else mel
-        places = np.round(np.arange(len(features)) * LogMel.rate / extract.rate).astype(int)
-        speaking = voice[np.minimum(places, len(voice) - 1)]
-        return cls(normalised(features, speaking), extract.rate, voice, float(sound.start))
-
-    def voice_at(self, seconds: NDArray) -> NDArray[np.bool_]:
-        """Whether somebody speaks at times on the file's clock, (T,)."""
-        places = np.round((seconds - self.start) * LogMel.rate).astype(int)
-        inside = (places >= 0) & (places < len(self.voice))
-        return inside & self.voice[np.clip(places, 0, len(self.voice) - 1)]
-
-
 class VoiceStage(Stage[VoiceConfig]):
     """Inputs: `film`, `face` (its face stage). Files: `mouth.safetensors` (the networks), `shape.npz` (the mouth's
     shape); `fold-N/`, `check/` and `final/` hold the trainings, from which a killed run goes on.
@@ -86,11 +58,11 @@ class VoiceStage(Stage[VoiceConfig]):
         config = self.config
         film, track = context.input("film"), FaceTrack.load(context.input("face") / "track.npz")
         extract = speech_features(config.features, config.weights)
-        heard = Heard.of(own_sound(film), extract)
+        heard = Hearing.of(own_sound(film), extract)
         seconds = track.pts.astype(np.float64) * float(track.time_base)
         frames = np.flatnonzero(track.present)
         frames = frames[: max(1, round(config.use * len(frames)))]
-        spoken_seconds = float(heard.voice_at(seconds[frames]).sum()) * frame_seconds(track)
+        spoken_seconds = float(heard.voiced(seconds[frames]).sum()) * frame_seconds(track)
         self._enough(context, film, spoken_seconds)
         head = to_head(track.points[frames], head_pose(track[frames]))
         check = self._check(context, heard, extract, head, seconds[frames])
@@ -151,7 +123,7 @@ class VoiceStage(Stage[VoiceConfig]):
         return self.config.shares[int(agreement.argmax())]
 
     def _check(
-        self, context: StageContext, heard: Heard, extract: SpeechFeatures, head: NDArray, seconds: NDArray
+        self, context: StageContext, heard: Hearing, extract: SpeechFeatures, head: NDArray, seconds: NDArray
     ) -> dict[str, Any]:
         """Learn from the film's first part, speak the rest with its own sound."""
         count = max(2, round((1 - self.config.held_out) * len(head)))
@@ -189,35 +161,14 @@ def steadied(mouths: NDArray, rate: float) -> NDArray[np.float32]:
     return gaussian(np.asarray(mouths, np.float32), STEADY_SECONDS * rate)
 
 
-def own_sound(film: Path) -> Sound:
-    """The sound of the film itself.
-
-    Raises:
-        MediaError: it has none, or nobody is heard in it.
-    """
-    try:
-        sound = read_sound(film)
-    except MediaError as error:
-        if "has no sound" not in str(error):
-            raise
-        raise MediaError(
-            f"{film.name}: has no sound of its own, from which the mouth's way of following speech is learnt: give a "
-            "cut of the film that still has its voice"
-        ) from None
-    if not voice_activity(log_mel(sound.samples)).any():
-        raise MediaError(
-            f"{film.name}: nobody is heard in its own sound, from which the mouth's way of following speech is learnt: "
-            "give a cut of the film that still has its voice"
-        )
-    return sound
-
-
 def frame_seconds(track: FaceTrack) -> float:
     """The usual time between two frames of a track."""
     return float(np.median(np.diff(track.seconds))) if len(track) > 1 else 0.04
 
 
-def spoken_frames(heard: Heard, extract: SpeechFeatures, shape: MouthShape, head: NDArray, seconds: NDArray) -> Spoken:
+def spoken_frames(
+    heard: Hearing, extract: SpeechFeatures, shape: MouthShape, head: NDArray, seconds: NDArray
+) -> Spoken:
     """Film frames as examples: landmarks (T, J, 3) in the head frame, and their times (T,) on the film's clock."""
     mouths = shape.coefficients(head) / shape.spread
     centres = (seconds - heard.start) * heard.rate
@@ -255,11 +206,11 @@ class Voice:
         ensemble.load_state_dict(weights)
         return cls(ensemble.eval().requires_grad_(False), MouthShape.load(folder / SHAPE), config, facts)
 
-    def hear(self, sound: Sound) -> Heard:
+    def hear(self, sound: Sound) -> Hearing:
         """Listen as the networks learnt to."""
-        return Heard.of(sound, speech_features(self.config.features, self.config.weights))
+        return Hearing.of(sound, speech_features(self.config.features, self.config.weights))
 
-    def speak(self, heard: Heard, seconds: NDArray) -> NDArray[np.float64]:
+    def speak(self, heard: Hearing, seconds: NDArray) -> NDArray[np.float64]:
         """The mouth's coefficients (T, K) for a sound at times (T,) on its file's clock, silence not minded."""
         count = len(self.shape.spread)
         spoken = Spoken(

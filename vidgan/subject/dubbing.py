@@ -51,12 +51,12 @@ class Choice:
 
 def choose_mouths(wanted: NDArray, kept: NDArray, blur: NDArray, config: MouthConfig, shots: NDArray) -> Choice:
     """References for the described mouths (T, D) among the kept (N, D): the cheapest steady path through every shot."""
-    path = np.zeros(len(wanted), np.int64)
-    costs = pose_distances(wanted.astype(np.float32), kept.astype(np.float32)) + config.blur_weight * blur[None]
+    kept = kept.astype(np.float32)
     index, share = np.zeros((len(wanted), 2), np.int64), np.tile(np.array([1, 0], np.float32), (len(wanted), 1))
     for shot in np.unique(shots):
         frames = np.flatnonzero(shots == shot)
-        path = steadiest_path(costs[frames], config.switch_cost)
+        costs = pose_distances(wanted[frames].astype(np.float32), kept) + config.blur_weight * blur[None]
+        path = steadiest_path(costs, config.switch_cost)
         index[frames] = path[:, None]
         for change in np.flatnonzero(np.diff(path)) + 1:
             for step in range(min(config.fade, len(path) - change)):
@@ -166,6 +166,9 @@ def _strength(sound: NDArray[np.bool_], shots: NDArray[np.int64], ramp: int = 4)
         bad = np.flatnonzero(~sound[frames])
         away = np.full(len(frames), float(ramp + 1))
         if len(bad):
-            away = np.abs(np.arange(len(frames))[:, None] - bad[None]).min(1).astype(np.float64)
+            every = np.arange(len(frames))
+            place = np.searchsorted(bad, every)
+            before, after = bad[np.maximum(place - 1, 0)], bad[np.minimum(place, len(bad) - 1)]
+            away = np.minimum(np.abs(every - before), np.abs(every - after)).astype(np.float64)
         out[frames] = np.clip(away / (ramp + 1), 0, 1)
     return out
