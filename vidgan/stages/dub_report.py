@@ -84,7 +84,7 @@ class DubReportStage(Stage[DubReportConfig]):
     """
 
     name = "dub_report"
-    version = 1
+    version = 2
     Config: ClassVar[type[Config]] = DubReportConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
