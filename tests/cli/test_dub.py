@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.face.talker import SOUND_RATE, voice
 from tests.video.clips import click, numbered_frame, write_clip
 
 
@@ -61,7 +62,8 @@ def test_output_may_not_be_the_film(vidgan, film):
     assert "film.mp4" in err.splitlines()[-1]
 
 
-def test_film_without_a_face_says_what_to_do(vidgan, film, tmp_path):
+def test_film_without_a_face_says_what_to_do(vidgan, tmp_path):
+    film = write_clip(tmp_path / "film.mp4", map(numbered_frame, range(6)), audio=("aac", SOUND_RATE, voice(1)))
     code, _, err = vidgan("dub", film, film, "-o", tmp_path / "o.mp4", "--work", tmp_path / "work", "--quiet")
     assert code == 1
     assert "no face found" in err.splitlines()[-1]

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from vidgan.metrics.lip_sync import best_lag, correlation
-from vidgan.metrics.mouth_judge import MouthJudge, moved
+from vidgan.metrics.lip_sync import MOST, best_lag, correlation
+from vidgan.metrics.mouth_judge import ENOUGH, MouthJudge, moved
 
 
 def walk(count=300, columns=4, seed=0):
@@ -46,6 +46,18 @@ def test_judge_hears_the_right_speech_and_its_lag():
     assert verdict.margin > 0.3
     late = expert.judge(np.roll(other, 2, axis=0) @ shows, other @ says, moved(other @ says))
     assert late.lag == 2
+
+
+@pytest.mark.parametrize("count", [ENOUGH, 123, 400])
+def test_wrong_speeches_lie_beyond_every_lag(count):
+    starts = [int(wrong[0, 0]) for wrong in moved(np.arange(count)[:, None])]
+    assert len(set(starts)) == 10
+    assert min(min(start, count - start) for start in starts) > MOST
+
+
+def test_too_short_a_speech_is_not_judged_by_itself():
+    with pytest.raises(ValueError, match="76 frames of speech, 77 are needed"):
+        list(moved(walk(ENOUGH - 1)))
 
 
 def test_judge_of_a_mouth_that_says_nothing_gives_no_credit():

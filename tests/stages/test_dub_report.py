@@ -11,6 +11,7 @@ from vidgan.report.dub import DubReportData
 from vidgan.stages.dub import DubConfig, DubStage
 from vidgan.stages.dub_report import DubReportConfig, DubReportStage
 from vidgan.stages.encode import EncodeConfig, EncodeStage
+from vidgan.stages.face import FaceStage
 from vidgan.stages.mouths import MouthsConfig, MouthsStage
 from vidgan.stages.speak import Shown, SpeakConfig, SpeakStage
 from vidgan.stages.voice import VoiceStage
@@ -69,6 +70,25 @@ def test_face_that_is_not_found_again_leaves_gaps_and_no_failure(finished, tmp_p
     assert data.mouth.silent is None
     assert data.mouth.sharpness is not None
     assert "–" in page
+
+
+def test_few_speaking_frames_are_measured_and_not_judged(finished, tmp_path, monkeypatch):
+    _, data, _ = report(finished, tmp_path, monkeypatch, Shown.load(finished["speak"]).spoken[np.arange(60)])
+    assert data.sync is None
+    assert data.mouth.asked == pytest.approx(1, abs=1e-3)
+
+
+def test_face_is_looked_for_again_by_the_options_of_a_dub(finished, tmp_path, monkeypatch):
+    asked = []
+
+    def find(stage, context):
+        asked.append((stage.choosing, context.inputs["video"].parent))
+        return Shown.load(finished["speak"]).spoken, {}
+
+    monkeypatch.setattr(FaceStage, "find", find)
+    run(DubReportStage(SMALL), tmp_path, **finished)
+    assert asked == [("--speaker", finished["video"])]
+    assert not (tmp_path / "found").exists()
 
 
 def test_page_is_self_contained_and_names_are_escaped(finished, tmp_path, monkeypatch):

@@ -202,3 +202,27 @@ def test_an_own_key_makes_another_watermark(encode, tmp_path):
     (tmp_path / "short").write_bytes(b"short")
     with pytest.raises(TrustError, match="16 at least"):
         encode(watermark_key=tmp_path / "short")
+
+
+@pytest.mark.parametrize(("in_time", "tracks", "told"), [(False, 2, True), (False, 1, False), (True, 2, False)])
+def test_further_tracks_that_do_not_go_along_are_told(render_dir, tmp_path, in_time, tracks, told):
+    film = with_sounds(tmp_path / "film.mkv", make_clip(tmp_path / "plain.mp4", 0.0), tracks)
+    write_index(render_dir, in_time=in_time)
+    inputs = {"frames": render_dir, "source": film, "target": film, "film": film}
+    (tmp_path / "encode").mkdir()
+    facts = EncodeStage(EncodeConfig()).run(StageContext(tmp_path / "encode", inputs, "cpu", 0, Silent()))
+    left_out = [note for note in facts["notes"] if "left out" in note]
+    assert left_out == told * ["film.mkv: its further track is left out: the film does not run as it was filmed"]
+
+
+def with_sounds(path, clip, count):
+    """The clip with its sound so many times."""
+    with av.open(str(clip)) as source, av.open(str(path), "w") as out:
+        picture = out.add_stream_from_template(source.streams.video[0])
+        sounds = [out.add_stream_from_template(source.streams.audio[0]) for _ in range(count)]
+        for packet in list(source.demux()):
+            if packet.size:
+                for stream in [picture] if packet.stream.type == "video" else sounds:
+                    packet.stream = stream
+                    out.mux(packet)
+    return path

@@ -5,7 +5,9 @@ import pytest
 
 from tests.face.talker import SOUND_RATE, talking_track, voice
 from tests.video.clips import write_clip
+from vidgan.audio.own import own_sound
 from vidgan.audio.sound import Sound
+from vidgan.errors import MediaError
 from vidgan.face.track import FaceTrack
 from vidgan.progress import Silent
 from vidgan.stages.base import StageContext
@@ -25,6 +27,30 @@ def test_who_speaks_moves_the_mouth_with_the_voice():
 def test_face_that_is_hardly_seen_speaks_never():
     track = talking_track(2)
     assert speaking(track[np.arange(5)], Sound(voice(2))) == -np.inf
+
+
+@pytest.mark.parametrize("person", ["auto", "largest"])
+@pytest.mark.parametrize(("sound", "message"), [(None, "has no sound of its own"), (0.0, "nobody is heard in its own")])
+def test_film_to_learn_nothing_from_is_refused_before_faces_are_looked_for(
+    tmp_path, monkeypatch, person, sound, message
+):
+    audio = None if sound is None else ("aac", SOUND_RATE, np.full(SOUND_RATE, sound, np.float32))
+    film = write_clip(tmp_path / "film.mp4", [np.full((64, 96, 3), 90, np.uint8)] * 25, audio=audio)
+    looked = []
+    monkeypatch.setattr(FaceStage, "find", lambda stage, context: looked.append(1))
+    monkeypatch.setattr("vidgan.stages.speaker.survey", lambda faces, reader: looked.append(1))
+    context = StageContext(tmp_path, {"video": film}, "cpu", 0, Silent())
+    with pytest.raises(MediaError, match=rf"film\.mp4: {message}.* is learnt: give a cut of the film") as failed:
+        SpeakerStage(FaceStageConfig(person=person)).run(context)
+    assert "\n" not in str(failed.value)
+    assert not looked
+
+
+def test_file_that_cannot_be_read_is_told_from_one_without_sound(tmp_path):
+    film = tmp_path / "it has no sound.mp4"
+    film.write_text("not a film")
+    with pytest.raises(MediaError, match="is not a media file"):
+        own_sound(film)
 
 
 @pytest.mark.parametrize(("talks", "chosen"), [(0, 1), (1, 2)])

@@ -24,6 +24,12 @@ REACH = 5
 
 COMPONENTS = 6
 
+WRONG = 10
+"""Wrong speeches that a mouth is judged beside."""
+
+ENOUGH = (WRONG + 1) * (MOST + 1)
+"""Frames of speech from which on all of them lie farther away than any lag that is looked at."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -96,10 +102,16 @@ class MouthJudge:
         return float((self.reliable * correlations).sum() / total) if total > 1e-9 else 0.0
 
 
-def moved(spectrum: NDArray, times: int = 10) -> Iterator[NDArray]:
-    """Wrong speeches: the same voice, its spectrum (T, B) begun elsewhere."""
-    for number in range(1, times + 1):
-        yield np.roll(spectrum, number * len(spectrum) // (times + 1), axis=0)
+def moved(spectrum: NDArray) -> Iterator[NDArray]:
+    """Wrong speeches: the same voice, its spectrum (T, B) begun elsewhere, beyond all lags that are looked at.
+
+    Raises:
+        ValueError: it has fewer than `ENOUGH` frames, so that some would be nearly the right one.
+    """
+    if len(spectrum) < ENOUGH:
+        raise ValueError(f"{len(spectrum)} frames of speech, {ENOUGH} are needed to begin it elsewhere")
+    for number in range(1, WRONG + 1):
+        yield np.roll(spectrum, number * len(spectrum) // (WRONG + 1), axis=0)
 
 
 def _windows(mouths: NDArray) -> Array:

@@ -24,7 +24,7 @@ from vidgan.face.mouth import MouthShape, mouth_opening
 from vidgan.face.track import FaceTrack
 from vidgan.metrics.frames import finite_mean
 from vidgan.metrics.lip_sync import correlation
-from vidgan.metrics.mouth_judge import MouthJudge, moved
+from vidgan.metrics.mouth_judge import ENOUGH, MouthJudge, moved
 from vidgan.metrics.psnr import psnr
 from vidgan.report.data import Message, StageCost, printable
 from vidgan.report.dub import DubReportData, Mouth, Sync, advise, render_page, slice_through
@@ -32,10 +32,11 @@ from vidgan.report.pictures import Picture, fit, video_uri
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.dub import SURE, in_order, load_painter
 from vidgan.stages.encode import RenderedFrames
-from vidgan.stages.face import FaceStage, FaceStageConfig
+from vidgan.stages.face import FaceStageConfig
 from vidgan.stages.manifest import Manifest
 from vidgan.stages.report import DATA, PAGE, finished_video, marks, read_manifests, video_facts
 from vidgan.stages.speak import Shown
+from vidgan.stages.speaker import SpeakerStage
 from vidgan.stages.voice import Voice
 from vidgan.subject.dubbing import MouthConfig
 from vidgan.subject.mouths import window
@@ -83,7 +84,7 @@ class DubReportStage(Stage[DubReportConfig]):
     """
 
     name = "dub_report"
-    version = 1
+    version = 2
     Config: ClassVar[type[Config]] = DubReportConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -113,10 +114,9 @@ class DubReportStage(Stage[DubReportConfig]):
         person = made.facts.get("person", "largest") if made else "largest"
         folder = context.dir / "found"
         folder.mkdir(exist_ok=True)
-        stage = FaceStage(self.config.face.model_copy(update={"person": person}))
+        stage = SpeakerStage(self.config.face.model_copy(update={"person": person}))  # its warnings name --speaker
         try:
-            stage.run(replace(context, dir=folder, inputs={"video": output}))
-            return FaceTrack.load(folder / "track.npz")
+            return stage.find(replace(context, dir=folder, inputs={"video": output}))[0]
         except PersonError as error:
             context.progress.warn(f"the mouth was not found again in the finished video: {error}")
             return None
@@ -201,7 +201,9 @@ def judge(
     film: Path, speech: Path, track: FaceTrack, shown: Shown, found: FaceTrack, shape: MouthShape,
     sure: NDArray[np.float32],
 ) -> tuple[Sync | None, Mouth]:  # fmt: skip
-    """How well the mouth found in the result follows the speech, and how far it is open."""
+    """How well the mouth found in the result follows the speech, None of fewer than `ENOUGH` frames that speak; and how
+    far it is open.
+    """
     said, own = Hearing.of(read_sound(speech)), Hearing.of(read_sound(film))
     times = float(sound_reference(speech)) + shown.timeline.seconds
     real = np.flatnonzero(track.present)
@@ -222,7 +224,7 @@ def judge(
             "asked": correlation(opening, mouth_opening(asked)), "film_closed": float(closed),
             "speaking": finite_mean(opening[voiced]), "silent": finite_mean(opening[quiet]),
         }  # fmt: skip
-        if len(real) >= 25:
+        if len(real) >= 25 and len(frames) >= ENOUGH:
             expert = MouthJudge.of(shape.coefficients(head), own.at(seconds))
             spectrum = said.at(times[frames])
             verdict = expert.judge(shape.coefficients(again), spectrum, moved(spectrum))

@@ -22,6 +22,7 @@ from vidgan.stages.base import Stage, StageContext
 from vidgan.trust.label import LABEL
 from vidgan.trust.mark import NO_MARK, FrameMarks, number_of, read_key
 from vidgan.video.encoders import ENCODERS
+from vidgan.video.kept import further_tracks
 from vidgan.video.probe import read_tags
 from vidgan.video.read import ClipReader
 from vidgan.video.write import ClipWriter
@@ -160,6 +161,15 @@ def _frames(path: Path) -> Iterator[NDArray[np.uint8]]:
             yield frame.rgb
 
 
+def _left_out(film: Path | None, in_time: bool) -> list[str]:
+    """What is to be said of a film's further tracks where its frames are not shown at their own times."""
+    count = 0 if film is None or in_time else further_tracks(film)
+    if film is None or not count:
+        return []
+    tracks = "further track is" if count == 1 else f"{count} further tracks are"
+    return [f"{film.name}: its {tracks} left out: the film does not run as it was filmed"]
+
+
 class EncodeStage(Stage[EncodeConfig]):
     """`frames` (a render directory), `source` and `target` (files) in; `output.<container>` out.
 
@@ -198,7 +208,8 @@ class EncodeStage(Stage[EncodeConfig]):
             for rgb, time in rendered:
                 writer.write(marks(rgb, float(time - rendered.start)), time)
                 progress.advance()
-        for note in writer.notes:
+        notes = [*writer.notes, *_left_out(film, rendered.in_time)]
+        for note in notes:
             progress.note(note)
         sync = None if sound is None else av_sync(output, sound, rendered.rate)
         if sync is not None and not sync.in_sync:
@@ -215,7 +226,7 @@ class EncodeStage(Stage[EncodeConfig]):
             "crf": config.crf,
             "encoder_reason": writer.notes[0],
             "audio": next((note for note in writer.notes if "sound" in note), f"no sound: {silence}"),
-            "notes": writer.notes,
+            "notes": notes,
             "mark": {
                 "watermark": None if number is None else f"{number:08x}",
                 "key": "own" if config.watermark_key else "public",

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vidgan.audio.hearing import Hearing
-from vidgan.audio.sound import Sound, read_sound
+from vidgan.audio.own import own_sound
+from vidgan.audio.sound import Sound
 from vidgan.errors import PersonError
 from vidgan.face.backend import MeshBackend
 from vidgan.face.head import head_pose, to_head
@@ -37,9 +38,15 @@ class SpeakerStage(FaceStage):
     choosing: ClassVar[str] = "--speaker"
 
     def run(self, context: StageContext) -> dict[str, Any]:
-        """Find the asked face, or all of them in turn, and keep the one that speaks: `person` in the facts."""
+        """Find the asked face, or all of them in turn, and keep the one that speaks: `person` in the facts.
+
+        Raises:
+            MediaError: the film has no sound of its own, or nobody is heard in it: all further work would be in vain.
+            PersonError: as the face stage.
+        """
+        sound = own_sound(context.input("video"))
         if self.config.person != AUTO:
-            return super().run(context) | {"person": self.config.person}
+            return self._one(self.config.person, context)
         path = context.input("video")
         with (
             ClipReader(path, max_side=self.config.max_side) as reader,
@@ -48,7 +55,6 @@ class SpeakerStage(FaceStage):
             count = len(survey(backend.faces, reader))
         if count < 2:
             return self._one("largest", context)
-        sound = read_sound(path)
         scores = []
         for number in range(1, count + 1):
             folder = context.dir / f"face-{number}"
@@ -67,7 +73,8 @@ class SpeakerStage(FaceStage):
         return self._one(str(best), context)
 
     def _one(self, person: str, context: StageContext) -> dict[str, Any]:
-        return SpeakerStage(self.config.model_copy(update={"person": person})).run(context)
+        stage = SpeakerStage(self.config.model_copy(update={"person": person}))
+        return FaceStage.run(stage, context) | {"person": person}
 
 
 def speaking(track: FaceTrack, sound: Sound) -> float:

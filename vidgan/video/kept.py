@@ -96,6 +96,16 @@ class KeptTracks:
             self.notes.append(f"the other tracks of {self._path.name} are cut off: {reason(error)}")
 
 
+def further_tracks(path: Path) -> int:
+    """How many tracks a film has that `KeptTracks` would take along.
+
+    Raises:
+        MediaError: it cannot be read.
+    """
+    with open_media(path, MediaLimits()) as container:
+        return len(_others(container))
+
+
 def _others(container: InputContainer) -> list[AudioStream | SubtitleStream]:
     """Sound tracks after the first and subtitles, in their order."""
     sounds = [stream for stream in container.streams.audio if stream.codec_context is not None]
