@@ -1,6 +1,7 @@
 """The held-out end of real clips: frames that were never trained on, made from the rest of the clip in each way.
 
     python -m benchmarks.heldout dance.mp4 taichi.mp4 --budgets 1m,5m --ablations --json out/heldout.json
+    python -m benchmarks.heldout dance.mp4 --steps 440      # equal steps, on a machine that does other work
 
 For every clip the real stages run (pose, subject, train, heldout) in one work folder. The rows are those of the
 held-out stage: the training frame with the nearest pose as it is, the draft, the trained generator at every budget, and
@@ -49,17 +50,18 @@ class Training:
     overrides: tuple[str, ...]
 
 
-def trainings(budgets: Sequence[str], ablations: bool) -> list[Training]:
-    """What is trained, in the order of the table."""
-    ordered = sorted(budgets, key=parse_duration)
+def trainings(budgets: Sequence[str], steps: int | None, ablations: bool) -> list[Training]:
+    """What is trained, in the order of the table: for every length of time, or for a number of steps instead."""
+    lengths = [(minutes(budget), f"train.budget={budget}") for budget in sorted(budgets, key=parse_duration)]
+    if steps:
+        lengths = [(f"{steps} steps", f"train.steps={steps}")]
     rows = []
-    for budget in ordered:
-        given = (f"train.budget={budget}",)
-        rows.append(Training(f"pose maps only, {minutes(budget)}", (*given, "train.network=pose-only")))
-        rows.append(Training(f"standard, {minutes(budget)}", given))
-    if ablations and ordered:
-        given = (f"train.budget={ordered[-1]}",)
-        rows += [Training(f"{name}, {minutes(ordered[-1])}", (*given, *extra)) for name, extra in ABLATIONS.items()]
+    for name, given in lengths:
+        rows.append(Training(f"pose maps only, {name}", (given, "train.network=pose-only")))
+        rows.append(Training(f"standard, {name}", (given,)))
+    if ablations and lengths:
+        name, given = lengths[-1]
+        rows += [Training(f"{part}, {name}", (given, *extra)) for part, extra in ABLATIONS.items()]
     return rows
 
 
@@ -80,6 +82,7 @@ def run_clip(clip: Path, work: Path, training: Training | None, share: float, fr
 @click.command()
 @click.argument("clips", nargs=-1, required=True, type=FILE)
 @click.option("--budgets", default="5m", show_default=True, help="Times of training; empty for none.")
+@click.option("--steps", type=click.IntRange(1), help="Train for so many steps instead.")
 @click.option("--ablations", is_flag=True, help="Also train without single parts, at the longest budget.")
 @click.option("--held-out", default=0.3, show_default=True, help="Share of each clip, at its end, never trained on.")
 @click.option("--frames", default=120, show_default=True, help="At most so many held-out frames are made.")
@@ -87,11 +90,11 @@ def run_clip(clip: Path, work: Path, training: Training | None, share: float, fr
 @click.option("--work", type=FOLDER, default=Path("out/benchmarks/heldout"), show_default=True, help="Work folder.")
 @JSON_OPTION
 def main(
-    clips: tuple[Path, ...], budgets: str, ablations: bool, held_out: float, frames: int, seed: int, work: Path,
-    json_file: Path | None,
+    clips: tuple[Path, ...], budgets: str, steps: int | None, ablations: bool, held_out: float, frames: int, seed: int,
+    work: Path, json_file: Path | None,
 ) -> None:  # fmt: skip
     """Make the held-out end of CLIPS from the rest of them, in each way."""
-    chosen = trainings([budget for budget in budgets.split(",") if budget], ablations)
+    chosen = trainings([budget for budget in budgets.split(",") if budget], steps, ablations)
     rows: list[Row] = []
     for clip in clips:
         found: dict[str, list[Row]] = {}

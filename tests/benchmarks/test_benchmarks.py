@@ -123,11 +123,14 @@ def test_the_nearest_pose_is_pasted_whole_and_of_the_right_size():
 
 
 def test_ablations_are_trained_at_the_longest_budget_only():
-    rows = heldout.trainings(["1m", "5m"], ablations=True)
+    rows = heldout.trainings(["1m", "5m"], None, ablations=True)
     ablated = [row for row in rows if row.name.startswith("without")]
     assert len(ablated) == len(heldout.ABLATIONS)
     assert all("train.budget=5m" in row.overrides for row in ablated)
-    assert heldout.trainings([], ablations=True) == []
+    assert heldout.trainings([], None, ablations=True) == []
+    by_steps = heldout.trainings(["5m"], 40, ablations=False)
+    assert [row.name for row in by_steps] == ["pose maps only, 40 steps", "standard, 40 steps"]
+    assert all("train.steps=40" in row.overrides for row in by_steps)
 
 
 def test_a_person_retargeted_onto_themselves_is_the_truth_in_every_mode():
