@@ -152,7 +152,7 @@ class FakeTask:
         self.wait = wait
         self.generator = SimpleNamespace(module=torch.nn.Linear(4, 4))
         self.judge = SimpleNamespace(module=torch.nn.Linear(4, 4))
-        self.perceptual = torch.nn.Linear(4, 4)
+        self.perceptual = SimpleNamespace(network=torch.nn.Linear(4, 4))
         self.fabric = SimpleNamespace(backward=lambda loss: loss.backward())
         self.generator_optimiser = torch.optim.SGD(self.generator.module.parameters(), lr=0.1)
         self.judge_optimiser = torch.optim.SGD(self.judge.module.parameters(), lr=0.1)
@@ -161,7 +161,7 @@ class FakeTask:
     def step(self, step, fraction):
         self.fractions.append(fraction)
         time.sleep(self.wait)
-        x = self.perceptual(self.judge.module(self.generator.module(torch.ones(1, 4))))
+        x = self.perceptual.network(self.judge.module(self.generator.module(torch.ones(1, 4))))
         self.fabric.backward(x.sum())
         self.generator_optimiser.step()
         self.judge_optimiser.step()
