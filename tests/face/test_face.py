@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -150,6 +151,19 @@ def test_a_motion_survives_its_file(tmp_path):
     np.testing.assert_array_equal(back.track.image, made.track.image)
     np.testing.assert_array_equal(back.mouths.pictures, made.mouths.pictures)
     assert back.neutral == 0
+
+
+def test_the_mouths_of_a_long_motion_are_mapped_and_not_held(tmp_path):
+    track, _ = talking(200)
+    pictures = np.random.default_rng(0).integers(0, 255, (200, *SIZE, 3), np.uint8)
+    rings = np.zeros((200, len(at.LIPS_INNER), 2), np.float32)
+    FaceMotion(track, 0, Mouths(pictures, rings, np.zeros(3, np.float32))).save(tmp_path / "m.npz")
+    tracemalloc.start()
+    back = FaceMotion.load(tmp_path / "m.npz", tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < pictures.nbytes / 3  # the landmarks are a tenth of it
+    np.testing.assert_array_equal(back.mouths.pictures, pictures)
 
 
 def test_files_that_are_no_motion_are_refused_in_one_line(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.video.clips import numbered_frame, write_clip
-from vidgan.errors import ConfigError, MediaError, PersonError
+from vidgan.errors import CacheError, ConfigError, MediaError, PersonError
 from vidgan.face.expression import expression_of
 from vidgan.face.head import angles, head_pose
 from vidgan.face.motion import FaceMotion
@@ -17,7 +17,7 @@ from vidgan.face.track import FaceTrack
 from vidgan.progress import Silent
 from vidgan.stages import pose
 from vidgan.stages.base import StageContext
-from vidgan.stages.driver import DriverStage
+from vidgan.stages.driver import DriverStage, load_motion
 from vidgan.stages.face import FaceStage, FaceStageConfig
 from vidgan.video.read import ClipReader
 
@@ -191,6 +191,15 @@ def test_the_driver_is_its_track_its_rest_and_its_mouths(short_driver, tmp_path)
     again = run(tmp_path / "out" / "motion.npz", tmp_path / "again", stage=DriverStage)
     assert again["saved"]
     np.testing.assert_array_equal(FaceMotion.load(tmp_path / "again" / "motion.npz").track.image, motion.track.image)
+    for folder in ("out", "again"):
+        kept = load_motion(tmp_path / folder)
+        assert isinstance(kept.mouths.pictures, np.memmap)
+        np.testing.assert_array_equal(kept.mouths.pictures, motion.mouths.pictures)
+        np.testing.assert_array_equal(kept.track.depth, motion.track.depth)
+    assert motion.mouths.pictures.reshape(SHOWN, -1).max(1).min() > 0
+    (tmp_path / "again" / "pictures.npy").write_bytes(b"")
+    with pytest.raises(CacheError, match="again is damaged"):
+        load_motion(tmp_path / "again")
     (tmp_path / "bad.npz").write_bytes(b"PK")
     with pytest.raises(MediaError, match="no motion of vidgan"):
         run(tmp_path / "bad.npz", tmp_path / "bad", stage=DriverStage)

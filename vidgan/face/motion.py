@@ -5,10 +5,12 @@ Legend: T frames, J = 478 landmarks.
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,9 @@ from vidgan.face.regions import LANDMARKS, LIPS_INNER
 from vidgan.face.track import FaceTrack
 
 SUFFIX = ".npz"
+
+PICTURES = "pictures.npy"
+"""The member of a motion's file that grows by 58 kB a frame, and the file that it is unpacked to."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +41,17 @@ class FaceMotion:
         )
 
     @classmethod
-    def load(cls, path: Path) -> FaceMotion:
+    def load(cls, path: Path, folder: Path | None = None) -> FaceMotion:
         """Read a motion that `save` wrote, also one that a user hands over.
+
+        With `folder` the mouths' pictures are unpacked there, as `PICTURES`, and mapped: memory does not hold them.
 
         Raises:
             MediaError: it is none, or damaged.
         """
         try:
             with np.load(path, allow_pickle=False) as data:
-                found = {name: data[name] for name in data.files}
+                found = {name: _array(data, name, folder) for name in data.files}
             motion = cls(
                 FaceTrack.of(found), int(found["neutral"]), Mouths(found["pictures"], found["rings"], found["skin"])
             )
@@ -55,6 +62,15 @@ class FaceMotion:
         if not _sound(found, motion.neutral):
             raise MediaError(f"{path} is damaged: make it again with --save-motion")
         return motion
+
+
+def _array(data: Any, name: str, folder: Path | None) -> NDArray:
+    """An array of an open npz."""
+    if folder is None or f"{name}.npy" != PICTURES:
+        return np.asarray(data[name])
+    with data.zip.open(PICTURES) as packed, (folder / PICTURES).open("wb") as file:
+        shutil.copyfileobj(packed, file)
+    return np.asanyarray(np.load(folder / PICTURES, mmap_mode="r", allow_pickle=False))
 
 
 def _sound(found: Mapping[str, NDArray], neutral: int) -> bool:

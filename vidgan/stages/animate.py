@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from vidgan.config import Config
-from vidgan.face.motion import FaceMotion
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.drive import load_driven
+from vidgan.stages.driver import load_motion
 from vidgan.stages.segments import State, write_segments
 from vidgan.subject.animate import FacePainter
 from vidgan.subject.portrait import Portrait
@@ -36,7 +36,7 @@ class AnimateStage(Stage[AnimateConfig]):
         """Render segment by segment; segments that are there from an earlier run are kept."""
         portrait = Portrait.load(context.input("portrait"))
         driven, track = load_driven(context)
-        lent = FaceMotion.load(context.input("driver") / "motion.npz").mouths if self.config.borrow else None
+        lent = load_motion(context.input("driver")).mouths if self.config.borrow else None
         painter = FacePainter(portrait, driven, lent)
         height, width = portrait.picture.shape[:2]
 

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vidgan.face.head import HeadPose, angles, head_pose_of
-from vidgan.face.motion import FaceMotion
 from vidgan.face.track import FaceTrack
 from vidgan.face.transfer import Driven, FaceTransferConfig, drive, whole
 from vidgan.stages.base import Stage, StageContext
+from vidgan.stages.driver import load_motion
 from vidgan.subject.portrait import Portrait
 
 LARGE = 25.0
@@ -26,7 +26,7 @@ class DriveStage(Stage[FaceTransferConfig]):
 
     def run(self, context: StageContext) -> dict[str, Any]:
         """Transfer the motion."""
-        motion = FaceMotion.load(context.input("driver") / "motion.npz")
+        motion = load_motion(context.input("driver"))
         portrait = Portrait.load(context.input("portrait"))
         track = motion.track
         points = whole(track.points, track.present, track.seconds)

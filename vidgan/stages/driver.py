@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import shutil
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
+from vidgan.errors import CacheError
 from vidgan.face.expression import neutral_frame
-from vidgan.face.motion import SUFFIX, FaceMotion
+from vidgan.face.motion import PICTURES, SUFFIX, FaceMotion
 from vidgan.face.mouths import SIZE, Mouths, cut, skin_colour
 from vidgan.face.regions import LIPS_INNER
 from vidgan.face.track import FaceTrack
@@ -16,12 +19,17 @@ from vidgan.stages.base import StageContext
 from vidgan.stages.face import FaceStage
 from vidgan.video.read import ClipReader
 
+MOTION = "motion.npz"
+
 
 class DriverStage(FaceStage):
-    """`video` (or a saved motion) in; `motion.npz` out. Facts: those of the face stage, and the frame at rest."""
+    """`video` (or a saved motion) in; `motion.npz` and its mouths unpacked, `pictures.npy`, out.
+
+    Facts: those of the face stage, and the frame at rest.
+    """
 
     name: ClassVar[str] = "driver"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     choosing: ClassVar[str] = "--set driver.person=N"
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -33,11 +41,11 @@ class DriverStage(FaceStage):
         """
         path = context.input("video")
         if path.suffix.lower() == SUFFIX:
-            motion, facts = FaceMotion.load(path), {"saved": True}
+            motion, facts = FaceMotion.load(path, context.dir), {"saved": True}
         else:
             track, facts = self.find(context)
             motion = gather(context, track)
-        motion.save(context.dir / "motion.npz")
+        motion.save(context.dir / MOTION)
         shutil.rmtree(context.dir / "raw", ignore_errors=True)
         seconds = motion.track.seconds
         return facts | {
@@ -46,21 +54,41 @@ class DriverStage(FaceStage):
         }  # fmt: skip
 
 
+def load_motion(folder: Path) -> FaceMotion:
+    """What a driver stage wrote. The mouths' pictures are mapped: read when they are looked at.
+
+    Raises:
+        CacheError: it is damaged.
+    """
+    try:
+        with np.load(folder / MOTION, allow_pickle=False) as data:
+            pictures = np.load(folder / PICTURES, mmap_mode="r", allow_pickle=False)
+            return FaceMotion(FaceTrack.of(data), int(data["neutral"]), Mouths(pictures, data["rings"], data["skin"]))
+    except Exception as error:  # a damaged zip fails in any way
+        raise CacheError(f"{folder} is damaged ({type(error).__name__}): remove it and run again") from error
+
+
 def gather(context: StageContext, track: FaceTrack) -> FaceMotion:
-    """Read the video once more for the mouths of a track."""
+    """Read the video once more for the mouths of a track; their pictures go to a file as they come."""
     neutral = neutral_frame(track)
-    pictures = np.zeros((len(track), *SIZE, 3), np.uint8)
     rings = np.zeros((len(track), len(LIPS_INNER), 2), np.float32)
     skin = np.zeros(3, np.float32)
     context.progress.start("mouths", len(track), "frames")
-    with ClipReader(context.input("video")) as reader:
+    shape = (len(track), *SIZE, 3)
+    with ClipReader(context.input("video")) as reader, (context.dir / PICTURES).open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        start, size = file.tell(), math.prod(shape[1:])
         factor = np.array([reader.width / track.width, reader.height / track.height], np.float32)
         for index, frame in zip(range(len(track)), reader, strict=False):
             context.progress.advance()
             if not track.present[index]:
                 continue
             points = track.image[index] * factor
-            pictures[index], rings[index] = cut(frame.rgb, points)
+            picture, rings[index] = cut(frame.rgb, points)
+            file.seek(start + index * size)
+            file.write(picture.tobytes())
             if index == neutral:
                 skin = skin_colour(frame.rgb, points)
+        file.truncate(start + len(track) * size)
+    pictures = np.load(context.dir / PICTURES, mmap_mode="r", allow_pickle=False)
     return FaceMotion(track, neutral, Mouths(pictures, rings, skin))

@@ -18,7 +18,7 @@ from vidgan.config import Config
 from vidgan.face.backend import Face, FaceConfig, MeshBackend
 from vidgan.face.finish import FaceFinishConfig, finish
 from vidgan.face.follow import FaceFollower
-from vidgan.face.motion import SUFFIX, FaceMotion
+from vidgan.face.motion import SUFFIX
 from vidgan.face.regions import LANDMARKS
 from vidgan.face.track import FaceTrack
 from vidgan.metrics.face_follow import face_follow
@@ -31,6 +31,7 @@ from vidgan.report.pictures import fit, jpeg_uri, video_uri
 from vidgan.report.template import Shown
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.drive import load_driven
+from vidgan.stages.driver import load_motion
 from vidgan.stages.manifest import Manifest
 from vidgan.stages.report import DATA, PAGE, finished_video, marks
 from vidgan.subject.portrait import Portrait
@@ -77,7 +78,7 @@ class FaceReportStage(Stage[FaceReportConfig]):
         """Watch the output, gather what every stage said, write both files."""
         output = finished_video(context.input("video"))
         _, asked = load_driven(context)
-        driver = FaceMotion.load(context.input("driver") / "motion.npz").track
+        driver = load_motion(context.input("driver")).track
         portrait = Portrait.load(context.input("portrait"))
         checked = spread_runs(len(asked), self.config.frames)
         clip = context.dir / "clip.mp4"
