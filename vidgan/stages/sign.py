@@ -96,7 +96,7 @@ class SignStage(Stage[SignConfig]):
             },
         )
         sidecar = context.dir / CREDENTIALS
-        sign(video, output, statement, ingredients, identity, sidecar, config.timestamp)
+        sign(video, output, statement, ingredients, identity, sidecar, config.timestamp, context.progress.note)
         embedded = holds_credentials(output)
         if not embedded:
             context.progress.note(

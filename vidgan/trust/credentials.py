@@ -7,7 +7,9 @@ the network, but for a time-stamp server when one is given.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import mmap
+import re
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +33,10 @@ _HELD = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".
 _OTHERS = {".mkv": "video/x-matroska", ".webm": "video/webm", ".wav": "audio/wav", ".mp3": "audio/mpeg",
            ".avi": "video/x-msvideo", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}  # fmt: skip
 _SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+_UNKNOWN = "application/octet-stream"
 _UNTRUSTED = "signingCredential.untrusted"
+_STORE = re.compile(rb"jumb.{4}jumd", re.DOTALL)
+"""How a manifest store begins, in whatever container (ISO 19566-5, JUMBF)."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,7 @@ def sign(
     identity: Identity,
     sidecar: Path | None = None,
     timestamp: str | None = None,
+    note: Callable[[str], None] = lambda text: None,
 ) -> None:
     """Write `path` to `output` with credentials in it, or, where its kind holds none, unchanged with a `sidecar`.
 
@@ -96,6 +102,7 @@ def sign(
         identity: who signs.
         sidecar: where credentials go that the file cannot hold; beside `output` when None.
         timestamp: the URL of a time-stamp server (RFC 3161); nothing is sent anywhere without.
+        note: told of an ingredient whose content is not of the kind that its name says.
 
     Raises:
         TrustError: the certificate is not one that C2PA takes, or the time-stamp server does not answer.
@@ -107,7 +114,7 @@ def sign(
     try:
         with c2pa.Builder(_manifest(statement, ingredients), _context()) as builder:
             for ingredient in ingredients:
-                _add(builder, ingredient, statement)
+                _add(builder, ingredient, statement, note)
             if not held:
                 builder.set_no_embed()
             with path.open("rb") as source, beside.open("w+b") as signed:
@@ -117,7 +124,7 @@ def sign(
             (sidecar or output.with_suffix(SIDECAR)).write_bytes(manifest)
     except c2pa.C2paError as error:
         raise TrustError(
-            f"{output} cannot be signed by {identity.name}: {_line(error)}; check the certificate"
+            f"{output} cannot be signed by {identity.name}: {_line(error)}{_advice(error, timestamp)}"
         ) from error
     except OSError as error:
         raise output_error(output, error) from error
@@ -150,9 +157,8 @@ def read_credentials(path: Path, trust: Path | None = None) -> Credentials:
     except (LookupError, TypeError, AttributeError, ValueError, RecursionError):
         return Credentials("tampered", sidecar=sidecar, problems=("what it says is in no form that is known",))
     except c2pa.C2paError as error:
-        if not sidecar and not holds_credentials(path):
-            return Credentials("none")
-        return Credentials("tampered", sidecar=sidecar, problems=(_line(error),))
+        state: State = "tampered" if sidecar or _holds_store(path) else "none"
+        return Credentials(state, sidecar=sidecar, problems=(_line(error),))
 
 
 # --- Writing ----------------------------------------------------------------------------------------------------------
@@ -186,11 +192,30 @@ def _from(ingredients: list[str]) -> dict[str, Any]:
     return {"parameters": {"ingredientIds": ingredients}} if ingredients else {}
 
 
-def _add(builder: c2pa.Builder, ingredient: Ingredient, statement: Statement) -> None:
+def _add(
+    builder: c2pa.Builder, ingredient: Ingredient, statement: Statement, note: Callable[[str], None]
+) -> None:  # fmt: skip
+    """Tell of an ingredient; one that is not what its name says (Matroska called .mp4) as a file of unknown kind."""
     relationship = "parentOf" if ingredient.name == statement.edits else "inputTo"
-    about = {"title": ingredient.path.name, "relationship": relationship, "label": ingredient.name}
-    with ingredient.path.open("rb") as stream:
-        builder.add_ingredient(about, _kind(ingredient.path), stream)
+    path, kind = ingredient.path, _kind(ingredient.path)
+    about = {"title": path.name, "relationship": relationship, "label": ingredient.name}
+    with path.open("rb") as stream:
+        try:
+            builder.add_ingredient(about, kind, stream)
+        except c2pa.C2paError:
+            if kind == _UNKNOWN:
+                raise
+            note(f"{ingredient.name} {path.name} is no {kind} inside: the credentials name it without its own history")
+            stream.seek(0)
+            builder.add_ingredient(about, _UNKNOWN, stream)
+
+
+def _advice(error: c2pa.C2paError, timestamp: str | None) -> str:
+    """What to do about a signature that could not be made; nothing where it was not the signer who failed."""
+    if not isinstance(error, c2pa.C2paError.Signature):
+        return ""
+    asked = timestamp and re.search(r"http|time.?stamp", str(error), re.IGNORECASE)
+    return f"; check the time-stamp server {timestamp}, or leave it out" if asked else "; check the certificate"
 
 
 def _signer(identity: Identity, timestamp: str | None) -> c2pa.Signer:
@@ -223,7 +248,7 @@ def _anchors(path: Path) -> str:
 
 def _kind(path: Path) -> str:
     suffix = path.suffix.lower()
-    return _HELD.get(suffix) or _OTHERS.get(suffix) or "application/octet-stream"
+    return _HELD.get(suffix) or _OTHERS.get(suffix) or _UNKNOWN
 
 
 def _line(error: Exception) -> str:
@@ -231,6 +256,14 @@ def _line(error: Exception) -> str:
 
 
 # --- Reading ----------------------------------------------------------------------------------------------------------
+
+
+def _holds_store(path: Path) -> bool:
+    """Whether there is a manifest store anywhere in a file, intact or not."""
+    if not path.stat().st_size:
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return _STORE.search(content) is not None
 
 
 def _found(store: dict[str, Any], sidecar: bool) -> Credentials:
