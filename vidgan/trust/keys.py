@@ -152,7 +152,10 @@ def load_identity(chain: Path, private_key: Path) -> Identity:
     chain_pem, key_pem = _read(chain, "certificate"), _read(private_key, "private key")
     try:
         certificate = x509.load_pem_x509_certificates(chain_pem)[0]
-    except ValueError as error:
+        public = certificate.public_key()
+        begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        _ = certificate.subject  # what is damaged in it shows when it is asked for
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise TrustError(f"{chain} is no certificate chain in PEM: give the signer's certificate first") from error
     try:
         secret = serialization.load_pem_private_key(key_pem, None)
@@ -160,13 +163,13 @@ def load_identity(chain: Path, private_key: Path) -> Identity:
         raise TrustError(f"{private_key} is locked with a password: give the key without one") from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise TrustError(f"{private_key} is no private key in PEM: give the key of {chain}") from error
-    if certificate.public_key() != secret.public_key():
+    if public != secret.public_key():
         raise TrustError(f"{private_key} is not the key of the certificate in {chain}: give the two that go together")
     now = datetime.now(UTC)
-    if now > certificate.not_valid_after_utc:
-        raise TrustError(f"the certificate in {chain} ended on {certificate.not_valid_after_utc:%Y-%m-%d}: renew it")
-    if now < certificate.not_valid_before_utc:
-        raise TrustError(f"the certificate in {chain} begins on {certificate.not_valid_before_utc:%Y-%m-%d}: wait")
+    if now > ends:
+        raise TrustError(f"the certificate in {chain} ended on {ends:%Y-%m-%d}: renew it")
+    if now < begins:
+        raise TrustError(f"the certificate in {chain} begins on {begins:%Y-%m-%d}: wait")
     return Identity(chain_pem, key_pem, _algorithm(secret, private_key), certificate)
 
 
