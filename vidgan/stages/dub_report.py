@@ -32,8 +32,8 @@ from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.dub import SURE, in_order, load_painter
 from vidgan.stages.encode import RenderedFrames
 from vidgan.stages.face import FaceStage, FaceStageConfig
-from vidgan.stages.manifest import Manifest
-from vidgan.stages.report import DATA, PAGE, finished_video, marks, read_manifests, video_facts
+from vidgan.stages.manifest import Manifest, read_manifests
+from vidgan.stages.report import DATA, PAGE, finished_video, marks, video_facts
 from vidgan.stages.speak import Shown
 from vidgan.stages.voice import Voice
 from vidgan.subject.dubbing import MouthConfig
@@ -82,7 +82,7 @@ class DubReportStage(Stage[DubReportConfig]):
     """
 
     name = "dub_report"
-    version = 1
+    version = 2
     Config: ClassVar[type[Config]] = DubReportConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -162,7 +162,7 @@ class DubReportStage(Stage[DubReportConfig]):
         self, context: StageContext, output: Path, shown: Shown, film: FaceTrack, shape: MouthShape,
         sure: NDArray[np.float32], found: FaceTrack | None, watched: Watched,
     ) -> DubReportData:  # fmt: skip
-        manifests = read_manifests({name: context.inputs.get(name) for name in _ORDER})
+        manifests = read_manifests(context.inputs, _ORDER)
         facts = {name: manifest.facts for name, manifest in manifests.items()}
         speech = context.input("speech")
         data = DubReportData(
