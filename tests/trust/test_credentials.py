@@ -11,7 +11,16 @@ import pytest
 
 from tests.trust.made import textured, write
 from vidgan.errors import TrustError
-from vidgan.trust.credentials import Ingredient, Statement, _context, _manifest, _signer, read_credentials, sign
+from vidgan.trust.credentials import (
+    Ingredient,
+    Statement,
+    _context,
+    _manifest,
+    _signer,
+    read_credentials,
+    sidecar_of,
+    sign,
+)
 from vidgan.trust.keys import load_identity, new_keys
 
 NUMBER = 0xCAFE1234
@@ -150,9 +159,9 @@ def test_a_container_that_holds_none_gets_a_file_beside_it(signed, clip, name):
     assert (found.state, found.sidecar, found.number) == ("valid", True, NUMBER)
     path.write_bytes(path.read_bytes() + b"\0")
     assert read_credentials(path).state == "tampered"
-    path.with_suffix(".c2pa").write_bytes(b"noise")
+    sidecar_of(path).write_bytes(b"noise")
     assert read_credentials(path).state == "tampered"
-    path.with_suffix(".c2pa").unlink()
+    sidecar_of(path).unlink()
     assert read_credentials(path).state == "none"
 
 

@@ -1,7 +1,7 @@
 """Content credentials: a signed statement inside a file (C2PA 2) of what it is, made from what, how and by whom.
 
-MP4, MOV, GIF and PNG hold theirs; for other containers it is a file beside the video, `NAME.c2pa`. Nothing here goes to
-the network, but for a time-stamp server when one is given.
+MP4, MOV, GIF and PNG hold theirs; for other containers it is a file beside the video, `out.mkv.c2pa`. Nothing here goes
+to the network, but for a time-stamp server when one is given.
 """
 
 from __future__ import annotations
@@ -63,7 +63,10 @@ class Statement:
 
 @dataclass(frozen=True)
 class Credentials:
-    """What was read. `signer`, `tool`, `ingredients` and so on are as the file says: text from outside."""
+    """What was read. `signer`, `tool`, `ingredients` and so on are as the file says: text from outside.
+
+    history: how many manifests of ingredients come along; earlier: the runs' numbers in their watermarks.
+    """
 
     state: State
     signer: str | None = None
@@ -73,6 +76,7 @@ class Credentials:
     consent: Any = None
     ingredients: tuple[str, ...] = ()
     history: int = 0
+    earlier: tuple[int, ...] = ()
     sidecar: bool = False
     problems: tuple[str, ...] = ()
 
@@ -80,6 +84,11 @@ class Credentials:
 def holds_credentials(path: Path) -> bool:
     """Whether a file of this kind holds credentials itself."""
     return path.suffix.lower() in _HELD
+
+
+def sidecar_of(path: Path) -> Path:
+    """Where the credentials are of a file that holds none itself: beside it, under its whole name."""
+    return path.with_name(path.name + SIDECAR)
 
 
 def sign(
@@ -121,10 +130,10 @@ def sign(
                 manifest = builder.sign(_signer(identity, timestamp), kind, source, signed)
         beside.replace(output)
         if not held:
-            (sidecar or output.with_suffix(SIDECAR)).write_bytes(manifest)
+            (sidecar or sidecar_of(output)).write_bytes(manifest)
     except c2pa.C2paError as error:
         raise TrustError(
-            f"{output} cannot be signed by {identity.name}: {_line(error)}{_advice(error, timestamp)}"
+            f"{statement.title} cannot be signed by {identity.name}: {_line(error)}{_advice(error, timestamp)}"
         ) from error
     except OSError as error:
         raise output_error(output, error) from error
@@ -144,7 +153,7 @@ def read_credentials(path: Path, trust: Path | None = None) -> Credentials:
         TrustError: `trust` cannot be read.
     """
     anchors = _anchors(trust) if trust else None
-    beside = path.with_suffix(SIDECAR)
+    beside = sidecar_of(path)
     sidecar = not holds_credentials(path) and beside.is_file()
     try:
         with path.open("rb") as stream:
@@ -270,8 +279,9 @@ def _found(store: dict[str, Any], sidecar: bool) -> Credentials:
     """The active manifest of a manifest store as the reader gives it."""
     state: State = {"Trusted": "trusted", "Valid": "valid"}.get(store.get("validation_state", ""), "tampered")  # type: ignore[assignment]
     failures = [it for it in store.get("validation_status", ()) if it.get("code") != _UNTRUSTED]
-    manifest = store["manifests"][store["active_manifest"]]
-    said = {it["label"]: it.get("data", {}) for it in manifest.get("assertions", ())}
+    others = dict(store["manifests"])
+    manifest = others.pop(store["active_manifest"])
+    said = _said(manifest)
     actions = said.get("c2pa.actions.v2", said.get("c2pa.actions", {})).get("actions", ())
     kinds = [it["digitalSourceType"].rpartition("/")[2] for it in actions if it.get("digitalSourceType")]
     tool: dict[str, Any] = next(iter(manifest.get("claim_generator_info", ())), {})
@@ -281,17 +291,24 @@ def _found(store: dict[str, Any], sidecar: bool) -> Credentials:
         signer=signature.get("common_name") or signature.get("issuer"),
         tool=" ".join(filter(None, (tool.get("name"), tool.get("version")))) or manifest.get("claim_generator"),
         made=kinds[0] if kinds else None,
-        number=_number(said.get("c2pa.soft-binding", {})),
+        number=_number(said),
         consent=said.get(STATEMENT, {}).get("consent"),
         ingredients=tuple(str(it.get("title")) for it in manifest.get("ingredients", ())),
-        history=len(store["manifests"]) - 1,
+        history=len(others),
+        earlier=tuple(number for it in others.values() if (number := _number(_said(it))) is not None),
         sidecar=sidecar,
         problems=tuple(dict.fromkeys(f"{it.get('code')}: {it.get('explanation', '')}" for it in failures)),
     )
 
 
-def _number(binding: Any) -> int | None:
+def _said(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The assertions of a manifest by their labels."""
+    return {it["label"]: it.get("data", {}) for it in manifest.get("assertions", ())}
+
+
+def _number(said: dict[str, Any]) -> int | None:
     """The run's number in a soft binding of ours."""
+    binding = said.get("c2pa.soft-binding")
     if not isinstance(binding, dict) or binding.get("alg") != WATERMARK_NAME:
         return None
     try:

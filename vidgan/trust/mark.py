@@ -90,11 +90,16 @@ class Marks:
         """What is done to the frames of a video that `name` tells from all others."""
         return FrameMarks(None if self.identity is None else number_of(name), self.label)
 
-    def sign(self, path: Path, name: str, watermarked: bool = True, **run: Any) -> None:
-        """Put credentials into a finished file; `run` says how it was made. Raises TrustError, OutputError."""
+    def sign(self, path: Path, title: str, name: str, watermarked: bool = True, **run: Any) -> None:
+        """Put credentials into a finished file that will be called `title`; `run` says how it was made.
+
+        Raises:
+            TrustError: the keys will not do.
+            OutputError: the disk is full or fails.
+        """
         if self.identity is not None:
             number = number_of(name) if watermarked else None
-            statement = Statement(path.name, number, run={**run, "consent": self.consent})
+            statement = Statement(title, number, run={**run, "consent": self.consent})
             sign(path, path, statement, (), self.identity)
 
 
