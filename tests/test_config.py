@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, model_validator
 
-from vidgan.config import Config, Duration, extends, family_fields, key_fields, load_config, parse_duration, runtime
+from vidgan.config import (
+    Config,
+    Duration,
+    extends,
+    family_fields,
+    key_fields,
+    load_config,
+    parse_duration,
+    read_file,
+    runtime,
+)
 from vidgan.errors import ConfigError
 
 
@@ -88,6 +98,26 @@ def test_later_files_options_and_overrides_win(file):
     options = {"pose.backend": "c", "pose.person": None}
     assert load_config(Settings, [first, second], options=options).pose == Pose(backend="c", person=1)
     assert load_config(Settings, first, ["pose.backend=d"], options).pose.backend == "d"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n".join(["a0: &a0 {x: 1}", *(f"a{n}: &a{n} {{x: *a{n - 1}, y: *a{n - 1}}}" for n in range(1, 40))]),
+        "\n".join(["a0: &a0 [1]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40))]),
+        "a0: &a0\n  x: *a0",
+    ],
+    ids=["sections", "lists", "circle"],
+)
+def test_aliases_that_would_fill_the_memory_are_refused(tmp_path, text):
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"a.yaml:2 is not valid YAML: \*a0 repeats a section or a list"):
+        read_file(tmp_path / "a.yaml")
+
+
+def test_an_alias_may_repeat_a_value(tmp_path):
+    (tmp_path / "a.yaml").write_text("train: {lr: &lr 0.5}\nother: *lr\n")
+    assert read_file(tmp_path / "a.yaml").values == {"train": {"lr": 0.5}, "other": 0.5}
 
 
 def test_override_values_are_yaml():

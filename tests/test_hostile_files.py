@@ -139,14 +139,7 @@ def loading(tree):
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
-            if {name.split(".")[0] for name in names} & {
-                "pickle",
-                "shelve",
-                "marshal",
-                "dill",
-                "joblib",
-                "cloudpickle",
-            }:
+            if {name.split(".")[0] for name in names} & UNPICKLERS:
                 yield node.lineno, "imports a module that unpickles"
         if not isinstance(node, ast.Call):
             continue

@@ -57,6 +57,16 @@ def test_outputs_are_placed_by_the_stem(tmp_path, film):
     assert placed["report"].read_text() == "report"
 
 
+def test_credentials_go_by_the_whole_name_and_old_ones_do_not_stay(tmp_path, film):
+    (tmp_path / "c2pa").write_bytes(b"signed")
+    output = tmp_path / "out.mkv"
+    placed = place_all({"video": film, "credentials": tmp_path / "c2pa"}, output)
+    assert placed["credentials"] == tmp_path / "out.mkv.c2pa"
+    assert placed["credentials"].read_bytes() == b"signed"
+    assert place_all({"video": film}, output) == {"video": output}
+    assert not placed["credentials"].exists()
+
+
 def test_a_full_disk_leaves_the_old_output_and_no_rest(tmp_path, film, monkeypatch):
     output = tmp_path / "out.mp4"
     output.write_text("old")

@@ -375,6 +375,7 @@ def _fill(layer: Layer, model: type[Config], device: str, output: Path) -> None:
     derived = {
         "train.budget": (DEFAULT_BUDGET[device.partition(":")[0]], "the default"),
         "encode.container": (output.suffix.lower().removeprefix("."), f"-o {output}"),
+        "sign.title": (output.name, f"-o {output}"),
     }
     for key, (value, origin) in derived.items():
         if _knows(model, key) and key not in layer:

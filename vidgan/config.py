@@ -200,12 +200,24 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     return result
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML whose aliases repeat single values alone: a few lines of nested ones stand for more than a memory holds."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event = self.peek_event() if self.check_event(yaml.AliasEvent) else None
+        node = super().compose_node(parent, index)
+        if event and isinstance(node, yaml.CollectionNode):
+            problem = f"*{event.anchor} repeats a section or a list; write it out, or put it into a file for base:"
+            raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
+        return node
+
+
 def _parse(text: str, origin: str) -> tuple[Any, dict[str, int]]:
     """The value of a YAML text, and the line of each dotted key in it."""
     try:
-        node = yaml.compose(text, yaml.SafeLoader)
-        lines = dict(_lines(node, "", origin)) if node else {}
-        return yaml.safe_load(text), lines
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        return (loader.construct_document(node), dict(_lines(node, "", origin))) if node else (None, {})
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{origin}:{mark.line + 1}" if mark else origin

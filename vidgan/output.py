@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from vidgan.errors import MediaError, UsageError
+from vidgan.trust.credentials import SIDECAR, sidecar_of
 from vidgan.video.output import check_output, output_error, partial_path
 
 CONTAINERS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
@@ -59,8 +60,20 @@ def place(path: Path, output: Path) -> Path:
 
 
 def place_all(found: Mapping[str, Path], output: Path) -> dict[str, Path]:
-    """Place a pipeline's outputs: the first as `output`, each other beside it as `STEM.NAME`."""
-    placed = {}
+    """Place a pipeline's outputs: the first as `output`, each other beside it as `STEM.NAME`.
+
+    Credentials go by the whole name, `out.mkv.c2pa`; those of an older output that stood there are removed.
+
+    Raises:
+        OutputError: the disk is full or read-only.
+    """
+    placed, credentials = {}, sidecar_of(output)
     for number, (name, path) in enumerate(found.items()):
-        placed[name] = place(path, output if number == 0 else output.with_name(f"{output.stem}.{path.name}"))
+        beside = credentials if f".{path.name}" == SIDECAR else output.with_name(f"{output.stem}.{path.name}")
+        placed[name] = place(path, beside if number else output)
+    if credentials not in placed.values():
+        try:
+            credentials.unlink(missing_ok=True)
+        except OSError as error:
+            raise output_error(credentials, error) from error
     return placed

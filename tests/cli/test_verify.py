@@ -8,10 +8,13 @@ import pytest
 
 from tests.runs.conftest import strips, tiny_config, trained  # noqa: F401 - fixtures
 from tests.trust.made import marked, textured, write
+from vidgan.cli.verify import _rows
 from vidgan.trust import detect
-from vidgan.trust.credentials import Statement, sign
+from vidgan.trust.credentials import Credentials, Ingredient, Statement, sign
+from vidgan.trust.detect import Found, Guess
 from vidgan.trust.keys import load_identity, new_keys
 from vidgan.trust.mark import FrameMarks
+from vidgan.trust.verify import Verdict
 from vidgan.trust.watermark import Watermark
 
 NUMBER = 0xCAFE1234
@@ -55,6 +58,24 @@ def test_what_is_found_is_the_exit_code(vidgan, files, name, code, verdict, says
     assert says in said["sentence"]
 
 
+def test_the_watermark_of_an_input_is_no_contradiction(vidgan, files, tmp_path):
+    identity = load_identity(files / "chain.pem", files / "private-key.pem")
+    made = tmp_path / "made.mp4"
+    sign(files / "mark.mp4", made, Statement("made.mp4", 7), [Ingredient("source", files / "both.mp4")], identity)
+    code, out, _ = vidgan("verify", made, "--json")
+    said = json.loads(out)
+    assert (code, said["verdict"]) == (0, "marked")
+    assert (said["credentials"]["number"], said["credentials"]["earlier"]) == ("00000007", ["cafe1234"])
+    assert said["watermark"]["run"] == "cafe1234"
+
+
+def test_all_problems_are_shown():
+    verdict = Verdict(
+        "a.mp4", Credentials("tampered", problems=("one", "two", "three", "four")), Found(0, None, Guess())
+    )
+    assert [text for name, text in _rows(verdict).items() if "problem" in name] == ["one", "two", "three", "four"]
+
+
 def test_a_signer_who_is_trusted_and_a_name_that_bends_no_terminal(vidgan, files):
     code, out, _ = vidgan("verify", files / "both.mp4", "--trust", files / "root.pem")
     assert code == 0
@@ -84,7 +105,7 @@ def test_keys_are_made_shown_and_not_replaced(vidgan, monkeypatch, tmp_path):
     assert "Studio" in out
     assert vidgan("trust", "keys", "show")[1] == out
     code, _, err = vidgan("trust", "keys", "new")
-    assert (code, "say --force" in err) == (1, True)
+    assert (code, "--force` to replace them" in err) == (1, True)
 
 
 def test_a_clip_of_generate_is_marked_unless_it_is_typed(vidgan, trained, tmp_path):  # noqa: F811

@@ -16,25 +16,32 @@ import traceback
 import zlib
 from collections.abc import Callable
 from contextlib import contextmanager
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
+from PIL import Image
 
 from tests.fuzz.mutate import mutated
 from tests.metrics.people import standing_track
 from tests.trust.made import textured, write
 from vidgan.config import load_config
 from vidgan.errors import VidganError
+from vidgan.face.motion import FaceMotion
+from vidgan.face.mouths import SIZE, Mouths
+from vidgan.face.regions import LANDMARKS as FACE
+from vidgan.face.regions import LIPS_INNER
+from vidgan.face.track import FaceTrack
 from vidgan.pose.precomputed import load_people
 from vidgan.runs.folder import ClipFacts, RunFacts
 from vidgan.stages.manifest import Manifest
 from vidgan.stages.pipeline import Pipeline
 from vidgan.train.checkpoint import load_checkpoint, read_network, save_checkpoint, save_network
 from vidgan.trust.credentials import Ingredient, Statement, read_credentials, sign
-from vidgan.trust.keys import load_identity, new_keys
+from vidgan.trust.keys import load_identity, new_keys, own_files
 from vidgan.video.read import ClipReader
 
 LIMIT = 20
@@ -65,7 +72,7 @@ def _signed(path: Path) -> None:
 
 
 def _sidecar(path: Path) -> None:
-    video = path.with_suffix(".mkv")
+    video = path.with_suffix("")
     _signed(path.with_name("signed.mp4"))
     identity = load_identity(path.parent / "keys" / "chain.pem", path.parent / "keys" / "private-key.pem")
     sign(path.with_name("clip.mp4"), video, Statement("a.mkv", 1), [], identity)
@@ -85,14 +92,49 @@ def _manifest(path: Path) -> None:
     Manifest(instance="a", stage="b", version=1, key="k", family="f", config={"x": [1]}, inputs={}).write(path.parent)
 
 
+def _motion(path: Path) -> None:
+    """A face at rest for three frames."""
+    image = np.random.default_rng(0).random((3, FACE, 2), np.float32) * 100
+    seen = np.ones(3, np.bool_)
+    track = FaceTrack(image, image[..., 0], seen, np.arange(3), Fraction(1, 25), 100, 100, "made")
+    pictures = np.full((3, *SIZE, 3), 90, np.uint8)
+    rings = np.zeros((3, len(LIPS_INNER), 2), np.float32)
+    FaceMotion(track, 1, Mouths(pictures, rings, np.zeros(3, np.float32))).save(path)
+
+
+def _face_track(path: Path) -> None:
+    _motion(path)
+    FaceMotion.load(path).track.save(path)
+
+
+def _aliases(path: Path) -> None:
+    path.write_text(_PIPELINE.replace("20}", "&crf 20, audio: *crf}") + "presets: &a a\npreset: *a\n")
+
+
+def _chain(path: Path) -> None:
+    new_keys(path.parent)
+
+
+def _picture(path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (24, 32, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+
+
 READERS: dict[str, tuple[str, Callable[[Path], object], Read]] = {
     "video": ("a.mp4", _video, _frames),
     "matroska": ("a.mkv", _video, _frames),
     "credentials": ("a.mp4", _signed, read_credentials),
-    "sidecar": ("a.c2pa", _sidecar, lambda path: read_credentials(path.with_suffix(".mkv"))),
+    "sidecar": ("a.mkv.c2pa", _sidecar, lambda path: read_credentials(path.with_suffix(""))),
     "track": ("a.npz", lambda path: standing_track(2, 64, 48).save(path), load_people),
     "landmarks": ("a.json", _landmarks, load_people),
     "openpose": ("a.json", _openpose, load_people),
+    "motion": ("a.npz", _motion, FaceMotion.load),
+    "face": ("a.npz", _face_track, FaceTrack.load),
+    "chain": ("chain.pem", _chain, lambda path: load_identity(*own_files(path.parent))),
+    "key": ("private-key.pem", _chain, lambda path: load_identity(*own_files(path.parent))),
+    "png": ("a.png", _picture, _frames),
+    "jpeg": ("a.jpg", _picture, _frames),
+    "aliases": ("a.yaml", _aliases, lambda path: load_config(Pipeline, path)),
     "settings": ("a.yaml", lambda path: path.write_text(_PIPELINE), lambda path: load_config(Pipeline, path)),
     "checkpoint": ("a.pt", lambda path: save_checkpoint(path, {"step": 1, "w": torch.ones(4)}), load_checkpoint),
     "network": ("a.safetensors", lambda path: save_network(path, torch.nn.Linear(2, 2), {"f": 1}), read_network),
@@ -110,10 +152,14 @@ outputs: {video: one/output.*}
 """
 
 
+class Late(BaseException):
+    """A reader took too long. No reader may take it for an error of the file's, as it would a TimeoutError."""
+
+
 @contextmanager
 def _limited():
     def late(number, frame):
-        raise TimeoutError(f"longer than {LIMIT} s")
+        raise Late(f"longer than {LIMIT} s")
 
     before = signal.signal(signal.SIGALRM, late)
     signal.alarm(LIMIT)
@@ -139,7 +185,7 @@ def faults(name: str, numbers: range, folder: Path) -> list[str]:
         except VidganError as error:
             if len(str(error).splitlines()) != 1:
                 found.append(f"{name} {number}: more than one line: {error}")
-        except Exception:
+        except (Exception, Late):
             found.append(f"{name} {number}: {traceback.format_exc(limit=-3)}")
     return found
 

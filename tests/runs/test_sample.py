@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import c2pa
 import cv2
 import numpy as np
 import pytest
@@ -9,11 +10,12 @@ from PIL import Image
 
 from vidgan.clips.config import ClipConfig
 from vidgan.clips.prepare import prepare_clips
-from vidgan.errors import OutputError, UsageError
+from vidgan.errors import OutputError, TrustError, UsageError
 from vidgan.progress import Silent
 from vidgan.runs.folder import open_run
 from vidgan.runs.sample import Destination, class_number, frame_rate, generate, tiled, write_clip, write_grid
 from vidgan.trust.credentials import read_credentials
+from vidgan.trust.label import LABEL
 from vidgan.trust.mark import Marks
 from vidgan.video.read import ClipReader
 
@@ -153,3 +155,28 @@ def test_the_same_command_makes_the_same_pixels(run, tmp_path):
     files = [generate(run, Destination.of(tmp_path / name, None), Silent(), count=2)[0] for name in ("a.mp4", "b.mp4")]
     pixels = [np.stack([frame.rgb for frame in ClipReader(path)]) for path in files]
     assert np.array_equal(*pixels)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.gif", "a.png"])
+def test_what_cannot_be_signed_is_not_left_unsigned(run, tmp_path, monkeypatch, name):
+    def refuse(self, *args, **run):
+        raise TrustError("the keys will not do")
+
+    monkeypatch.setattr(Marks, "sign", refuse)
+    (tmp_path / name).write_bytes(b"old")
+    with pytest.raises(TrustError):
+        generate(run, Destination.of(tmp_path / name, None), Silent(), count=1)
+    assert [(it.name, it.read_bytes()) for it in tmp_path.iterdir()] == [(name, b"old")]
+
+
+def test_credentials_are_titled_by_the_file(run, tmp_path):
+    path = generate(run, Destination.of(tmp_path / "a.mp4", None), Silent(), count=1)[0]
+    with c2pa.Reader(str(path)) as reader:
+        assert reader.get_active_manifest()["title"] == "a.mp4"
+
+
+@pytest.mark.parametrize(("name", "told"), [("a.mp4", False), ("a.png", True)])
+def test_a_label_that_is_not_drawn_on_strips_is_told(run, tmp_path, name, told):
+    progress = Silent()
+    generate(run, Destination.of(tmp_path / name, None), progress, count=1, marks=Marks(None, LABEL))
+    assert any("--label is not drawn" in note for note in progress.notes) is told

@@ -7,6 +7,7 @@ import pytest
 
 from tests.face.talker import write_film
 from tests.stages.test_dub import QUICK, SECONDS, face_dir, run, speech
+from tests.stages.test_report import write_stage
 from vidgan.report.dub import DubReportData
 from vidgan.stages.dub import DubConfig, DubStage
 from vidgan.stages.dub_report import DubReportConfig, DubReportStage
@@ -54,6 +55,20 @@ def test_report_scores_what_it_finds(finished, tmp_path, monkeypatch):
     assert 0.6 < data.mouth.sharpness / data.mouth.film_sharpness < 1.5
     assert json.loads(json.dumps(facts)) == facts
     assert not (tmp_path / "clip.mp4").exists()
+
+
+def test_what_the_earlier_stages_said_is_in_it(finished, tmp_path, monkeypatch):
+    said = {"voice": {"check": {"correlation": 0.75}}, "speak": {"fit": "stretch"}}
+    for stage, facts in said.items():
+        write_stage(finished[stage], stage, facts)
+    try:
+        _, data, page = report(finished, tmp_path, monkeypatch, None)
+    finally:
+        for stage in said:
+            (finished[stage] / "manifest.json").unlink()
+    assert (data.check, data.speaking) == (said["voice"]["check"], said["speak"])
+    assert [cost.name for cost in data.stages] == ["voice", "speak"]
+    assert "0.75" in page
 
 
 def test_mouth_of_the_film_does_not_say_the_new_speech(finished, tmp_path, monkeypatch):

@@ -2,13 +2,25 @@ from __future__ import annotations
 
 import json
 import shutil
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
 
 import c2pa
 import pytest
 
 from tests.trust.made import textured, write
 from vidgan.errors import TrustError
-from vidgan.trust.credentials import Ingredient, Statement, _context, read_credentials, sign
+from vidgan.trust.credentials import (
+    Ingredient,
+    Statement,
+    _context,
+    _manifest,
+    _signer,
+    read_credentials,
+    sidecar_of,
+    sign,
+)
 from vidgan.trust.keys import load_identity, new_keys
 
 NUMBER = 0xCAFE1234
@@ -74,6 +86,67 @@ def test_a_changed_byte_shows(signed, place):
         assert "mismatch" in read_credentials(path).problems[0]
 
 
+@pytest.mark.parametrize(("content", "name"), [("clip.mkv", "in.mp4"), ("clip.mp4", "in.wav"), ("clip.mp4", "in.png")])
+def test_an_ingredient_that_is_not_what_its_name_says_is_named_all_the_same(keys, clip, tmp_path, content, name):
+    made = clip if content == clip.name else write(tmp_path / content, textured(seconds=0.5))
+    given = Path(shutil.copy(made, tmp_path / name))
+    notes, output = [], tmp_path / "out.mp4"
+    ingredients = [Ingredient("source", given), Ingredient("target", clip)]
+    sign(clip, output, Statement("out.mp4", NUMBER), ingredients, keys[0], note=notes.append)
+    found = read_credentials(output)
+    assert (found.state, found.ingredients) == ("valid", (name, "clip.mp4"))
+    assert len(notes) == 1
+    assert notes[0].startswith(f"source {name} is no ")
+
+
+@pytest.mark.parametrize("answer", [None, b"no time stamp"])
+def test_a_time_stamp_server_that_fails_is_named_and_not_the_certificate(keys, clip, tmp_path, answer):
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(200 if answer else 500)
+            self.end_headers()
+            self.wfile.write(answer or b"")
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/tsa"
+        with pytest.raises(TrustError, match=f"check the time-stamp server {url}") as error:
+            sign(clip, tmp_path / "out.mp4", Statement("out.mp4", 1), [], keys[0], timestamp=url)
+        server.shutdown()
+    assert "certificate" not in str(error.value).rpartition(";")[2]
+
+
+def test_what_cannot_be_looked_into_is_not_called_tampered_with(clip, keys, tmp_path):
+    given = Path(shutil.copy(write(tmp_path / "clip.mkv", textured(seconds=0.5)), tmp_path / "in.mp4"))
+    found = read_credentials(given)
+    assert found.state == "none"
+    assert "could not be parsed" in found.problems[0]
+
+
+def test_credentials_that_are_elsewhere_are_none_and_it_is_said(clip, keys, tmp_path):
+    with c2pa.Builder(_manifest(Statement("a", 1), []), _context()) as builder:
+        builder.set_no_embed()
+        builder.set_remote_url("http://127.0.0.1:9/a.c2pa")
+        with clip.open("rb") as source, (tmp_path / "remote.mp4").open("w+b") as output:
+            builder.sign(_signer(keys[0], None), "video/mp4", source, output)
+    found = read_credentials(tmp_path / "remote.mp4")
+    assert found.state == "none"
+    assert "http://127.0.0.1:9/a.c2pa" in found.problems[0]
+
+
+def test_a_manifest_store_that_is_broken_is_tampered_with(signed):
+    path = signed()
+    data = bytearray(path.read_bytes())
+    data[data.index(b"jumb") + 20] ^= 1  # in the name of the first box
+    path.write_bytes(data)
+    found = read_credentials(path)
+    assert (found.state, len(found.problems)) == ("tampered", 1)
+
+
 def test_credentials_cut_off_are_no_credentials(clip):
     assert read_credentials(clip).state == "none"
 
@@ -86,9 +159,9 @@ def test_a_container_that_holds_none_gets_a_file_beside_it(signed, clip, name):
     assert (found.state, found.sidecar, found.number) == ("valid", True, NUMBER)
     path.write_bytes(path.read_bytes() + b"\0")
     assert read_credentials(path).state == "tampered"
-    path.with_suffix(".c2pa").write_bytes(b"noise")
+    sidecar_of(path).write_bytes(b"noise")
     assert read_credentials(path).state == "tampered"
-    path.with_suffix(".c2pa").unlink()
+    sidecar_of(path).unlink()
     assert read_credentials(path).state == "none"
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from vidgan.errors import TrustError
 from vidgan.trust import keys
-from vidgan.trust.keys import load_identity, new_keys, trust_dir
+from vidgan.trust.keys import first_keys, have_keys, load_identity, new_keys, own_files, trust_dir
 
 
 def test_own_keys_are_what_c2pa_asks_for(tmp_path):
@@ -42,11 +43,57 @@ def test_only_the_owner_can_read_the_private_key(tmp_path):
 def test_keys_are_not_replaced_unasked(tmp_path):
     chain, _ = new_keys(tmp_path)
     before = chain.read_bytes()
-    with pytest.raises(TrustError, match="holds keys already: say --force"):
+    with pytest.raises(TrustError, match="holds keys already: say `vidgan trust keys new --force`"):
         new_keys(tmp_path)
     assert chain.read_bytes() == before
     new_keys(tmp_path, force=True)
     assert chain.read_bytes() != before
+
+
+def test_the_old_keys_stay_when_new_ones_cannot_be_written(tmp_path, monkeypatch):
+    files = new_keys(tmp_path)
+    before = [path.read_bytes() for path in files]
+
+    def full(path, flags, mode=0o777):
+        raise OSError(28, "No space left on device", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keys.os, "open", full)
+        with pytest.raises(TrustError, match="No space left"):
+            new_keys(tmp_path, force=True)
+    assert [path.read_bytes() for path in files] == before
+    load_identity(*files)
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_file_that_a_crash_left_alone_is_no_keys(tmp_path, left):
+    files = new_keys(tmp_path)
+    files[left].unlink()
+    assert not have_keys(tmp_path)
+    assert first_keys(tmp_path)
+    load_identity(*files)
+    assert not first_keys(tmp_path)
+
+
+def test_processes_that_want_the_first_keys_at_once_get_the_same(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: first_keys(tmp_path / "keys"), range(8)))
+    assert made.count(True) == 1
+    load_identity(*own_files(tmp_path / "keys"))
+    assert sorted(path.name for path in (tmp_path / "keys").iterdir()) == [
+        ".lock", "chain.pem", "private-key.pem", "root.pem",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["", "x" * 59, "Ä" * 30])
+def test_a_name_that_no_certificate_holds_is_one_clear_line(tmp_path, name):
+    with pytest.raises(TrustError, match="will not do for a certificate: give one of 1 to 58"):
+        new_keys(tmp_path / "keys", name)
+    assert not have_keys(tmp_path / "keys")
+
+
+def test_the_longest_name_is_taken(tmp_path):
+    assert load_identity(*new_keys(tmp_path, "x" * 58)).name == "x" * 58
 
 
 def test_where_keys_are(monkeypatch, tmp_path):

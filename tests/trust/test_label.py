@@ -3,7 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vidgan.trust.label import LABEL, draw_label
+from vidgan.config import Layer, check_layer
+from vidgan.errors import ConfigError
+from vidgan.stages.encode import EncodeConfig
+from vidgan.trust.label import LABEL, draw_label, unwritable
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
@@ -24,3 +27,15 @@ def test_longer_and_shorter_texts_and_small_frames():
     ]
     assert wide[0] < wide[1]
     assert draw_label(np.zeros((24, 16, 3), np.uint8), LABEL).shape == (24, 16, 3)
+
+
+def test_characters_that_would_be_boxes_are_told():
+    assert unwritable("KI erzeugt (2026): a-b, c/d!") == ""
+    assert unwritable("AI 生成 生") == "生成"
+    assert unwritable("AI\nmade") == "\n"
+
+
+def test_a_label_that_cannot_be_drawn_is_refused_before_any_work():
+    with pytest.raises(ConfigError, match=r"encode.label 'AI 生成' cannot be drawn: its font has no 生 成"):
+        check_layer(EncodeConfig, Layer({"label": "AI 生成"}))
+    assert check_layer(EncodeConfig, Layer({"label": "KI erzeugt"})).shown_label == "KI erzeugt"

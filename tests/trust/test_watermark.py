@@ -10,7 +10,7 @@ import pytest
 
 from tests.trust.made import HEIGHT, RATE, WIDTH, marked, textured, write
 from vidgan.trust import detect
-from vidgan.trust.detect import find_in, find_watermark
+from vidgan.trust.detect import Found, Guess, find_in, find_watermark
 from vidgan.trust.pattern import CYCLE, PATTERNS, Key, ring, share
 from vidgan.trust.payload import encode
 from vidgan.trust.watermark import NOISE_DB, Watermark, strength
@@ -138,6 +138,16 @@ def test_patterns_have_unit_energy_and_no_mean():
     patterns = Key().patterns(encode(5))
     assert np.allclose((patterns**2).mean((1, 2)), 1, atol=1e-4)
     assert np.allclose(patterns.mean((1, 2)), 0, atol=1e-5)
+
+
+def test_a_number_that_chance_reads_does_not_outdo_a_watermark_that_is_there(monkeypatch):
+    findings = [Found(-50.0, None, Guess()), Found(0.0, 5, Guess())]
+    monkeypatch.setattr(detect, "_blocks", lambda frames, limit: findings)
+    monkeypatch.setattr(detect, "_search", lambda found, key: found)
+    best = detect.find_in([], Key())
+    assert best.present
+    assert best.number is None
+    assert best.log10_p == pytest.approx(-50 + np.log10(2))
 
 
 def test_real_footage_keeps_the_mark_through_a_messenger(data_dir, tmp_path):

@@ -35,9 +35,12 @@ def show() -> None:
 
 
 def _show() -> None:
-    from vidgan.trust.keys import ROOT, load_identity, own_files
+    from vidgan.errors import TrustError
+    from vidgan.trust.keys import ROOT, have_keys, load_identity, own_files
 
     chain, private_key = own_files()
+    if not have_keys():
+        raise TrustError(f"{chain.parent} holds no keys: `vidgan trust keys new` makes some")
     identity = load_identity(chain, private_key)
     print_values(
         {

@@ -29,7 +29,8 @@ _STATES = {
 def command(video: Path, trust: Path | None, watermark_key: Path | None, as_json: bool) -> int:
     """Look for content credentials and for vidgan's invisible watermark in VIDEO.
 
-    Exit code 0: marked and intact; 1: tampered with, or not readable; 3: nothing found.
+    Exit code 0: marked, by credentials that are intact, a watermark, or both; 1: tampered with, or not readable; 3:
+    nothing found.
     """
     from vidgan.output import check_inputs
     from vidgan.trust.verify import verify
@@ -53,8 +54,8 @@ def _rows(verdict: Verdict) -> dict[str, object]:
         rows["made by"] = printable(f"{found.tool or 'unknown'}, {found.made or 'origin not said'}")
         rows["from"] = printable(", ".join(found.ingredients)) or "nothing that is named"
         rows["consent"] = printable(_consent(found.consent))
-    for problem in found.problems[:3]:
-        rows["problem"] = printable(problem)
+    for number, problem in enumerate(found.problems, 1):
+        rows[f"problem {number}"] = printable(problem)
     mark = verdict.watermark
     if mark.present:
         run = "not readable" if mark.number is None else f"{mark.number:08x}"

@@ -6,7 +6,6 @@ Legend: T frames, J = 478 landmarks.
 from __future__ import annotations
 
 import shutil
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,11 +54,12 @@ class FaceMotion:
             motion = cls(
                 FaceTrack.of(found), int(found["neutral"]), Mouths(found["pictures"], found["rings"], found["skin"])
             )
-        except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError, zipfile.BadZipFile) as error:
+            sound = _sound(found, motion.neutral)
+        except Exception as error:  # a damaged zip fails in any way
             raise MediaError(
                 f"{path} is no motion of vidgan ({type(error).__name__}): give a video, or a file of --save-motion"
             ) from error
-        if not _sound(found, motion.neutral):
+        if not sound:
             raise MediaError(f"{path} is damaged: make it again with --save-motion")
         return motion
 

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vidgan.errors import CacheError
+
 _FIELDS = ("image", "depth", "present", "pts")
 
 
@@ -83,6 +85,15 @@ class FaceTrack:
 
     @classmethod
     def load(cls, path: Path) -> FaceTrack:
-        """Read a track written by `save`."""
-        with np.load(path, allow_pickle=False) as data:
-            return cls.of(data)
+        """Read a track written by `save`.
+
+        Raises:
+            CacheError: it is damaged.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                return cls.of(data)
+        except Exception as error:  # a damaged zip fails in any way
+            raise CacheError(
+                f"{path} is damaged ({type(error).__name__}): remove {path.parent} and run again"
+            ) from error

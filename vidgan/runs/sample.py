@@ -100,7 +100,7 @@ def generate(
         OutputError: the disk is full or fails.
         TrustError: the own keys will not do.
     """
-    write = _Marked(run, marks or default_marks(), {"frames": frames, "truncation": truncation, "longer": how})
+    write = _marked(run, to, marks, progress, frames=frames, truncation=truncation, longer=how)
     label = class_number(run, class_name)
     fps = frame_rate(run, progress)
     files: list[Path] = []
@@ -120,7 +120,7 @@ def generate(
 def write_made(run: Run, to: Destination, made: Made, progress: Progress, marks: Marks | None = None) -> list[Path]:
     """Write clips put together by hand, marked; returns the files, the grid last. Raises OutputError, TrustError."""
     fps = frame_rate(run, progress)
-    write = _Marked(run, marks or default_marks(), {"columns": made.columns})
+    write = _marked(run, to, marks, progress, columns=made.columns)
     pairs = zip(made.names, made.clips, strict=True)
     files = [] if to.alone else [write.clip(to.single(name), name, clip, fps) for name, clip in pairs]
     return [*files, write.grid(to.grid, " ".join(made.names), made.clips, fps, made.columns)]
@@ -138,19 +138,35 @@ class _Marked:
         """One clip (T, H, W, 3) whose `name` tells it from the others of the same run."""
         whole = f"{self.run.digest} {self.settings} {name}"
         strip = path.suffix.lower() == ".png"
-        write_clip(path, clip, fps, None if strip else self.marks.frames(whole))
-        return self._signed(path, whole, name, not strip)
+        over = None if strip else self.marks.frames(whole)
+        return self._placed(path, whole, name, lambda partial: write_clip(partial, clip, fps, over))
 
     def grid(self, path: Path, name: str, clips: Clips, fps: float, columns: int | None = None) -> Path:
         """Clips (N, T, S, S, 3) as one file."""
         whole = f"{self.run.digest} {self.settings} grid {name}"
         strip = path.suffix.lower() == ".png"
-        write_grid(path, clips, fps, columns, None if strip else self.marks.frames(whole))
-        return self._signed(path, whole, f"grid of {name}", not strip)
+        over = None if strip else self.marks.frames(whole)
+        said = f"grid of {name}"
+        return self._placed(path, whole, said, lambda partial: write_grid(partial, clips, fps, columns, over))
 
-    def _signed(self, path: Path, whole: str, name: str, watermarked: bool) -> Path:
-        self.marks.sign(path, whole, watermarked, clip=name, settings=self.settings, model=self.run.digest)
-        return path
+    def _placed(self, path: Path, whole: str, name: str, write: Callable[[Path], object]) -> Path:
+        """Write and sign beside `path` and put it in place then: no file without its credentials is ever there."""
+
+        def finish(partial: Path) -> None:
+            write(partial)
+            watermarked = path.suffix.lower() != ".png"
+            said = {"clip": name, "settings": self.settings, "model": self.run.digest}
+            self.marks.sign(partial, path.name, whole, watermarked, **said)
+
+        return _placed(path, finish)
+
+
+def _marked(run: Run, to: Destination, marks: Marks | None, progress: Progress, **settings: Any) -> _Marked:
+    """What writes clips with these marks, or, without any, as they come; says what is not drawn."""
+    marks = marks or default_marks()
+    if marks.label and to.kind == "png-strip":
+        progress.note("--label is not drawn on strips of frames: they are data to train on")
+    return _Marked(run, marks, settings)
 
 
 def class_number(run: Run, name: str | None) -> int | None:
@@ -241,7 +257,7 @@ def _save_gif(path: Path, clip: Clips, fps: float) -> None:
     frames[0].save(path, format="GIF", save_all=True, append_images=frames[1:], duration=delays, loop=0, disposal=1)
 
 
-def _placed(path: Path, write: Callable[[Path], None]) -> Path:
+def _placed(path: Path, write: Callable[[Path], object]) -> Path:
     """Write beside `path` and put it in place when whole."""
     partial = partial_path(path)
     try:

@@ -33,8 +33,8 @@ from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.dub import SURE, in_order, load_painter
 from vidgan.stages.encode import RenderedFrames
 from vidgan.stages.face import FaceStageConfig
-from vidgan.stages.manifest import Manifest
-from vidgan.stages.report import DATA, PAGE, finished_video, marks, read_manifests, video_facts
+from vidgan.stages.manifest import Manifest, read_manifests
+from vidgan.stages.report import DATA, PAGE, finished_video, marks, video_facts
 from vidgan.stages.speak import Shown
 from vidgan.stages.speaker import SpeakerStage
 from vidgan.stages.voice import Voice
@@ -163,7 +163,7 @@ class DubReportStage(Stage[DubReportConfig]):
         self, context: StageContext, output: Path, shown: Shown, film: FaceTrack, shape: MouthShape,
         sure: NDArray[np.float32], found: FaceTrack | None, watched: Watched,
     ) -> DubReportData:  # fmt: skip
-        manifests = read_manifests({name: context.inputs.get(name) for name in _ORDER})
+        manifests = read_manifests(context.inputs, _ORDER)
         facts = {name: manifest.facts for name, manifest in manifests.items()}
         speech = context.input("speech")
         data = DubReportData(

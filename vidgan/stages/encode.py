@@ -19,7 +19,7 @@ from vidgan.errors import CacheError
 from vidgan.face.motion import SUFFIX
 from vidgan.metrics.av_sync import av_sync
 from vidgan.stages.base import Stage, StageContext
-from vidgan.trust.label import LABEL
+from vidgan.trust.label import LABEL, unwritable
 from vidgan.trust.mark import NO_MARK, FrameMarks, number_of, read_key
 from vidgan.video.encoders import ENCODERS
 from vidgan.video.kept import further_tracks
@@ -66,6 +66,9 @@ class EncodeConfig(Config):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         """Refuse before any work what the container or the encoder could not do after all of it."""
+        missing = unwritable(self.shown_label or "")
+        if missing:
+            raise ValueError(f"encode.label {self.label!r} cannot be drawn: its font has no {' '.join(missing)}")
         codec = self.chosen_codec
         held = _HELD.get(self.container, tuple(ENCODERS))
         if codec not in held:

@@ -32,7 +32,7 @@ from vidgan.report.template import Shown
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.drive import load_driven
 from vidgan.stages.driver import load_motion
-from vidgan.stages.manifest import Manifest
+from vidgan.stages.manifest import read_manifests
 from vidgan.stages.report import DATA, PAGE, finished_video, marks
 from vidgan.subject.portrait import Portrait
 from vidgan.video.clip import Frame
@@ -85,7 +85,7 @@ class FaceReportStage(Stage[FaceReportConfig]):
         watched = self._watch(context, output, asked, portrait, set(checked.tolist()), clip)
         found = found_track(watched, asked, checked)
         follow = face_follow(found, asked[checked], driver[checked], portrait.pose.rotation[0])
-        manifests = [one for path in context.inputs.values() if path and path.is_dir() and (one := Manifest.read(path))]
+        manifests = list(read_manifests(context.inputs).values())
         facts = {one.instance: one.facts for one in manifests}
         with ClipReader(output) as reader:
             shape = VideoFacts.of(reader.info).model_copy(update={"frames": len(asked)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,13 @@ class Manifest(BaseModel):
             elif contents and file_digest(path) != record.sha256:
                 found.append(f"{name} has other content than was written")
         return found
+
+
+def read_manifests(inputs: Mapping[str, Path | None], order: Iterable[str] | None = None) -> dict[str, Manifest]:
+    """The manifests of the finished stages among the inputs, by the input's name, in that order or the inputs' own."""
+    paths = {name: inputs.get(name) for name in (inputs if order is None else order)}
+    found = {name: Manifest.read(path) for name, path in paths.items() if path is not None}
+    return {name: manifest for name, manifest in found.items() if manifest is not None}
 
 
 def record_files(directory: Path) -> dict[str, FileRecord]:

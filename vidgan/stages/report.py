@@ -34,7 +34,7 @@ from vidgan.report.pictures import Picture, video_uri
 from vidgan.report.watch import WatchConfig, Watched, scaled_track, watch
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.encode import finished_video
-from vidgan.stages.manifest import Manifest
+from vidgan.stages.manifest import Manifest, read_manifests
 from vidgan.video.read import ClipReader
 
 PAGE, DATA = "report.html", "report.json"
@@ -79,7 +79,7 @@ class ReportStage(Stage[ReportConfig]):
             CacheError: there is no finished video in the encode stage's directory.
         """
         output = finished_video(context.input("video"))
-        manifests = read_manifests(context.inputs)
+        manifests = read_manifests(context.inputs, _ORDER)
         tracks = {
             name: PoseTrack.load(context.input(name) / "track.npz") for name in ("source_pose", "target_pose", "motion")
         }
@@ -149,12 +149,6 @@ class ReportStage(Stage[ReportConfig]):
 
 
 _ORDER = ("source_pose", "target_pose", "subject", "motion", "model", "heldout", "frames", "video", "signed")
-
-
-def read_manifests(inputs: Mapping[str, Path | None]) -> dict[str, Manifest]:
-    """The manifests of the finished stages among the inputs, by the input's name, in the order of the work."""
-    found = {name: Manifest.read(path) for name in _ORDER if (path := inputs.get(name)) is not None}
-    return {name: manifest for name, manifest in found.items() if manifest is not None}
 
 
 def first_fact(facts: Mapping[str, Mapping[str, Any]], key: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -13,13 +12,13 @@ from vidgan.config import Config, runtime
 from vidgan.errors import CacheError
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.encode import finished_video
-from vidgan.stages.manifest import Manifest
+from vidgan.stages.manifest import Manifest, read_manifests
 from vidgan.trust.credentials import Ingredient, Statement, holds_credentials, sign
 from vidgan.trust.keys import load_identity
 from vidgan.trust.mark import consent_of, read_consent
 
 CREDENTIALS = "c2pa"
-"""The file of the credentials of a video that cannot hold them; placed beside the output it is called NAME.c2pa."""
+"""The file of the credentials of a video that cannot hold them; placed as NAME.mkv.c2pa."""
 
 
 class SignConfig(Config):
@@ -27,7 +26,8 @@ class SignConfig(Config):
 
     certificate, private_key: a chain and its key in PEM, by default the own ones; consent: who agreed, a text or a
     file; timestamp: the URL of a time-stamp server, without which nothing goes to the network; edits: the input that
-    the video is an edited version of, where it was not made anew.
+    the video is an edited version of, where it was not made anew; title: the video's name, where it is known: one that
+    is only renamed later keeps it.
     """
 
     certificate: Path | None = None
@@ -35,6 +35,7 @@ class SignConfig(Config):
     consent: Path | str | None = None
     timestamp: str | None = None
     edits: str | None = None
+    title: str | None = runtime(None)
 
     @field_validator("consent")
     @classmethod
@@ -70,7 +71,7 @@ class SignStage(Stage[SignConfig]):
         """
         config = self.config
         video = finished_video(context.input("video"))
-        manifests = read_stages(context.inputs)
+        manifests = read_manifests(context.inputs)
         if "video" not in manifests:
             raise CacheError(f"{context.input('video')} has no manifest: remove it and run again")
         mark = manifests["video"].facts.get("mark", {})
@@ -85,7 +86,7 @@ class SignStage(Stage[SignConfig]):
         context.progress.start("sign", None, "videos")
         ingredients = [Ingredient(name, path) for name, path in context.inputs.items() if path and path.is_file()]
         statement = Statement(
-            title=video.name,
+            title=config.title or video.name,
             number=int(mark["watermark"], 16),
             edits=config.edits,
             run={
@@ -96,24 +97,17 @@ class SignStage(Stage[SignConfig]):
             },
         )
         sidecar = context.dir / CREDENTIALS
-        sign(video, output, statement, ingredients, identity, sidecar, config.timestamp)
+        sign(video, output, statement, ingredients, identity, sidecar, config.timestamp, context.progress.note)
         embedded = holds_credentials(output)
         if not embedded:
-            context.progress.note(
-                f"{output.suffix[1:]} holds no content credentials: they go into a file beside it, NAME.c2pa"
-            )
+            beside = f"they go into a file beside it, NAME{output.suffix}.c2pa"
+            context.progress.note(f"{output.suffix[1:]} holds no content credentials: {beside}")
         return {
             "credentials": "embedded" if embedded else "sidecar",
             "signer": identity.name,
             "why": None,
             "consent": consent,
         }
-
-
-def read_stages(inputs: Mapping[str, Path | None]) -> dict[str, Manifest]:
-    """The manifests of the inputs that are stages, by the input's name."""
-    found = {name: Manifest.read(path) for name, path in inputs.items() if path is not None and path.is_dir()}
-    return {name: manifest for name, manifest in found.items() if manifest is not None}
 
 
 def model_digest(model: Manifest | None) -> str | None:

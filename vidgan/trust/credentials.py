@@ -1,13 +1,15 @@
 """Content credentials: a signed statement inside a file (C2PA 2) of what it is, made from what, how and by whom.
 
-MP4, MOV, GIF and PNG hold theirs; for other containers it is a file beside the video, `NAME.c2pa`. Nothing here goes to
-the network, but for a time-stamp server when one is given.
+MP4, MOV, GIF and PNG hold theirs; for other containers it is a file beside the video, `out.mkv.c2pa`. Nothing here goes
+to the network, but for a time-stamp server when one is given.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import mmap
+import re
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +33,10 @@ _HELD = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".
 _OTHERS = {".mkv": "video/x-matroska", ".webm": "video/webm", ".wav": "audio/wav", ".mp3": "audio/mpeg",
            ".avi": "video/x-msvideo", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}  # fmt: skip
 _SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+_UNKNOWN = "application/octet-stream"
 _UNTRUSTED = "signingCredential.untrusted"
+_STORE = re.compile(rb"jumb.{4}jumd", re.DOTALL)
+"""How a manifest store begins, in whatever container (ISO 19566-5, JUMBF)."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,10 @@ class Statement:
 
 @dataclass(frozen=True)
 class Credentials:
-    """What was read. `signer`, `tool`, `ingredients` and so on are as the file says: text from outside."""
+    """What was read. `signer`, `tool`, `ingredients` and so on are as the file says: text from outside.
+
+    history: how many manifests of ingredients come along; earlier: the runs' numbers in their watermarks.
+    """
 
     state: State
     signer: str | None = None
@@ -68,6 +76,7 @@ class Credentials:
     consent: Any = None
     ingredients: tuple[str, ...] = ()
     history: int = 0
+    earlier: tuple[int, ...] = ()
     sidecar: bool = False
     problems: tuple[str, ...] = ()
 
@@ -75,6 +84,11 @@ class Credentials:
 def holds_credentials(path: Path) -> bool:
     """Whether a file of this kind holds credentials itself."""
     return path.suffix.lower() in _HELD
+
+
+def sidecar_of(path: Path) -> Path:
+    """Where the credentials are of a file that holds none itself: beside it, under its whole name."""
+    return path.with_name(path.name + SIDECAR)
 
 
 def sign(
@@ -85,6 +99,7 @@ def sign(
     identity: Identity,
     sidecar: Path | None = None,
     timestamp: str | None = None,
+    note: Callable[[str], None] = lambda text: None,
 ) -> None:
     """Write `path` to `output` with credentials in it, or, where its kind holds none, unchanged with a `sidecar`.
 
@@ -96,6 +111,7 @@ def sign(
         identity: who signs.
         sidecar: where credentials go that the file cannot hold; beside `output` when None.
         timestamp: the URL of a time-stamp server (RFC 3161); nothing is sent anywhere without.
+        note: told of an ingredient whose content is not of the kind that its name says.
 
     Raises:
         TrustError: the certificate is not one that C2PA takes, or the time-stamp server does not answer.
@@ -107,17 +123,17 @@ def sign(
     try:
         with c2pa.Builder(_manifest(statement, ingredients), _context()) as builder:
             for ingredient in ingredients:
-                _add(builder, ingredient, statement)
+                _add(builder, ingredient, statement, note)
             if not held:
                 builder.set_no_embed()
             with path.open("rb") as source, beside.open("w+b") as signed:
                 manifest = builder.sign(_signer(identity, timestamp), kind, source, signed)
         beside.replace(output)
         if not held:
-            (sidecar or output.with_suffix(SIDECAR)).write_bytes(manifest)
+            (sidecar or sidecar_of(output)).write_bytes(manifest)
     except c2pa.C2paError as error:
         raise TrustError(
-            f"{output} cannot be signed by {identity.name}: {_line(error)}; check the certificate"
+            f"{statement.title} cannot be signed by {identity.name}: {_line(error)}{_advice(error, timestamp)}"
         ) from error
     except OSError as error:
         raise output_error(output, error) from error
@@ -137,7 +153,7 @@ def read_credentials(path: Path, trust: Path | None = None) -> Credentials:
         TrustError: `trust` cannot be read.
     """
     anchors = _anchors(trust) if trust else None
-    beside = path.with_suffix(SIDECAR)
+    beside = sidecar_of(path)
     sidecar = not holds_credentials(path) and beside.is_file()
     try:
         with path.open("rb") as stream:
@@ -150,9 +166,8 @@ def read_credentials(path: Path, trust: Path | None = None) -> Credentials:
     except (LookupError, TypeError, AttributeError, ValueError, RecursionError):
         return Credentials("tampered", sidecar=sidecar, problems=("what it says is in no form that is known",))
     except c2pa.C2paError as error:
-        if not sidecar and not holds_credentials(path):
-            return Credentials("none")
-        return Credentials("tampered", sidecar=sidecar, problems=(_line(error),))
+        state: State = "tampered" if sidecar or _holds_store(path) else "none"
+        return Credentials(state, sidecar=sidecar, problems=(_line(error),))
 
 
 # --- Writing ----------------------------------------------------------------------------------------------------------
@@ -186,11 +201,30 @@ def _from(ingredients: list[str]) -> dict[str, Any]:
     return {"parameters": {"ingredientIds": ingredients}} if ingredients else {}
 
 
-def _add(builder: c2pa.Builder, ingredient: Ingredient, statement: Statement) -> None:
+def _add(
+    builder: c2pa.Builder, ingredient: Ingredient, statement: Statement, note: Callable[[str], None]
+) -> None:  # fmt: skip
+    """Tell of an ingredient; one that is not what its name says (Matroska called .mp4) as a file of unknown kind."""
     relationship = "parentOf" if ingredient.name == statement.edits else "inputTo"
-    about = {"title": ingredient.path.name, "relationship": relationship, "label": ingredient.name}
-    with ingredient.path.open("rb") as stream:
-        builder.add_ingredient(about, _kind(ingredient.path), stream)
+    path, kind = ingredient.path, _kind(ingredient.path)
+    about = {"title": path.name, "relationship": relationship, "label": ingredient.name}
+    with path.open("rb") as stream:
+        try:
+            builder.add_ingredient(about, kind, stream)
+        except c2pa.C2paError:
+            if kind == _UNKNOWN:
+                raise
+            note(f"{ingredient.name} {path.name} is no {kind} inside: the credentials name it without its own history")
+            stream.seek(0)
+            builder.add_ingredient(about, _UNKNOWN, stream)
+
+
+def _advice(error: c2pa.C2paError, timestamp: str | None) -> str:
+    """What to do about a signature that could not be made; nothing where it was not the signer who failed."""
+    if not isinstance(error, c2pa.C2paError.Signature):
+        return ""
+    asked = timestamp and re.search(r"http|time.?stamp", str(error), re.IGNORECASE)
+    return f"; check the time-stamp server {timestamp}, or leave it out" if asked else "; check the certificate"
 
 
 def _signer(identity: Identity, timestamp: str | None) -> c2pa.Signer:
@@ -223,7 +257,7 @@ def _anchors(path: Path) -> str:
 
 def _kind(path: Path) -> str:
     suffix = path.suffix.lower()
-    return _HELD.get(suffix) or _OTHERS.get(suffix) or "application/octet-stream"
+    return _HELD.get(suffix) or _OTHERS.get(suffix) or _UNKNOWN
 
 
 def _line(error: Exception) -> str:
@@ -233,12 +267,21 @@ def _line(error: Exception) -> str:
 # --- Reading ----------------------------------------------------------------------------------------------------------
 
 
+def _holds_store(path: Path) -> bool:
+    """Whether there is a manifest store anywhere in a file, intact or not."""
+    if not path.stat().st_size:
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return _STORE.search(content) is not None
+
+
 def _found(store: dict[str, Any], sidecar: bool) -> Credentials:
     """The active manifest of a manifest store as the reader gives it."""
     state: State = {"Trusted": "trusted", "Valid": "valid"}.get(store.get("validation_state", ""), "tampered")  # type: ignore[assignment]
     failures = [it for it in store.get("validation_status", ()) if it.get("code") != _UNTRUSTED]
-    manifest = store["manifests"][store["active_manifest"]]
-    said = {it["label"]: it.get("data", {}) for it in manifest.get("assertions", ())}
+    others = dict(store["manifests"])
+    manifest = others.pop(store["active_manifest"])
+    said = _said(manifest)
     actions = said.get("c2pa.actions.v2", said.get("c2pa.actions", {})).get("actions", ())
     kinds = [it["digitalSourceType"].rpartition("/")[2] for it in actions if it.get("digitalSourceType")]
     tool: dict[str, Any] = next(iter(manifest.get("claim_generator_info", ())), {})
@@ -248,17 +291,24 @@ def _found(store: dict[str, Any], sidecar: bool) -> Credentials:
         signer=signature.get("common_name") or signature.get("issuer"),
         tool=" ".join(filter(None, (tool.get("name"), tool.get("version")))) or manifest.get("claim_generator"),
         made=kinds[0] if kinds else None,
-        number=_number(said.get("c2pa.soft-binding", {})),
+        number=_number(said),
         consent=said.get(STATEMENT, {}).get("consent"),
         ingredients=tuple(str(it.get("title")) for it in manifest.get("ingredients", ())),
-        history=len(store["manifests"]) - 1,
+        history=len(others),
+        earlier=tuple(number for it in others.values() if (number := _number(_said(it))) is not None),
         sidecar=sidecar,
         problems=tuple(dict.fromkeys(f"{it.get('code')}: {it.get('explanation', '')}" for it in failures)),
     )
 
 
-def _number(binding: Any) -> int | None:
+def _said(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The assertions of a manifest by their labels."""
+    return {it["label"]: it.get("data", {}) for it in manifest.get("assertions", ())}
+
+
+def _number(said: dict[str, Any]) -> int | None:
     """The run's number in a soft binding of ours."""
+    binding = said.get("c2pa.soft-binding")
     if not isinstance(binding, dict) or binding.get("alg") != WATERMARK_NAME:
         return None
     try:

@@ -91,8 +91,8 @@ def find_in(frames: Iterable[Frame], key: Key, limit: float = 10 * BLOCK) -> Fou
     for number, folded in enumerate(_blocks(frames, limit)):
         found = _search(folded, key)
         tried = math.log10((number + 1) * (number + 2))  # the shares 1 / (n (n + 1)) of all blocks make 1
-        found = replace(found, log10_p=min(0.0, found.log10_p + (tried if number else 0.31)))
-        best = min(best, found, key=lambda it: (it.number is None, it.log10_p))
+        found = replace(found, log10_p=min(0.0, found.log10_p + tried))
+        best = min(best, found, key=lambda it: (not (it.present and it.number is not None), it.log10_p))
         if best.present and best.number is not None:
             break
     return best if best.present else replace(best, number=None)

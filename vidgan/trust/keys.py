@@ -6,7 +6,10 @@ installation and that nobody changed them since; whose installation it is, they 
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,12 +21,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from vidgan.errors import TrustError
+from vidgan.video.output import partial_path
 
 CHAIN, PRIVATE_KEY, ROOT = "chain.pem", "private-key.pem", "root.pem"
 LIFE = timedelta(days=3652)
 """Of own certificates: without a time-stamp a signature is believed as long as its certificate is valid."""
 
 OWN_NAME = "vidgan user"
+_LONGEST_NAME = 64 - len(", root")
+"""A common name holds 64 bytes (X.520)."""
 
 _PEM = serialization.Encoding.PEM
 
@@ -62,36 +68,79 @@ def own_files(folder: Path | None = None) -> tuple[Path, Path]:
     return folder / CHAIN, folder / PRIVATE_KEY
 
 
+def have_keys(folder: Path | None = None) -> bool:
+    """Whether there are own keys: both files, since one alone is what a crash left."""
+    return all(path.exists() for path in own_files(folder))
+
+
 def new_keys(folder: Path | None = None, name: str = OWN_NAME, force: bool = False) -> tuple[Path, Path]:
     """Make a root, a certificate signed by it and its private key; the root's own private key is thrown away.
 
     An ES256 chain as C2PA 2.1, section 14.5.1 wants it: key usage digitalSignature, extended key usage
-    emailProtection, subject and authority key identifiers.
+    emailProtection, subject and authority key identifiers. The old keys stay until the new ones are written.
 
     Returns:
         The chain and the private key, the latter readable by its owner alone.
 
     Raises:
-        TrustError: there are keys already and `force` is not given, or the folder cannot be written.
+        TrustError: there are keys already and `force` is not given, the name will not do for a certificate, or the
+            folder cannot be written.
     """
     folder = folder or trust_dir()
+    if not _make(folder, name, force):
+        raise TrustError(f"{folder} holds keys already: say `vidgan trust keys new --force` to replace them")
+    return own_files(folder)
+
+
+def first_keys(folder: Path | None = None) -> bool:
+    """Make own keys unless there are some, also when several processes want them at once; whether they are new.
+
+    Raises:
+        TrustError: the folder cannot be written.
+    """
+    folder = folder or trust_dir()
+    return not have_keys(folder) and _make(folder, OWN_NAME, force=False)
+
+
+def _make(folder: Path, name: str, force: bool) -> bool:
+    """Put new keys in place, the chain last; False when there are some and `force` is not given."""
     chain, private_key = own_files(folder)
-    if not force and (chain.exists() or private_key.exists()):
-        raise TrustError(f"{folder} holds keys already: say --force to make new ones, or keep them")
     root_key, own_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    root = _certificate(f"{name}, root", f"{name}, root", root_key, root_key, authority=True)
-    own = _certificate(name, f"{name}, root", own_key, root_key, authority=False)
-    secret = own_key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    try:
+        root = _certificate(f"{name}, root", f"{name}, root", root_key, root_key, authority=True)
+        own = _certificate(name, f"{name}, root", own_key, root_key, authority=False)
+    except ValueError as error:
+        raise TrustError(
+            f"the name {name!r} will not do for a certificate: give one of 1 to {_LONGEST_NAME} characters"
+        ) from error
+    public = root.public_bytes(_PEM)
+    files = {
+        private_key: own_key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+        folder / ROOT: public,
+        chain: own.public_bytes(_PEM) + public,
+    }
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write_private(private_key, secret)
-        (folder / ROOT).write_bytes(root.public_bytes(_PEM))
-        chain.write_bytes(own.public_bytes(_PEM) + root.public_bytes(_PEM))
+        with _locked(folder):
+            if have_keys(folder) and not force:
+                return False
+            for path, content in files.items():
+                _write(partial_path(path), content, 0o600 if path == private_key else 0o644)
+            for path in files:
+                partial_path(path).replace(path)
     except OSError as error:
         raise TrustError(
             f"cannot write keys into {folder}: {error.strerror}; set VIDGAN_TRUST to a folder that can be written"
         ) from error
-    return chain, private_key
+    return True
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock, so that the files of two processes do not mix."""
+    with (folder / ".lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def load_identity(chain: Path, private_key: Path) -> Identity:
@@ -103,7 +152,10 @@ def load_identity(chain: Path, private_key: Path) -> Identity:
     chain_pem, key_pem = _read(chain, "certificate"), _read(private_key, "private key")
     try:
         certificate = x509.load_pem_x509_certificates(chain_pem)[0]
-    except ValueError as error:
+        public = certificate.public_key()
+        begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        _ = certificate.subject  # what is damaged in it shows when it is asked for
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise TrustError(f"{chain} is no certificate chain in PEM: give the signer's certificate first") from error
     try:
         secret = serialization.load_pem_private_key(key_pem, None)
@@ -111,13 +163,13 @@ def load_identity(chain: Path, private_key: Path) -> Identity:
         raise TrustError(f"{private_key} is locked with a password: give the key without one") from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise TrustError(f"{private_key} is no private key in PEM: give the key of {chain}") from error
-    if certificate.public_key() != secret.public_key():
+    if public != secret.public_key():
         raise TrustError(f"{private_key} is not the key of the certificate in {chain}: give the two that go together")
     now = datetime.now(UTC)
-    if now > certificate.not_valid_after_utc:
-        raise TrustError(f"the certificate in {chain} ended on {certificate.not_valid_after_utc:%Y-%m-%d}: renew it")
-    if now < certificate.not_valid_before_utc:
-        raise TrustError(f"the certificate in {chain} begins on {certificate.not_valid_before_utc:%Y-%m-%d}: wait")
+    if now > ends:
+        raise TrustError(f"the certificate in {chain} ended on {ends:%Y-%m-%d}: renew it")
+    if now < begins:
+        raise TrustError(f"the certificate in {chain} begins on {begins:%Y-%m-%d}: wait")
     return Identity(chain_pem, key_pem, _algorithm(secret, private_key), certificate)
 
 
@@ -138,10 +190,10 @@ def _read(path: Path, what: str) -> bytes:
         raise TrustError(f"cannot read the {what} {path}: {error.strerror}") from error
 
 
-def _write_private(path: Path, content: bytes) -> None:
-    """Write a file that nobody else can read at any time."""
+def _write(path: Path, content: bytes, mode: int) -> None:
+    """Write a new file that nobody but those in `mode` can read at any time."""
     path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(content)
 
 

@@ -17,6 +17,8 @@ from PIL import Image, ImageDraw, ImageFont
 LABEL = "AI generated"
 _SHARE = 0.05  # of the frame's shorter side, the label's height
 _SMALLEST = 12
+_PROBE = 40.0
+_NOWHERE = "\U0010ffff"  # a character that no font has
 _INK, _GROUND, _OPACITY = (255, 255, 255), (0, 0, 0), 0.6
 
 
@@ -32,6 +34,13 @@ def draw_label(rgb: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
     alpha, colour = alpha[: bottom - edge, : right - edge], colour[: bottom - edge, : right - edge]
     under[:] = np.rint(under * (1 - alpha) + colour * alpha)
     return labelled
+
+
+def unwritable(text: str) -> str:
+    """The characters of a label that its font has no picture for, each once: they would be drawn as boxes."""
+    font = ImageFont.load_default(_PROBE)
+    box = bytes(font.getmask(_NOWHERE))
+    return "".join(it for it in dict.fromkeys(text) if not it.isprintable() or bytes(font.getmask(it)) == box)
 
 
 @lru_cache(maxsize=4)

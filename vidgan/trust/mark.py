@@ -9,6 +9,7 @@ Legend: H, W pixels of a frame.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from vidgan.errors import TrustError
 from vidgan.trust.credentials import Statement, sign
-from vidgan.trust.keys import Identity, load_identity, new_keys, own_files
+from vidgan.trust.keys import Identity, first_keys, load_identity, own_files
 from vidgan.trust.label import LABEL, draw_label
 from vidgan.trust.pattern import Key
 from vidgan.trust.payload import ID_BITS
@@ -28,6 +29,8 @@ from vidgan.trust.watermark import Watermark
 
 NO_MARK = "switched off with --no-mark"
 
+_FILE = re.compile(r"\S+\.(txt|md|rst|pdf|docx?|odt|rtf|html?|json|jpe?g|png|eml)", re.IGNORECASE)
+"""What a text looks like that is meant as a file."""
 _LONGEST = 10_000  # characters of a consent that are written into the credentials
 
 
@@ -87,11 +90,16 @@ class Marks:
         """What is done to the frames of a video that `name` tells from all others."""
         return FrameMarks(None if self.identity is None else number_of(name), self.label)
 
-    def sign(self, path: Path, name: str, watermarked: bool = True, **run: Any) -> None:
-        """Put credentials into a finished file; `run` says how it was made. Raises TrustError, OutputError."""
+    def sign(self, path: Path, title: str, name: str, watermarked: bool = True, **run: Any) -> None:
+        """Put credentials into a finished file that will be called `title`; `run` says how it was made.
+
+        Raises:
+            TrustError: the keys will not do.
+            OutputError: the disk is full or fails.
+        """
         if self.identity is not None:
             number = number_of(name) if watermarked else None
-            statement = Statement(path.name, number, run={**run, "consent": self.consent})
+            statement = Statement(title, number, run={**run, "consent": self.consent})
             sign(path, path, statement, (), self.identity)
 
 
@@ -123,18 +131,29 @@ def own_keys() -> tuple[Path, Path, str | None]:
         TrustError: they cannot be made.
     """
     chain, private_key = own_files()
-    if chain.exists() or private_key.exists():
+    if not first_keys():
         return chain, private_key, None
-    new_keys()
     return chain, private_key, f"made own keys to sign with in {chain.parent}; `vidgan trust keys show` says more"
 
 
 def consent_of(given: Path | str | None) -> Path | str | None:
-    """A consent as somebody typed it: the file of that name when there is one, otherwise a text."""
+    """A consent as somebody typed it: the file of that name when there is one, otherwise a text.
+
+    Raises:
+        TrustError: it looks like the name of a file, and there is none.
+    """
     text = "" if given is None else str(given)
     if not text.strip():
         return None
-    return Path(text) if len(text) < 4096 and "\n" not in text and Path(text).is_file() else text
+    try:
+        is_file = Path(text).is_file()
+    except (OSError, ValueError):  # longer than a name can be, or with a NUL in it
+        is_file = False
+    if is_file:
+        return Path(text)
+    if isinstance(given, Path) or _FILE.fullmatch(text):
+        raise TrustError(f"the consent {text} is no file: check its name, or say in a sentence who agreed")
+    return text
 
 
 def read_consent(consent: Path | str | None) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from vidgan.report.data import printable
+from vidgan.text import printable
 from vidgan.trust.credentials import Credentials, read_credentials
 from vidgan.trust.detect import Found, find_watermark
 from vidgan.trust.mark import read_key
@@ -25,9 +25,12 @@ class Verdict:
 
     @property
     def contradiction(self) -> bool:
-        """Whether credentials and watermark name different runs."""
-        numbers = (self.credentials.number, self.watermark.number)
-        return None not in numbers and numbers[0] != numbers[1]
+        """Whether credentials and watermark name different runs.
+
+        A video made from a marked one may show that one's watermark: its run is in the history of the credentials.
+        """
+        said, read = self.credentials, self.watermark.number
+        return None not in (said.number, read) and read not in (said.number, *said.earlier)
 
     @property
     def code(self) -> int:
@@ -70,7 +73,8 @@ class Verdict:
         found, said = self.watermark, asdict(self.credentials)
         return {
             "file": self.file,
-            "credentials": said | {"number": _run(self.credentials.number)},
+            "credentials": said
+            | {"number": _run(self.credentials.number), "earlier": [_run(it) for it in self.credentials.earlier]},
             "watermark": {
                 "found": found.present,
                 "run": _run(found.number),
