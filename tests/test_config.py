@@ -101,23 +101,29 @@ def test_later_files_options_and_overrides_win(file):
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "problem"),
     [
-        "\n".join(["a0: &a0 {x: 1}", *(f"a{n}: &a{n} {{x: *a{n - 1}, y: *a{n - 1}}}" for n in range(1, 40))]),
-        "\n".join(["a0: &a0 [1]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40))]),
-        "a0: &a0\n  x: *a0",
+        (
+            "\n".join(["a0: &a0 {x: 1}", *(f"a{n}: &a{n} {{x: *a{n - 1}, y: *a{n - 1}}}" for n in range(1, 40))]),
+            "more than 10000 values",
+        ),
+        (
+            "\n".join(["a0: &a0 [1]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40))]),
+            "more than 10000 values",
+        ),
+        ("a0: &a0\n  x: *a0", r"\*a0 is inside itself"),
     ],
     ids=["sections", "lists", "circle"],
 )
-def test_aliases_that_would_fill_the_memory_are_refused(tmp_path, text):
+def test_aliases_that_would_fill_the_memory_are_refused(tmp_path, text, problem):
     (tmp_path / "a.yaml").write_text(text)
-    with pytest.raises(ConfigError, match=r"a.yaml:2 is not valid YAML: \*a0 repeats a section or a list"):
+    with pytest.raises(ConfigError, match=rf"a.yaml:\d+ is not valid YAML: {problem}"):
         read_file(tmp_path / "a.yaml")
 
 
 def test_an_alias_may_repeat_a_value(tmp_path):
-    (tmp_path / "a.yaml").write_text("train: {lr: &lr 0.5}\nother: *lr\n")
-    assert read_file(tmp_path / "a.yaml").values == {"train": {"lr": 0.5}, "other": 0.5}
+    (tmp_path / "a.yaml").write_text("train: &train {lr: &lr 0.5}\nother: *lr\nagain: *train\n")
+    assert read_file(tmp_path / "a.yaml").values == {"train": {"lr": 0.5}, "other": 0.5, "again": {"lr": 0.5}}
 
 
 def test_override_values_are_yaml():

@@ -200,16 +200,32 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     return result
 
 
+MOST_VALUES = 10_000
+"""A few lines of nested aliases can stand for more than a memory holds."""
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML whose aliases repeat single values alone: a few lines of nested ones stand for more than a memory holds."""
+    """YAML that stands for at most `MOST_VALUES` values, those that aliases repeat counted each time."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event() if self.check_event(yaml.AliasEvent) else None
+        event = self.peek_event()
         node = super().compose_node(parent, index)
-        if event and isinstance(node, yaml.CollectionNode):
-            problem = f"*{event.anchor} repeats a section or a list; write it out, or put it into a file for base:"
-            raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
+        if node is not None:
+            self._sizes: dict[int, int] = getattr(self, "_sizes", {})
+            if isinstance(event, yaml.AliasEvent) and id(node) not in self._sizes:
+                raise yaml.composer.ComposerError(None, None, f"*{event.anchor} is inside itself", event.start_mark)
+            self._sizes[id(node)] = 1 + sum(self._sizes.get(id(inner), 0) for inner in _inner(node))
+            if self._sizes[id(node)] > MOST_VALUES:
+                problem = f"more than {MOST_VALUES} values; split the file by base:"
+                raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
         return node
+
+
+def _inner(node: yaml.Node) -> list[yaml.Node]:
+    """The nodes right inside a section or a list."""
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return node.value if isinstance(node, yaml.SequenceNode) else []
 
 
 def _parse(text: str, origin: str) -> tuple[Any, dict[str, int]]:

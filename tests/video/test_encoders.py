@@ -9,6 +9,7 @@ import pytest
 from vidgan.errors import DeviceError, UsageError
 from vidgan.video import encoders
 from vidgan.video.encoders import ENCODERS, EncoderProbe, choose_encoder, list_encoders
+from vidgan.video.read import ClipReader
 from vidgan.video.write import ClipWriter
 
 
@@ -69,3 +70,14 @@ def test_an_encoder_leaves_the_scheduling_of_its_process_alone(codec, tmp_path):
         writer.write(np.zeros((64, 64, 3), np.uint8), Fraction(0))
         assert os.sched_getscheduler(0) == before
     assert os.sched_getscheduler(0) == before
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "av1"])
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_the_shortest_clips_are_written_every_time(codec, frames, tmp_path):
+    for attempt in range(4):  # what libx265 gave as decoding times changed from one attempt to the next
+        with ClipWriter(tmp_path / f"{attempt}.mp4", 64, 64, Fraction(25), codec=codec, device="cpu") as writer:
+            for number in range(frames):
+                writer.write(np.full((64, 64, 3), 40 * number, np.uint8), Fraction(number, 25))
+        with ClipReader(tmp_path / f"{attempt}.mp4") as reader:
+            assert [frame.time for frame in reader] == [Fraction(number, 25) for number in range(frames)]

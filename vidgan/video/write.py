@@ -34,6 +34,10 @@ _CLOCK = 90_000  # ticks a second at least, for times that fall off the grid of 
 _BT709, _LIMITED = 1, 1  # ITU-T H.273 code points; BT.709 is 1 as matrix, primaries and transfer
 
 
+_REORDERED = 3
+"""Fewer frames than this have no B-frame among them: they are decoded in the order in which they are shown."""
+
+
 class _Writer:
     """What both writers share: the file under its temporary name, the video stream and the clock."""
 
@@ -111,7 +115,11 @@ class _Writer:
         assert self._stream is not None
         assert self._last is not None
         try:
-            self._mux(self._stream.encode(None))
+            packets = self._stream.encode(None)
+            if self.frames < _REORDERED:  # libx265 then takes decoding times from memory that it never wrote
+                for packet in packets:
+                    packet.dts = packet.pts
+            self._mux(packets)
             self._end((self._last + self._step) * self._time_base)
             self._container.close()
             self._container = None
