@@ -208,7 +208,7 @@ class _Loader(yaml.SafeLoader):
     """YAML that stands for at most `MOST_VALUES` values, those that aliases repeat counted each time."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event()
+        event: Any = self.peek_event()
         node = super().compose_node(parent, index)
         if node is not None:
             self._sizes: dict[int, int] = getattr(self, "_sizes", {})
