@@ -208,16 +208,17 @@ class _Loader(yaml.SafeLoader):
     """YAML that stands for at most `MOST_VALUES` values, those that aliases repeat counted each time."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event: Any = self.peek_event()
+        event = self.peek_event()
+        mark: Any = event.start_mark
         node = super().compose_node(parent, index)
         if node is not None:
             self._sizes: dict[int, int] = getattr(self, "_sizes", {})
-            if isinstance(event, yaml.AliasEvent) and id(node) not in self._sizes:
-                raise yaml.composer.ComposerError(None, None, f"*{event.anchor} is inside itself", event.start_mark)
+            if id(node) not in self._sizes and isinstance(event, yaml.AliasEvent):
+                raise yaml.composer.ComposerError(None, None, f"*{event.anchor} is inside itself", mark)
             self._sizes[id(node)] = 1 + sum(self._sizes.get(id(inner), 0) for inner in _inner(node))
             if self._sizes[id(node)] > MOST_VALUES:
                 problem = f"more than {MOST_VALUES} values; split the file by base:"
-                raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
+                raise yaml.composer.ComposerError(None, None, problem, mark)
         return node
 
 
