@@ -5,7 +5,6 @@ Legend: B sequences, R frames of rollout, K references, S pixels of the network;
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Literal
 
 import cv2
@@ -126,9 +125,9 @@ class TransferTask(Trainable):
         strength = self._strength(fraction)
         terms = self._losses(batch, painted, fake)
         if strength > 0:
-            tuples = partial(self._tuples, batch, self._coloured(maps))
-            real = tuples(batch.picture)
-            terms.update(self._adversarial(real, tuples(fake)))
+            poses = self._coloured(maps)
+            real, made = (self._tuples(batch, poses, pictures) for pictures in (batch.picture, fake))
+            terms.update(self._adversarial(real, made))
             terms["generator"] = terms["generator"] * strength
             terms["matching"] = terms["matching"] * strength
         total = sum(terms.values(), torch.zeros((), device=self.device))
@@ -139,7 +138,7 @@ class TransferTask(Trainable):
         self.ema.update(self.generator.module, step + 1)
         values = {name: float(value.detach()) for name, value in terms.items()} | {"gradient": float(norm)}
         if strength > 0:
-            values.update(self._judge_step(real, tuples(fake.detach())))
+            values.update(self._judge_step(real, made.detach()))
         self._remember(batch, painted)
         return values
 
