@@ -21,6 +21,7 @@ STAGES = {
     "driver": "vidgan.stages.driver:DriverStage",
     "portrait": "vidgan.stages.portrait:PortraitStage",
     "drive": "vidgan.stages.drive:DriveStage",
+    "takes": "vidgan.stages.takes:TakesStage",
     "animate": "vidgan.stages.animate:AnimateStage",
     "retarget": "vidgan.stages.retarget:RetargetStage",
     "train": "vidgan.stages.train:TrainStage",

@@ -15,6 +15,7 @@ from vidgan.subject.examples import BodyFootage
 from vidgan.subject.footage import ExampleConfig, Footage
 from vidgan.subject.model import Subject
 from vidgan.subject.references import ReferenceConfig
+from vidgan.subject.takes import TAKES, TakeFootage, Takes
 from vidgan.tasks.repair import RepairConfig, RepairTask, build_generator
 from vidgan.train.checkpoint import read_network, save_network
 from vidgan.train.engine import choose_precision, launch
@@ -61,6 +62,7 @@ class TrainStage(Stage[RepairConfig]):
         task.ema.network.load_state_dict(best["ema"])
         facts = {
             "network": config.network,
+            "size": footage.size,
             "maps": footage.rig.maps,
             "references": footage.references,
             "width": config.width,
@@ -82,7 +84,9 @@ class TrainStage(Stage[RepairConfig]):
 def load_footage(
     folder: Path, held_out: float, references: ReferenceConfig, examples: ExampleConfig, device: str
 ) -> Footage:
-    """What a stage that gathers footage wrote: a subject."""
+    """What a stage that gathers footage wrote: a subject, or takes, which say themselves what is held out."""
+    if (folder / TAKES).exists():
+        return TakeFootage(Takes.load(folder), examples, device)
     return BodyFootage(Subject.load(folder), held_out, references, examples, device)
 
 
