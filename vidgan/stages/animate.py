@@ -68,7 +68,7 @@ class AnimateStage(Stage[AnimateConfig]):
 
 def load_mender(context: StageContext) -> Mender | None:
     """The generator of a stage with the input `model`, ready to mend; None without one."""
-    model = context.inputs["model"]
+    model = context.inputs.get("model")
     if model is None:
         return None
     generator, facts = load_generator(model, context.device)

@@ -31,6 +31,7 @@ STAGES = {
     "voice": "vidgan.stages.voice:VoiceStage",
     "speak": "vidgan.stages.speak:SpeakStage",
     "mouths": "vidgan.stages.mouths:MouthsStage",
+    "mouth_takes": "vidgan.stages.mouth_takes:MouthTakesStage",
     "dub": "vidgan.stages.dub:DubStage",
     "sound": "vidgan.stages.sound:SoundStage",
     "dub_report": "vidgan.stages.dub_report:DubReportStage",

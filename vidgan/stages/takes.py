@@ -106,7 +106,7 @@ class TakesStage(Stage[TakesConfig]):
 
     def _homes(self, clip: Clip, taken: NDArray[np.int64]) -> NDArray[np.int64]:
         known = taken[[use == "train" for use in uses(taken, self.config.held_out)]]
-        return homes(head_pose_of(clip.points).rotation, known, self.config.ways)
+        return homes(clip.track, known, self.config.ways)
 
     def _rehearse(
         self, rehearsal: Rehearsal, clip: Clip, taken: NDArray[np.int64], ways: NDArray[np.int64]

@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidgan.face.expression import expression
-from vidgan.face.head import HeadPose, angles, head_pose_of, to_head
-from vidgan.face.mouths import Mouths
+from vidgan.face.expression import expression, neutral_frame
+from vidgan.face.head import HeadPose, angles, head_pose, head_pose_of, to_head
+from vidgan.face.mouths import Mouths, skin_colour
+from vidgan.face.track import FaceTrack
 from vidgan.face.transfer import Driven
 from vidgan.subject.animate import FacePainter
 from vidgan.subject.footage import Positions
@@ -40,12 +41,15 @@ def spread_blocks(present: NDArray[np.bool_], most: int) -> Positions:
     return np.unique(np.concatenate([frames[start : start + BLOCK] for start in starts]))
 
 
-def homes(rotation: NDArray, among: Positions, ways: int) -> Positions:
-    """The frames to draft from: spread over how far the head is turned to the side."""
-    yaw = angles(rotation[among])[:, 0]
-    order = among[np.argsort(yaw)]
-    picks = order[np.linspace(0, len(order) - 1, 2 * ways + 1).round().astype(int)[1::2]]
-    return np.unique(picks)
+def homes(track: FaceTrack, among: Positions, ways: int) -> Positions:
+    """The frames to draft from, as a portrait would be: of each part of the turns to the side, the one most at rest."""
+    yaw = angles(head_pose(track[among]).rotation)[:, 0]
+    found = []
+    for part in np.array_split(among[np.argsort(yaw)], min(ways, len(among))):
+        here = np.zeros(len(track), bool)
+        here[part] = True
+        found.append(neutral_frame(replace(track, present=here)))
+    return np.array(found)
 
 
 def uses(frames: Positions, held_out: float, gap: int = 12) -> list[Use]:
@@ -57,7 +61,8 @@ def uses(frames: Positions, held_out: float, gap: int = 12) -> list[Use]:
 
 def as_portrait(picture: NDArray[np.uint8], points: NDArray) -> Portrait:
     """A frame as a portrait whose surroundings bend with it, which shows no mouth but its own."""
-    none = Mouths(np.zeros((0, 1, 1, 3), np.uint8), np.zeros((0, 1, 2), np.float32), np.full(3, 128, np.float32))
+    skin = skin_colour(picture, points)
+    none = Mouths(np.zeros((0, 1, 1, 3), np.uint8), np.zeros((0, 1, 2), np.float32), skin)
     return Portrait(picture, np.full(picture.shape[:2], 255, np.uint8), picture, points.astype(np.float32), none)
 
 
