@@ -25,6 +25,7 @@ from vidgan.stages.runner import run_plan
 from vidgan.stages.store import Store, default_work
 from vidgan.trust.keys import load_identity
 from vidgan.trust.mark import own_keys, read_key
+from vidgan.video.limits import SECTION, limited
 from vidgan.video.output import check_output
 
 DEFAULT_BUDGET = {"cpu": 300.0, "cuda": 600.0}
@@ -68,7 +69,8 @@ class Run:
             VidganError: it failed; calling again goes on.
             Interrupted: Ctrl-C or SIGTERM; calling again goes on.
         """
-        run_plan(self.plan, self.store, self.device, emit)
+        with limited(getattr(self.settings, SECTION)):
+            run_plan(self.plan, self.store, self.device, emit)
         outputs = place_all(self.plan.outputs(self.store), self.output)
         stages = {stage.name: stage.job.entry(self.store).dir for stage in self.plan.stages}
         for inside, path in self.keep.items():
