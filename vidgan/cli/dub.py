@@ -58,6 +58,7 @@ def command(
             preset=quality,
             options=api.dub_options(speaker, fit, keep_ambience),
             emit=display.emit,
+            dry_run=dry_run,
             **common,
         ),
         dry_run,

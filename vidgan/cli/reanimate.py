@@ -59,6 +59,7 @@ def command(
             preset=quality,
             options=api.reanimate_options(driving, motion, region, strength, person, audio),
             emit=display.emit,
+            dry_run=dry_run,
             **common,
         ),
         dry_run,

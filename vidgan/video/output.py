@@ -23,8 +23,10 @@ _REASONS = {
 }
 
 
-def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
+def check_output(path: Path, inputs: Iterable[Path] = (), writing: bool = True) -> None:
     """Make sure, before any work is done, that a file can be written at `path` and that it is none of the `inputs`.
+
+    Its folder is made and tried, unless nothing may be written yet (`writing`).
 
     Raises:
         OutputError: it is one of the inputs, also through a link; is a directory; or its folder cannot be written to.
@@ -36,6 +38,8 @@ def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
     if path.is_dir():
         raise OutputError(f"{path}: is a directory; give a file name in it, such as {path / 'out.mp4'}")
     folder = path.absolute().parent
+    if not writing:
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = partial_path(path)
