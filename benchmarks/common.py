@@ -16,6 +16,7 @@ import yaml
 
 from vidgan import resources
 from vidgan.api import prepare
+from vidgan.config import parse_duration
 from vidgan.progress import Emit
 from vidgan.stages.manifest import Manifest
 from vidgan.stages.pipeline import Pipeline, read_pipeline
@@ -25,6 +26,7 @@ Row = dict[str, Any]
 Result = TypeVar("Result")
 
 JSON_OPTION = click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the results here too.")
+STEPS_OPTION = click.option("--steps", type=click.IntRange(1), help="Train for so many steps instead.")
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -172,6 +174,15 @@ def say(message: str) -> None:
     click.echo(message, err=True)
 
 
-def minutes(budget: str) -> str:
+def lengths(budgets: Iterable[str], steps: int | None) -> list[tuple[str, str]]:
+    """How long to train, shortest first: as it stands in a row's name, and the setting; `steps` go before times."""
+    if steps:
+        return [(f"{steps} steps", f"train.steps={steps}")]
+    return [
+        (_minutes(budget), f"train.budget={budget}") for budget in sorted(filter(None, budgets), key=parse_duration)
+    ]
+
+
+def _minutes(budget: str) -> str:
     """A budget as it stands in a row's name."""
     return budget.removesuffix("m") + " min" if budget.endswith("m") else budget

@@ -87,7 +87,7 @@ def test_the_same_run_is_cached_and_a_setting_runs_only_what_follows(made, drive
     folder, _ = made
 
     def plan(**options):
-        options = api.reanimate_options(driver, options.get("motion"), options.get("region"), None, None, None)
+        options = api.reanimate_options(None, driver, options.get("motion"), options.get("region"), None, None, None)
         run = api.prepare_reanimate(PORTRAIT, driver, tmp_path / "x.mp4", None, options=options, work=folder / "work")
         return {stage.name: stage.action for stage in run.plan.stages}
 

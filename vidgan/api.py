@@ -209,6 +209,7 @@ def reanimate(
     output: str | Path | None = None,
     *,
     quality: str = "draft",
+    budget: float | str | None = None,
     motion: str | None = None,
     region: str | None = None,
     strength: float | None = None,
@@ -230,7 +231,8 @@ def reanimate(
         target: a photo, a painting or a video of a person.
         driving: the video of a face, or a motion that `save_motion` wrote.
         output: the video to write; `default_output` when None. The report goes beside it.
-        quality: "draft".
+        quality: "draft", "standard" or "high".
+        budget: as of `transfer`.
         motion: "relative" to the driver's face at rest, or "absolute".
         region: "all", "expression", "lips", "eyes" or "pose".
         strength: of the motion, 1 as the driver's.
@@ -251,7 +253,7 @@ def reanimate(
     """
     run = prepare_reanimate(
         target, driving, output, save_motion, preset=quality, config=config,
-        options=reanimate_options(driving, motion, region, strength, person, audio),
+        options=reanimate_options(budget, driving, motion, region, strength, person, audio),
         overrides=overrides, label=label, consent=consent, device=device, seed=seed, work=work, emit=emit,
     )  # fmt: skip
     return run.go(emit)
@@ -277,14 +279,14 @@ def prepare_reanimate(
 
 
 def reanimate_options(
-    driving: str | Path, motion: str | None, region: str | None, strength: float | None, person: str | int | None,
-    audio: str | None,
+    budget: float | str | None, driving: str | Path, motion: str | None, region: str | None, strength: float | None,
+    person: str | int | None, audio: str | None,
 ) -> dict[str, Any]:  # fmt: skip
     """The settings that the options of `reanimate` stand for. A saved motion has no sound to give."""
     silent = Path(driving).suffix.lower() == ".npz" and audio in (None, "source")
     return {
-        "drive.motion": motion, "drive.region": region, "drive.strength": strength, "face.person": person,
-        "encode.audio": "none" if silent else audio,
+        "train.budget": budget, "drive.motion": motion, "drive.region": region, "drive.strength": strength,
+        "face.person": person, "encode.audio": "none" if silent else audio,
     }  # fmt: skip
 
 
@@ -294,6 +296,7 @@ def dub(
     output: str | Path | None = None,
     *,
     quality: str = "draft",
+    budget: float | str | None = None,
     speaker: str | int | None = None,
     fit: str | None = None,
     keep_ambience: bool = False,
@@ -312,7 +315,8 @@ def dub(
         film: a film with a speaking person and its own sound, from which the mouth is learnt.
         speech: any recording of a voice, or a video with one.
         output: the video to write; `dubbed_output` when None. The report goes beside it.
-        quality: "draft".
+        quality: "draft", "standard" or "high".
+        budget: as of `transfer`.
         speaker: who speaks: "largest", "center", "left", "right", a number from 1, from the left, or "auto": whose
             mouth moves with the film's own voice.
         fit: "film", "speech", "loop" or "trim", see `vidgan.audio.fit`.
@@ -331,15 +335,22 @@ def dub(
     """
     run = prepare(
         "dub", {"film": film, "speech": speech}, output or dubbed_output(film, speech), preset=quality, config=config,
-        options=dub_options(speaker, fit, keep_ambience), overrides=overrides, label=label, consent=consent,
+        options=dub_options(budget, speaker, fit, keep_ambience), overrides=overrides, label=label, consent=consent,
         device=device, seed=seed, work=work, emit=emit,
     )  # fmt: skip
     return run.go(emit)
 
 
-def dub_options(speaker: str | int | None, fit: str | None, keep_ambience: bool) -> dict[str, Any]:
+def dub_options(
+    budget: float | str | None, speaker: str | int | None, fit: str | None, keep_ambience: bool
+) -> dict[str, Any]:
     """The settings that the options of `dub` stand for."""
-    return {"face.person": speaker, "speak.fit": fit, "sound.keep_ambience": keep_ambience or None}
+    return {
+        "train.budget": budget,
+        "face.person": speaker,
+        "speak.fit": fit,
+        "sound.keep_ambience": keep_ambience or None,
+    }
 
 
 def dubbed_output(film: str | Path, speech: str | Path) -> Path:

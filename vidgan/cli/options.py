@@ -60,6 +60,21 @@ def run_options(command: CommandT) -> CommandT:
     return command
 
 
+def quality_options(default: str) -> Callable[[CommandT], CommandT]:
+    """How much is trained."""
+
+    def add(command: CommandT) -> CommandT:
+        command = click.option(
+            "--budget", metavar="TIME", help="Time for training: 90s, 5m, 1h.  [5m on a CPU, 10m on a GPU; high: 20m]"
+        )(command)
+        return click.option(
+            "--quality", type=click.Choice(["draft", "standard", "high"]), default=default, show_default=True,
+            help="draft trains no network that paints, high a larger one.",
+        )(command)  # fmt: skip
+
+    return add
+
+
 def draw_options(command: CommandT) -> CommandT:
     """The options of every command that draws clips from a generator."""
     options = (

@@ -9,7 +9,7 @@ import torch
 from tests.train.walks import STATE, rows, same
 from vidgan.nets.repair import PoseOnlyGenerator, RepairGenerator
 from vidgan.progress import Silent
-from vidgan.tasks.transfer import build_generator
+from vidgan.tasks.repair import build_generator
 from vidgan.train.checkpoint import load_checkpoint
 from vidgan.train.loop import train
 from vidgan.train.randomness import generator
@@ -169,13 +169,13 @@ def test_sequences_go_on_from_earlier_outputs(make_task):
 def test_only_what_may_be_trained_on_is_drawn(make_task, subject, monkeypatch):
     task = make_task()
     seen = []
-    draw = task.examples.draw
-    monkeypatch.setattr(task.examples, "draw", lambda starts, *rest: seen.extend(starts) or draw(starts, *rest))
+    draw = task.footage.draw
+    monkeypatch.setattr(task.footage, "draw", lambda starts, *rest: seen.extend(starts) or draw(starts, *rest))
     for step in range(5):
         task.step(step, 0.1)
     last = np.array(seen) + task.config.rollout - 1
-    assert set(np.concatenate([seen, last])) <= set(task.train_frames)
-    assert not set(task.train_frames) & set(task.held_frames)
+    assert set(np.concatenate([seen, last])) <= set(task.footage.train)
+    assert not set(task.footage.train) & set(task.footage.held)
 
 
 def test_the_learning_rate_falls_at_the_end(make_task):
@@ -207,7 +207,7 @@ def test_the_best_is_a_part_of_the_state(make_task):
 
 @pytest.mark.parametrize(("name", "kind"), [("repair", RepairGenerator), ("pose-only", PoseOnlyGenerator)])
 def test_the_setting_chooses_the_network(name, kind):
-    network = build_generator(name, 2, 8, 1)
+    network = build_generator(name, 5, 2, 8, 1)
     assert isinstance(network, kind)
     assert network.references == 3
 
@@ -217,14 +217,14 @@ def test_going_on_from_an_earlier_output_leaves_the_batch_its_own_poses(make_tas
     for step in range(3):
         task.step(step, 0.1)
     drawn = []
-    draw = task.examples.draw
+    draw = task.footage.draw
 
     def remember(*args, **kwargs):
         batch = draw(*args, **kwargs)
         drawn.append((batch.points.clone(), batch.heights.clone()))
         return batch
 
-    task.examples.draw = remember
+    task.footage.draw = remember
     went_on = 0
     for seed in range(6):
         batch, before = task._draw(generator("draws", seed))
