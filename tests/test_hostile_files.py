@@ -20,6 +20,7 @@ import torch
 from vidgan.errors import ConfigError, TrainingError, VidganError
 from vidgan.pose.precomputed import load_people
 from vidgan.runs.folder import open_run
+from vidgan.stages.encode import RenderedFrames
 from vidgan.train.checkpoint import load_checkpoint, read_network, save_network
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -127,6 +128,13 @@ def test_a_configuration_cannot_build_objects(tmp_path, trace):
     (tmp_path / "a.yaml").write_text(f"x: !!python/object/apply:os.mkdir ['{trace}']\n")
     with pytest.raises(ConfigError, match="not valid YAML"):
         read_file(tmp_path / "a.yaml")
+
+
+def test_names_in_an_index_stay_in_its_folder(tmp_path):
+    index = {"width": 2, "height": 2, "rate": "25", "time_base": "1/25", "pts": [0, 1]}
+    index["segments"] = ["../../etc/passwd", "/etc/shadow"]
+    (tmp_path / "render.json").write_text(json.dumps(index))
+    assert RenderedFrames.load(tmp_path).segments == [tmp_path / "passwd", tmp_path / "shadow"]
 
 
 UNPICKLERS = {"pickle", "shelve", "marshal", "dill", "joblib", "cloudpickle"}

@@ -53,7 +53,8 @@ class Draft:
             if manifest.instance not in _NOT_REPEATED
             for file, record in manifest.files.items()
         }
-        return found | {"frames": frames_digest(self.folder / f"{name}.mp4")}
+        left = sorted(it.name for it in self.folder.iterdir() if ".partial" in it.name)
+        return found | {"frames": frames_digest(self.folder / f"{name}.mp4"), "left": " ".join(left)}
 
     def damage(self) -> list[str]:
         """What is taken for whole, and is not."""

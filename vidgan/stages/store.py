@@ -108,8 +108,9 @@ class Store:
         if not writing:
             return
         try:
-            for folder in (self.root, self.root / "locks", self.root / "logs"):
-                folder.mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)  # people's footage is in it
+            for folder in (self.root / "locks", self.root / "logs"):
+                folder.mkdir(exist_ok=True)
             TemporaryFile(dir=self.root).close()
         except OSError as error:
             raise work_error(self.root, error) from None
