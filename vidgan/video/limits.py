@@ -6,10 +6,12 @@ every file and stage. A header is believed where it promises too much; what is r
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from fractions import Fraction
+from pathlib import Path
 
 from pydantic import Field
 
@@ -84,6 +86,24 @@ def over(where: object, what: str, setting: str) -> LimitError:
 def no_memory(where: object, limits: MediaLimits) -> LimitError:
     """What to raise when the system gives no more memory for a file."""
     return over(where, f"decoding it takes more than {limits.max_memory:g} GiB", "max_memory")
+
+
+def check_unpacked(path: Path, streamed: str = "", frame: int = 1) -> None:
+    """Refuse an npz that unpacks to more than the memory that is allowed.
+
+    Its member `streamed`, which goes to the disk, may hold as many frames of `frame` bytes as a video. A file that is
+    no archive passes: whoever reads it says so.
+    """
+    limits = current_limits()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            sizes = {it.filename: it.file_size for it in archive.infolist()}
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
+        return
+    if sizes.pop(streamed, 0) > limits.max_frames * frame:
+        raise over(path, f"has more than {limits.max_frames} frames", "max_frames")
+    if sum(sizes.values()) > limits.max_memory * 2**30:
+        raise over(path, f"it unpacks to more than {limits.max_memory:g} GiB", "max_memory")
 
 
 def nothing() -> None:
