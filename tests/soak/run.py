@@ -71,7 +71,7 @@ class Soak:
         return job.result(), time.monotonic() - began
 
 
-_TINY = ("batch=4", "clips.size=32", "clips.frames=8", "clips.stride=1", "generator.width=0.05", "critic.width=4",
+_TINY = ("batch=4", "clips.size=32", "clips.frames=8", "clips.stride=1", "generator.width=0.05", "critic.width=8",
          "evaluated=4", "evaluations=4", "precision=32-true")  # fmt: skip
 
 
