@@ -23,8 +23,9 @@ from vidgan.stages.pipeline import Pipeline, read_pipeline, settings_model
 from vidgan.stages.plan import Plan, make_plan
 from vidgan.stages.runner import run_plan
 from vidgan.stages.store import Store, default_work
-from vidgan.trust.keys import load_identity
+from vidgan.trust.keys import have_keys, load_identity
 from vidgan.trust.mark import own_keys, read_key
+from vidgan.video.limits import SECTION, limited
 from vidgan.video.output import check_output
 
 DEFAULT_BUDGET = {"cpu": 300.0, "cuda": 600.0}
@@ -68,7 +69,8 @@ class Run:
             VidganError: it failed; calling again goes on.
             Interrupted: Ctrl-C or SIGTERM; calling again goes on.
         """
-        run_plan(self.plan, self.store, self.device, emit)
+        with limited(getattr(self.settings, SECTION)):
+            run_plan(self.plan, self.store, self.device, emit)
         outputs = place_all(self.plan.outputs(self.store), self.output)
         stages = {stage.name: stage.job.entry(self.store).dir for stage in self.plan.stages}
         for inside, path in self.keep.items():
@@ -93,6 +95,7 @@ def prepare(
     seed: int = 0,
     work: str | Path | None = None,
     emit: Emit = lambda event: None,
+    dry_run: bool = False,
 ) -> Run:
     """Check everything that can be checked before any work, and plan a run.
 
@@ -111,6 +114,7 @@ def prepare(
         seed: of all random numbers.
         work: the work folder; `$VIDGAN_WORK` or `~/.cache/vidgan/work` when None.
         emit: takes notes on the device and the keys.
+        dry_run: write nothing: no keys, no folders. Such a run is there to look at.
 
     Raises:
         VidganError: an input, the output, a setting, the device, the keys or the work folder will not do.
@@ -118,14 +122,14 @@ def prepare(
     spec = read_pipeline(resources.find("pipelines", pipeline))
     files = _files(spec, inputs)
     check_inputs(files)
-    check_destination(Path(output), files.values())
-    store = Store(Path(work) if work else default_work())
+    check_destination(Path(output), files.values(), writing=not dry_run)
+    store = Store(Path(work) if work else default_work(), writing=not dry_run)
     chosen, reason = choose_device(device)
     marks = {"encode.label": label, "sign.consent": consent}
     layer = _layer(spec, preset, config, overrides, {**(options or {}), **marks})
     model = settings_model(spec)
     _fill(layer, model, chosen, Path(output))
-    _fill_marks(layer, spec, model, marked, emit)
+    _fill_marks(layer, spec, model, marked, None if dry_run else emit)
     settings = check_layer(model, layer)
     _check_keys(settings)
     emit({"event": "note", "message": f"device {chosen}: {reason}"})
@@ -256,8 +260,9 @@ def reanimate(
 
 
 def prepare_reanimate(
-    target: str | Path, driving: str | Path, output: str | Path | None, save_motion: str | Path | None, **common: Any
-) -> Run:
+    target: str | Path, driving: str | Path, output: str | Path | None, save_motion: str | Path | None,
+    dry_run: bool = False, **common: Any,
+) -> Run:  # fmt: skip
     """Plan a reanimation that keeps the driver's motion where it is asked for.
 
     Raises:
@@ -268,8 +273,8 @@ def prepare_reanimate(
     if save_motion is not None:
         if Path(save_motion).suffix.lower() != ".npz":
             raise UsageError(f"--save-motion {save_motion} must end in .npz")
-        check_output(Path(save_motion), files.values())
-    run = prepare("reanimate", files, output or default_output(driving, target), **common)
+        check_output(Path(save_motion), files.values(), writing=not dry_run)
+    run = prepare("reanimate", files, output or default_output(driving, target), dry_run=dry_run, **common)
     return run if save_motion is None else replace(run, keep={"driver/motion.npz": Path(save_motion)})
 
 
@@ -393,8 +398,11 @@ def _fill(layer: Layer, model: type[Config], device: str, output: Path) -> None:
             layer.put(key, value, origin)
 
 
-def _fill_marks(layer: Layer, spec: Pipeline, model: type[Config], marked: bool, emit: Emit) -> None:
-    """Put in whether the video is marked, which no setting may say, and by whose keys where the user left it unset."""
+def _fill_marks(layer: Layer, spec: Pipeline, model: type[Config], marked: bool, emit: Emit | None) -> None:
+    """Put in whether the video is marked, which no setting may say, and by whose keys where the user left it unset.
+
+    Keys are made when there are none, and `emit` is told; without `emit` they are not, nor is anything put in.
+    """
     fixed = next((f"{it.name} of pipeline {spec.name}" for it in spec.stages if "marked" in it.set), None)
     for section in _sections(model, "marked"):
         given = layer.values.get(section)
@@ -406,8 +414,10 @@ def _fill_marks(layer: Layer, spec: Pipeline, model: type[Config], marked: bool,
     for section in _sections(model, "certificate") if marked else ():
         keys = (f"{section}.certificate", f"{section}.private_key")
         if not any(key.rpartition(".")[2] in (layer.values.get(section) or {}) for key in keys):
+            if emit is None and not have_keys():
+                continue
             *files, news = own_keys()
-            if news:
+            if news and emit:
                 emit({"event": "note", "message": news})
             for key, file in zip(keys, files, strict=True):
                 layer.put(key, file, "own keys")

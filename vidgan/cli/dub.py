@@ -56,6 +56,7 @@ def command(
             preset=quality,
             options=api.dub_options(budget, speaker, fit, keep_ambience),
             emit=display.emit,
+            dry_run=dry_run,
             **common,
         ),
         dry_run,

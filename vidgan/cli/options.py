@@ -31,6 +31,13 @@ MARK_OPTIONS: tuple[Callable[[Any], Any], ...] = (
 """How the result says that it was made by a machine."""
 
 
+LIMITS_OPTION = click.option(
+    "--set", "limits", multiple=True, metavar="media.KEY=VALUE",
+    help="A limit on what is read, such as media.max_frames=100000; may be repeated.",
+)  # fmt: skip
+"""For commands that read media and have no other settings."""
+
+
 def run_options(command: CommandT) -> CommandT:
     """The options of every command that runs a pipeline."""
     options = (

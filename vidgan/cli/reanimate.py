@@ -58,6 +58,7 @@ def command(
             preset=quality,
             options=api.reanimate_options(budget, driving, motion, region, strength, person, audio),
             emit=display.emit,
+            dry_run=dry_run,
             **common,
         ),
         dry_run,

@@ -50,6 +50,7 @@ def command(
             preset=quality,
             options=api.transfer_options(budget, size, audio, person),
             emit=display.emit,
+            dry_run=dry_run,
             **common,
         ),
         dry_run,

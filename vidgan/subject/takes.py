@@ -24,7 +24,7 @@ from vidgan.subject.footage import ExampleConfig, Footage, Picture, Positions, S
 from vidgan.subject.mend import Mender, shown_draft
 from vidgan.subject.paint import Previous
 from vidgan.subject.rig import FACE
-from vidgan.subject.stored import as_pictures
+from vidgan.subject.stored import as_pictures, new_pictures
 from vidgan.subject.warp import grid_points
 
 TAKES, DRAFTS, FILMED = "takes.npz", "drafts.npy", "filmed.npy"
@@ -76,7 +76,7 @@ class TakesWriter:
     def __init__(self, folder: Path, drafts: int, filmed: int, size: int) -> None:
         self.folder, self.size = folder, size
         self.drafts, self.filmed = (
-            np.lib.format.open_memmap(folder / name, mode="w+", dtype=np.uint8, shape=(count, size, size, channels))
+            new_pictures(folder / name, (count, size, size, channels))
             for name, count, channels in ((DRAFTS, drafts, 3), (FILMED, filmed, 4))
         )
         self.of, self.frames = np.zeros(drafts, np.int64), np.zeros(drafts, np.int64)
