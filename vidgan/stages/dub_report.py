@@ -32,11 +32,10 @@ from vidgan.report.pictures import Picture, fit, video_uri
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.dub import SURE, in_order, load_painter
 from vidgan.stages.encode import RenderedFrames
-from vidgan.stages.face import FaceStageConfig
 from vidgan.stages.manifest import Manifest, read_manifests
 from vidgan.stages.report import DATA, PAGE, finished_video, marks, video_facts
 from vidgan.stages.speak import Shown
-from vidgan.stages.speaker import SpeakerStage
+from vidgan.stages.speaker import SpeakerConfig, SpeakerStage
 from vidgan.stages.voice import Voice
 from vidgan.subject.dubbing import MouthConfig
 from vidgan.subject.mouths import window
@@ -61,7 +60,7 @@ class DubReportConfig(Config):
     clip_seconds: float = Field(8.0, ge=0, le=60)
     clip_height: int = Field(360, ge=32, le=720)
     outside: int = Field(12, ge=0)
-    face: FaceStageConfig = FaceStageConfig()
+    face: SpeakerConfig = SpeakerConfig()
 
 
 @dataclass
