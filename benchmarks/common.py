@@ -1,4 +1,4 @@
-"""What the benchmarks share: a part of the transfer pipeline run in a process of its own, tables, JSON."""
+"""What the benchmarks share: a part of a pipeline run in a process of its own, tables, JSON."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def in_child(function: Callable[..., Result], *args: Any) -> Result:
         return pool.submit(function, *args).result()
 
 
-def part_of_transfer(last: Iterable[str], folder: Path, instead: Mapping[str, str] | None = None) -> Path:
-    """The shipped transfer pipeline cut down to the stages `last` and what they need, as a YAML file in `folder`.
+def part_of(pipeline: str, last: Iterable[str], folder: Path, instead: Mapping[str, str] | None = None) -> Path:
+    """A shipped pipeline cut down to the stages `last` and what they need, as a YAML file in `folder`.
 
     `instead` names other classes, as `module:Class`, for some of the stages. Stages keep their names, so all parts
     share their results in one work folder. The train stage is always among them, on or off, as its settings are in
     every preset.
     """
-    whole = read_pipeline(resources.find("pipelines", "transfer"))
+    whole = read_pipeline(resources.find("pipelines", pipeline))
     inputs = {spec.name: set(spec.inputs.values()) for spec in whole.stages}
     wanted, found = {*last, "train"}, set()
     while wanted:
@@ -78,7 +78,7 @@ def part_of_transfer(last: Iterable[str], folder: Path, instead: Mapping[str, st
         preset=whole.preset,
     )
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"until-{'-'.join(sorted(last))}.yaml"
+    path = folder / f"{pipeline}-until-{'-'.join(sorted(last))}.yaml"
     path.write_text(yaml.safe_dump(part.model_dump(mode="json"), sort_keys=False))
     return path
 
@@ -93,13 +93,14 @@ def run_stages(
     seed: int = 0,
     device: str = "auto",
     instead: Mapping[str, str] | None = None,
+    pipeline: str = "transfer",
     emit: Emit = lambda event: None,
 ) -> dict[str, Finished]:
-    """Run the transfer pipeline as far as the stages `last`; what `work` holds already is not run again."""
-    pipeline = part_of_transfer(last, work, instead)
-    needed = {name: files[name] for name in read_pipeline(pipeline).inputs}
+    """Run a pipeline as far as the stages `last`; what `work` holds already is not run again."""
+    part = part_of(pipeline, last, work, instead)
+    needed = {name: files[name] for name in read_pipeline(part).inputs}
     run = prepare(
-        pipeline, needed, work / "unused.mp4", preset=preset, overrides=overrides, seed=seed, device=device, work=work
+        part, needed, work / "unused.mp4", preset=preset, overrides=overrides, seed=seed, device=device, work=work
     )
     run_plan(run.plan, run.store, run.device, emit)
     finished = {}

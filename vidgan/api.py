@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from vidgan import resources
 from vidgan.config import Config, Layer, check_layer, read_layers
@@ -136,6 +136,29 @@ def prepare(
     return Run(make_plan(spec, settings, files, store, seed), settings, store, chosen, Path(output))
 
 
+class RunOptions(TypedDict, total=False):
+    """What every job takes.
+
+    device: "auto", "cpu", "cuda" or "cuda:N"; seed: of all random numbers; label: a visible label, by its text or True
+    for the usual one; consent: who agreed, a text or a file, written into the credentials; config: a YAML file of
+    settings over the quality's; overrides: `key=value` settings over all; work: the work folder, in which an
+    interrupted run goes on; emit: takes the events of `vidgan.progress`.
+    """
+
+    device: str
+    seed: int
+    label: bool | str | None
+    consent: str | Path | None
+    config: str | Path | None
+    overrides: Sequence[str]
+    work: str | Path | None
+    emit: Emit
+
+
+def _go(run: Run, common: RunOptions) -> Result:
+    return run.go(common["emit"]) if "emit" in common else run.go()
+
+
 def transfer(
     source: str | Path,
     target: str | Path,
@@ -146,14 +169,7 @@ def transfer(
     size: int | None = None,
     audio: str | None = None,
     person: str | int | None = None,
-    device: str = "auto",
-    seed: int = 0,
-    label: bool | str | None = None,
-    consent: str | Path | None = None,
-    config: str | Path | None = None,
-    overrides: Sequence[str] = (),
-    work: str | Path | None = None,
-    emit: Emit = lambda event: None,
+    **common: Unpack[RunOptions],
 ) -> Result:
     """Make the person of `target` perform the motion of `source`; the video is marked as made by vidgan.
 
@@ -166,14 +182,7 @@ def transfer(
         size: height of the output in pixels; the target's when None.
         audio: "source", "target" or "none".
         person: "largest", "center" or a number, counted from the left, from 1.
-        device: "auto", "cpu", "cuda" or "cuda:N".
-        seed: of all random numbers.
-        label: a visible label, by its text or True for the usual one.
-        consent: who agreed, a text or a file; written into the credentials.
-        config: a YAML file of settings over the quality's.
-        overrides: `key=value` settings over all.
-        work: the work folder, in which an interrupted run goes on.
-        emit: takes the events of `vidgan.progress`.
+        **common: see `RunOptions`.
 
     Raises:
         VidganError: see `vidgan.errors`; the message is one line for the user.
@@ -183,17 +192,10 @@ def transfer(
         {"source": source, "target": target},
         output or default_output(source, target),
         preset=quality,
-        config=config,
         options=transfer_options(budget, size, audio, person),
-        overrides=overrides,
-        label=label,
-        consent=consent,
-        device=device,
-        seed=seed,
-        work=work,
-        emit=emit,
+        **common,
     )
-    return run.go(emit)
+    return _go(run, common)
 
 
 def transfer_options(
@@ -216,14 +218,7 @@ def reanimate(
     person: str | int | None = None,
     audio: str | None = None,
     save_motion: str | Path | None = None,
-    device: str = "auto",
-    seed: int = 0,
-    label: bool | str | None = None,
-    consent: str | Path | None = None,
-    config: str | Path | None = None,
-    overrides: Sequence[str] = (),
-    work: str | Path | None = None,
-    emit: Emit = lambda event: None,
+    **common: Unpack[RunOptions],
 ) -> Result:
     """Make the face of `target` follow the face of `driving`; the video is marked as made by vidgan.
 
@@ -239,24 +234,16 @@ def reanimate(
         person: whose face of the target: "largest", "center", "left", "right" or a number from 1, from the left.
         audio: "source" (the driver's), "target" or "none".
         save_motion: where to write the driver's motion (.npz).
-        device: "auto", "cpu", "cuda" or "cuda:N".
-        seed: of all random numbers.
-        label: a visible label, by its text or True for the usual one.
-        consent: who agreed, a text or a file; written into the credentials.
-        config: a YAML file of settings over the quality's.
-        overrides: `key=value` settings over all.
-        work: the work folder, in which an interrupted run goes on.
-        emit: takes the events of `vidgan.progress`.
+        **common: see `RunOptions`.
 
     Raises:
         VidganError: see `vidgan.errors`; the message is one line for the user.
     """
     run = prepare_reanimate(
-        target, driving, output, save_motion, preset=quality, config=config,
-        options=reanimate_options(budget, driving, motion, region, strength, person, audio),
-        overrides=overrides, label=label, consent=consent, device=device, seed=seed, work=work, emit=emit,
+        target, driving, output, save_motion, preset=quality,
+        options=reanimate_options(budget, driving, motion, region, strength, person, audio), **common,
     )  # fmt: skip
-    return run.go(emit)
+    return _go(run, common)
 
 
 def prepare_reanimate(
@@ -300,14 +287,7 @@ def dub(
     speaker: str | int | None = None,
     fit: str | None = None,
     keep_ambience: bool = False,
-    device: str = "auto",
-    seed: int = 0,
-    label: bool | str | None = None,
-    consent: str | Path | None = None,
-    config: str | Path | None = None,
-    overrides: Sequence[str] = (),
-    work: str | Path | None = None,
-    emit: Emit = lambda event: None,
+    **common: Unpack[RunOptions],
 ) -> Result:
     """Make the mouth of the speaker in `film` follow `speech`; the video is marked as edited by vidgan.
 
@@ -321,24 +301,16 @@ def dub(
             mouth moves with the film's own voice.
         fit: "film", "speech", "loop" or "trim", see `vidgan.audio.fit`.
         keep_ambience: lay the film's own sound between its words under the speech.
-        device: "auto", "cpu", "cuda" or "cuda:N".
-        seed: of all random numbers.
-        label: a visible label, by its text or True for the usual one.
-        consent: who agreed, a text or a file; written into the credentials.
-        config: a YAML file of settings over the quality's.
-        overrides: `key=value` settings over all.
-        work: the work folder, in which an interrupted run goes on.
-        emit: takes the events of `vidgan.progress`.
+        **common: see `RunOptions`.
 
     Raises:
         VidganError: see `vidgan.errors`; the message is one line for the user.
     """
     run = prepare(
-        "dub", {"film": film, "speech": speech}, output or dubbed_output(film, speech), preset=quality, config=config,
-        options=dub_options(budget, speaker, fit, keep_ambience), overrides=overrides, label=label, consent=consent,
-        device=device, seed=seed, work=work, emit=emit,
+        "dub", {"film": film, "speech": speech}, output or dubbed_output(film, speech), preset=quality,
+        options=dub_options(budget, speaker, fit, keep_ambience), **common,
     )  # fmt: skip
-    return run.go(emit)
+    return _go(run, common)
 
 
 def dub_options(

@@ -149,6 +149,20 @@ def test_the_own_picture_learns_where_the_references_have_the_weight(make_task):
     assert values[0] < 1e-6 < values[1]
 
 
+def test_the_blend_is_the_drafts_until_it_is_chosen(make_task):
+    moved = []
+    for fraction in (0.2, 0.8):
+        task = make_task(choose_after=0.5, learning_rate=2e-3)
+        head = task.generator.module.net.head.weight
+        before = head.detach().clone()
+        task.step(0, fraction)
+        change = (head.detach() - before).abs().view(-1, 4, *head.shape[1:]).amax((1, 2, 3, 4))
+        slots = task.config.references.count + 1  # the references' weights and the own picture's
+        moved.append((float(change[:slots].max()), float(change[slots:].min())))
+    assert moved[0][0] == 0 < moved[0][1]
+    assert moved[1][0] > 0
+
+
 def test_the_average_follows_the_generator(make_task):
     task = make_task()
     task.step(0, 0.0)

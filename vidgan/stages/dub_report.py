@@ -44,7 +44,7 @@ from vidgan.video.audio import sound_reference
 from vidgan.video.read import ClipReader
 from vidgan.video.write import ClipWriter
 
-_ORDER = ("face", "voice", "speak", "mouths", "frames", "video", "signed")
+_ORDER = ("face", "voice", "speak", "mouths", "model", "heldout", "frames", "video", "signed")
 MOUTH_SHARE = 0.62
 """Side of the shown mouths in distances of the outer eye corners."""
 
@@ -179,6 +179,8 @@ class DubReportStage(Stage[DubReportConfig]):
             frames=facts.get("frames", {}),
             speaking=facts.get("speak", {}),
             encoding={key: value for key, value in facts.get("video", {}).items() if key not in ("notes", "mark")},
+            heldout=facts.get("heldout", {}).get("heldout", {}),
+            feature_network=facts.get("heldout", {}).get("feature_network"),
             marks=marks(facts.get("video", {}).get("mark"), facts.get("signed")),
             stages=[
                 StageCost(name=m.instance, seconds=m.seconds, memory_mb=m.memory_mb, device=m.device)

@@ -83,7 +83,8 @@ class TakesStage(Stage[TakesConfig]):
         if clip:
             for _ in self._rehearse(rehearsal, clip, taken, ways):
                 context.progress.advance()
-        for _ in rehearsal.of_portrait(portrait, _chosen(driven, poses), len(ways), drafts, len(taken)):
+        driven = _chosen(driven, poses)
+        for _ in rehearsal.of_portrait(portrait, driven, len(ways), drafts, len(taken), clip is None):
             context.progress.advance()
         writer.close()
         return {"whose": whose, "frames": len(taken), "ways": len(ways), "drafts": len(writer.of), "size": config.size}
@@ -101,7 +102,9 @@ class TakesStage(Stage[TakesConfig]):
         motion, path = load_motion(context.input("driver")), context.input("driving")
         if path.suffix.lower() != SUFFIX and motion.track.present.sum() >= ENOUGH:
             return Clip(path, motion.track, motion.mouths), "driver"
-        context.progress.note("there is no video of half a minute to learn from: the portrait alone has to do")
+        context.progress.note(
+            f"neither target nor driver is a video of {ENOUGH} frames or more: the portrait alone is learnt from"
+        )
         return None, "portrait"
 
     def _homes(self, clip: Clip, taken: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -45,8 +45,8 @@ class TrainStage(Stage[RepairConfig]):
         least = 4 * config.rollout
         if len(footage.frames) < least:
             raise PersonError(
-                f"the target shows a person in {len(footage.frames)} frames, training needs {least}: "
-                "give a longer target clip, or use --quality draft"
+                f"there are {len(footage.frames)} frames to learn from, training needs {least}: give a longer clip of "
+                "the target, or use --quality draft"
             )
         precision, why = choose_precision(config.precision, context.device)
         task = RepairTask(footage, config, launch(context.device, precision), context.seed)

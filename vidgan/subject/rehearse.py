@@ -106,19 +106,25 @@ class Rehearsal:
                 self.writer.draft(row + way * len(taken) + index, draft, number + index, way, int(taken[index]), judged)
             yield index
 
-    def of_portrait(self, portrait: Portrait, driven: Driven, take: int, row: int, number: int) -> Iterator[int]:
-        """One take of a portrait: driven away and back again, so that what warps do to this picture is mended."""
+    def of_portrait(
+        self, portrait: Portrait, driven: Driven, take: int, row: int, number: int, alone: bool
+    ) -> Iterator[int]:
+        """One take of a portrait: driven away and back again, so that what warps do to this picture is mended.
+
+        alone: there is no clip beside it, so that a part of this take has to be held out.
+        """
         portrait, driven = shrunk(portrait, driven, self.writer.size)
         home, pose = portrait.points, portrait.pose
         window = face_windows(home[None], SIDE * pose.scale)[0]
         self._film(number, portrait.picture, home, window)
         there = FacePainter(replace(portrait, mouths=as_portrait(portrait.picture, home).mouths), driven, None)
         still = Driven(home[None].astype(np.float64), pose, np.zeros((1, 2)), home[None].astype(np.float64))
+        use: list[Use] = uses(np.arange(len(driven)), self.held_out) if alone else ["train"] * len(driven)
         for index in range(len(driven)):
             away = as_portrait(there.paint(index), driven.points[index])
             back = replace(still, gaze=-driven.gaze[index : index + 1])
             draft = crop(FacePainter(away, back, None).paint(0), window, self.writer.size)
-            self.writer.draft(row + index, draft, number, take, index, "train")
+            self.writer.draft(row + index, draft, number, take, index, use[index])
             yield index
 
     def _film(self, number: int, rgb: NDArray[np.uint8], points: NDArray, window: NDArray) -> None:

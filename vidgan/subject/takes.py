@@ -168,8 +168,8 @@ class TakeFootage(Footage):
         mender = None if generator is None else Mender(generator, self.size, self.device)
         before: Previous | None = None
         for position, goes_on in zip(held, self.follows(held), strict=True):
-            of, draft = self.takes.of[position], np.asarray(self.takes.drafts[position])
-            matte = np.asarray(self.takes.filmed[of, ..., 3])
+            of, draft = self.takes.of[position], np.array(self.takes.drafts[position])
+            matte = np.array(self.takes.filmed[of, ..., 3])
             if mender is None:
                 yield Picture(draft, matte)
                 continue

@@ -36,7 +36,11 @@ LOOKED_AT = 24
 
 
 class RepairConfig(LoopConfig):
-    """Settings of the repair task. Weights of zero turn a loss off."""
+    """Settings of the repair task. Weights of zero turn a loss off.
+
+    Up to the share `choose_after` of a run the references keep the draft's weights: the own picture learns first, and
+    is not given up while it is still worse everywhere.
+    """
 
     enabled: bool = True
     network: Literal["repair", "pose-only"] = "repair"
@@ -57,6 +61,7 @@ class RepairConfig(LoopConfig):
     matte_weight: float = 1.0
     adversarial_weight: float = 0.05
     matching_weight: float = 0.5
+    choose_after: float = Field(0.0, ge=0, lt=1)
     adversarial_start: float = 0.35
     adversarial_ramp: float = 0.3
     discriminator_frames: int = Field(2, ge=1)
@@ -103,7 +108,7 @@ class RepairTask(Trainable):
         self._set_rate(fraction)
         batch, before = self._draw(rng)
         maps = self._maps(batch)
-        painted = self._roll_out(batch, before, maps)
+        painted = self._roll_out(batch, before, maps, fraction >= self.config.choose_after)
         fake = torch.stack([one.picture for one in painted], 1)
         strength = self._strength(fraction)
         terms = self._losses(batch, painted, fake)
@@ -164,10 +169,10 @@ class RepairTask(Trainable):
         maps = self.rig.conditioning(batch.points.flatten(0, 1), batch.visibility.flatten(0, 1), self.size)
         return maps.unflatten(0, batch.heights.shape)
 
-    def _roll_out(self, batch: Sequences, before: Previous, maps: Tensor) -> list[Painted]:
+    def _roll_out(self, batch: Sequences, before: Previous, maps: Tensor, choosing: bool = True) -> list[Painted]:
         """Paint the frames one after another, each seeing the one before: R paintings of (B, ...).
 
-        maps: (B, R, M, S / 2, S / 2).
+        maps: (B, R, M, S / 2, S / 2); choosing: whether the generator's blend weights count.
         """
         b, r = batch.heights.shape
         warped, inner = batch.warped(), self.rig.columns(batch.points, self.size)
@@ -178,6 +183,7 @@ class RepairTask(Trainable):
             pulled = pull(before, points, heights, self.size, self.rig)
             full = with_previous(here, pulled)
             out = repair(self.generator, maps[:, t], inner, batch.plate[:, t], full)
+            out = out if choosing else out._replace(logits=torch.zeros_like(out.logits))
             painted.append(paint(out, here, batch.plate[:, t]))
             before = Previous.of(painted[-1].colour, painted[-1].matte, points, heights).detached()
         return painted
