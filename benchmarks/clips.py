@@ -6,13 +6,16 @@ r"""What configurations of `vidgan train` learn of the same clips in the same ti
 Time is counted in steps: as many as a configuration makes in so many minutes at its rate, the one that
 `benchmarks.throughput` finds here or the one given (`--rate`). So other work on the machine does not matter, and a run
 that was stopped goes on exactly by the same command; what was scored already is not scored again. A longer time
-carries a shorter one on.
+carries a shorter one on. A configuration may have settings of its own, `tiny+mismatch=0+critic.deviation=0`, for
+ablations and sweeps; it makes as many steps as it does without them.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,12 @@ SCORES = (
 DIGITS = {"minutes": 0, "motion_frechet": 0, "frame_frechet": 0, "movement_diversity": 1, "appearance_diversity": 1}
 
 
+def parted(configuration: str) -> tuple[str, tuple[str, ...]]:
+    """`tiny+mismatch=0` is `tiny` with a setting; a plus before a digit belongs to a number."""
+    name, *own = re.split(r"\+(?=[a-z])", configuration)
+    return name, tuple(own)
+
+
 def known_rates(configurations: Sequence[str], given: Sequence[str], kept: Path, device: str) -> dict[str, float]:
     """Steps a second of each configuration: as given (`NAME=RATE`), as `kept` by an earlier call, or measured now."""
     rates: dict[str, float] = json.loads(kept.read_text()) if kept.exists() else {}
@@ -48,7 +57,7 @@ def known_rates(configurations: Sequence[str], given: Sequence[str], kept: Path,
             rates[name] = float(rate)
         except ValueError:
             raise click.UsageError(f"--rate {pair}: give NAME=STEPS_PER_SECOND, such as tiny=17") from None
-    for name in configurations:
+    for name in dict.fromkeys(parted(each)[0] for each in configurations):
         if name not in rates:
             say(f"{name}: measuring its rate")
             rates[name] = in_child(measure, name, TIMED, device, ())["steps/s"]
@@ -69,7 +78,9 @@ def scored(
     """The scores of a configuration after so many steps; trains as far as is missing."""
     place = folder / f"{steps}-steps"
     if not (place / DATA).exists():
-        prepare(name, clips, folder, steps=steps, overrides=overrides, device=device, seed=seed).go(progress)
+        preset, own = parted(name)
+        job = prepare(preset, clips, folder, steps=steps, overrides=(*overrides, *own), device=device, seed=seed)
+        job.go(progress)
         evaluate_run(folder, None, None, place, Options(device=device), progress)
     return Evaluation.model_validate_json((place / DATA).read_text())
 
@@ -88,20 +99,20 @@ def row_of(name: str, minutes: float | None, steps: int | None, seed: int | None
 def over_seeds(rows: Sequence[Row]) -> list[Row]:
     """Mean and standard deviation over the seeds of every configuration and time that was trained with several."""
     merged = []
-    for key in dict.fromkeys((row["configuration"], row["minutes"]) for row in rows):
-        same = [row for row in rows if (row["configuration"], row["minutes"]) == key]
+    for key in dict.fromkeys((row["configuration"], row["minutes"], row["steps"]) for row in rows):
+        same = [row for row in rows if (row["configuration"], row["minutes"], row["steps"]) == key]
         if len(same) < 2:
             continue
         for label, reduce in (("mean", np.mean), ("deviation", lambda values: np.std(values, ddof=1))):
             reduced = {score: float(reduce([row[score] for row in same])) for score in SCORES if score in same[0]}
-            merged.append({"configuration": f"{key[0]}, {label}", "minutes": key[1], **reduced})
+            merged.append({"configuration": f"{key[0]}, {label}", "minutes": key[1], "steps": key[2], **reduced})
     return merged
 
 
-def curve(folder: Path, rate: float) -> list[Mapping[str, float]]:
-    """What training saw of itself, with the minutes at which it would have at the rate."""
+def curve(folder: Path, rate: float | None) -> list[Mapping[str, float]]:
+    """What training saw of itself, with the minutes at which it would have at the rate, if there is one."""
     rows = read_statistics(folder / "stats.jsonl")
-    return [{"minutes": row["step"] / rate / 60, **row} for row in rows]
+    return [({"minutes": row["step"] / rate / 60} if rate else {}) | dict(row) for row in rows]
 
 
 @click.command()
@@ -109,33 +120,35 @@ def curve(folder: Path, rate: float) -> list[Mapping[str, float]]:
 @click.option("--work", type=FOLDER, required=True, help="Where the runs are kept; the same again goes on.")
 @click.option("--configurations", default="tgan-conditional,small-data", show_default=True)
 @click.option("--minutes", default="60", show_default=True, help="Times, by commas.")
+@click.option("--steps", default="", help="Equal steps of all, by commas, instead of times.")
 @click.option("--seeds", default="0", show_default=True, help="Seeds of each configuration, by commas.")
 @click.option("--rate", "rates", multiple=True, metavar="NAME=STEPS_PER_SECOND", help="Instead of measuring it.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One setting of all; may be repeated.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @JSON_OPTION
 def main(
-    clips: Path, work: Path, configurations: str, minutes: str, seeds: str, rates: tuple[str, ...],
+    clips: Path, work: Path, configurations: str, minutes: str, steps: str, seeds: str, rates: tuple[str, ...],
     overrides: tuple[str, ...], device: str, json_file: Path | None,
 ) -> None:  # fmt: skip
     """Train configurations on CLIPS for equal times and score them against the held-out clips."""
     chosen, _ = choose_device(device)
     names = configurations.split(",")
-    times = sorted(float(each) for each in minutes.split(","))
+    lengths = sorted(float(each) for each in (steps or minutes).split(","))
     with open_display(False, False) as display, errors_as_events(display, False):
         progress = EventProgress("clips", display.emit)
-        speed = known_rates(names, rates, work / "rates.json", chosen)
+        speed = {} if steps else known_rates(names, rates, work / "rates.json", chosen)
         rows, real, curves = [], None, {}
-        for each in times:
-            for name in names:
-                for seed in (int(one) for one in seeds.split(",")):
-                    folder, steps = work / f"{Path(name).stem}-{seed}", steps_of(each, speed[name])
-                    real = scored(name, clips, folder, steps, seed, overrides, chosen, progress)
-                    rows.append(row_of(name, each, steps, seed, real, "value"))
-                    curves[folder.name] = curve(folder, speed[name])
+        for each, name, seed in product(lengths, names, [int(one) for one in seeds.split(",")]):
+            rate = speed.get(parted(name)[0])
+            folder, count = work / f"{name.rpartition('/')[2]}-{seed}", steps_of(each, rate) if rate else int(each)
+            real = scored(name, clips, folder, count, seed, overrides, chosen, progress)
+            rows.append(row_of(name, each if rate else None, count, seed, real, "value"))
+            curves[folder.name] = curve(folder, rate)
     assert real is not None
     table = [*rows, *over_seeds(rows), row_of("real clips", None, None, None, real, "real")]
-    finish(f"After equal times on {chosen}", table, DIGITS, json_file, rates=speed, curves=curves)
+    finish(
+        f"After equal {'steps' if steps else 'times'} on {chosen}", table, DIGITS, json_file, rates=speed, curves=curves
+    )
 
 
 if __name__ == "__main__":

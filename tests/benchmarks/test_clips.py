@@ -30,6 +30,14 @@ def strips(tmp_path):
     return tmp_path
 
 
+def test_a_configuration_may_have_settings_of_its_own():
+    assert clips.parted("tiny") == ("tiny", ())
+    assert clips.parted("out/a.yaml+mismatch=1e+2+critic.deviation=0") == (
+        "out/a.yaml",
+        ("mismatch=1e+2", "critic.deviation=0"),
+    )
+
+
 def test_steps_are_minutes_times_the_rate():
     assert clips.steps_of(10, 0.45) == 270
     assert clips.steps_of(0.001, 0.1) == 1
@@ -38,17 +46,20 @@ def test_steps_are_minutes_times_the_rate():
 def test_rates_are_given_kept_or_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(clips, "in_child", lambda function, name, *rest: {"steps/s": 7.0})
     kept = tmp_path / "rates.json"
-    assert clips.known_rates(["a", "b"], ["a=2.5"], kept, "cpu") == {"a": 2.5, "b": 7.0}
+    assert clips.known_rates(["a", "b", "a+x.y=1"], ["a=2.5"], kept, "cpu") == {"a": 2.5, "b": 7.0}
     monkeypatch.setattr(clips, "in_child", None)
     assert clips.known_rates(["a", "b"], [], kept, "cpu") == {"a": 2.5, "b": 7.0}
 
 
 def test_mean_and_deviation_over_seeds_by_hand():
-    rows = [{"configuration": "a", "minutes": 1.0, "seed": k, "copies": value} for k, value in enumerate((1, 2, 3))]
-    alone = {"configuration": "b", "minutes": 1.0, "seed": 0, "copies": 5}
+    rows = [
+        {"configuration": "a", "minutes": 1.0, "steps": 9, "seed": k, "copies": value}
+        for k, value in enumerate((1, 2, 3))
+    ]
+    alone = {**rows[0], "steps": 18}
     assert clips.over_seeds([*rows, alone]) == [
-        {"configuration": "a, mean", "minutes": 1.0, "copies": 2.0},
-        {"configuration": "a, deviation", "minutes": 1.0, "copies": 1.0},
+        {"configuration": "a, mean", "minutes": 1.0, "steps": 9, "copies": 2.0},
+        {"configuration": "a, deviation", "minutes": 1.0, "steps": 9, "copies": 1.0},
     ]
 
 
@@ -66,8 +77,11 @@ def test_the_same_command_goes_on_and_scores_once(strips, monkeypatch):
     assert [row.get("steps") for row in found["rows"]] == [3, 6, None]
     assert found["rows"][-1]["configuration"] == "real clips"
     assert {"motion_frechet", "class_accuracy", "change by class"} <= set(found["rows"][0])
-    assert [row["step"] for row in found["curves"]["least-0"]][-1] == 6
-    assert found["curves"]["least-0"][-1]["minutes"] == pytest.approx(2)
+    assert [row["step"] for row in found["curves"]["least.yaml-0"]][-1] == 6
+    assert found["curves"]["least.yaml-0"][-1]["minutes"] == pytest.approx(2)
     monkeypatch.setattr(clips, "evaluate_run", None)  # nothing is left to do
     again = CliRunner().invoke(clips.main, [*command, "--minutes", "1,2"], catch_exceptions=False)
     assert again.exit_code == 0
+    equal = CliRunner().invoke(clips.main, [*command, "--steps", "6"], catch_exceptions=False)
+    assert equal.exit_code == 0
+    assert [row.get("minutes") for row in json.loads(out.read_text())["rows"]] == [None, None]
