@@ -24,8 +24,9 @@ import numpy as np
 
 from benchmarks.common import FOLDER, JSON_OPTION, Row, finish, in_child, say
 from benchmarks.throughput import measure
-from vidgan.cli.options import errors_as_events, open_display
+from vidgan.cli.options import open_display
 from vidgan.device import choose_device
+from vidgan.errors import VidganError
 from vidgan.progress import EventProgress, Progress
 from vidgan.report.curves import read_statistics
 from vidgan.report.run_data import Evaluation
@@ -131,24 +132,37 @@ def main(
     overrides: tuple[str, ...], device: str, json_file: Path | None,
 ) -> None:  # fmt: skip
     """Train configurations on CLIPS for equal times and score them against the held-out clips."""
-    chosen, _ = choose_device(device)
     names = configurations.split(",")
     lengths = sorted(float(each) for each in (steps or minutes).split(","))
-    with open_display(False, False) as display, errors_as_events(display, False):
-        progress = EventProgress("clips", display.emit)
+    numbers = [int(one) for one in seeds.split(",")]
+    try:
+        chosen, _ = choose_device(device)
         speed = {} if steps else known_rates(names, rates, work / "rates.json", chosen)
-        rows, real, curves = [], None, {}
-        for each, name, seed in product(lengths, names, [int(one) for one in seeds.split(",")]):
-            rate = speed.get(parted(name)[0])
-            folder, count = work / f"{name.rpartition('/')[2]}-{seed}", steps_of(each, rate) if rate else int(each)
-            real = scored(name, clips, folder, count, seed, overrides, chosen, progress)
-            rows.append(row_of(name, each if rate else None, count, seed, real, "value"))
-            curves[folder.name] = curve(folder, rate)
-    assert real is not None
-    table = [*rows, *over_seeds(rows), row_of("real clips", None, None, None, real, "real")]
-    finish(
-        f"After equal {'steps' if steps else 'times'} on {chosen}", table, DIGITS, json_file, rates=speed, curves=curves
-    )
+        with open_display(False, False) as display:
+            progress = EventProgress("clips", display.emit)
+            runs = [
+                one_run(*each, speed, clips, work, overrides, chosen, progress)
+                for each in product(lengths, names, numbers)
+            ]
+    except VidganError as error:
+        say(str(error))
+        raise SystemExit(error.exit_code) from None
+    rows = [row for row, _, _ in runs]
+    table = [*rows, *over_seeds(rows), row_of("real clips", None, None, None, runs[-1][1], "real")]
+    curves = {f"{row['configuration']}, seed {row['seed']}": course for row, _, course in runs}
+    title = f"After equal {'steps' if steps else 'times'} on {chosen}"
+    finish(title, table, DIGITS, json_file, rates=speed, curves=curves)
+
+
+def one_run(
+    length: float, name: str, seed: int, speed: Mapping[str, float], clips: Path, work: Path,
+    overrides: tuple[str, ...], device: str, progress: Progress,
+) -> tuple[Row, Evaluation, list[Mapping[str, float]]]:  # fmt: skip
+    """A configuration after `length` minutes at its `speed`, or as many steps where there is none."""
+    rate = speed.get(parted(name)[0])
+    folder, steps = work / f"{name.rpartition('/')[2]}-{seed}", steps_of(length, rate) if rate else int(length)
+    data = scored(name, clips, folder, steps, seed, overrides, device, progress)
+    return row_of(name, length if rate else None, steps, seed, data, "value"), data, curve(folder, rate)
 
 
 if __name__ == "__main__":

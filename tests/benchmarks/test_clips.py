@@ -77,11 +77,20 @@ def test_the_same_command_goes_on_and_scores_once(strips, monkeypatch):
     assert [row.get("steps") for row in found["rows"]] == [3, 6, None]
     assert found["rows"][-1]["configuration"] == "real clips"
     assert {"motion_frechet", "class_accuracy", "change by class"} <= set(found["rows"][0])
-    assert [row["step"] for row in found["curves"]["least.yaml-0"]][-1] == 6
-    assert found["curves"]["least.yaml-0"][-1]["minutes"] == pytest.approx(2)
+    assert [row["step"] for row in found["curves"][f"{config}, seed 0"]][-1] == 6
+    assert found["curves"][f"{config}, seed 0"][-1]["minutes"] == pytest.approx(2)
     monkeypatch.setattr(clips, "evaluate_run", None)  # nothing is left to do
     again = CliRunner().invoke(clips.main, [*command, "--minutes", "1,2"], catch_exceptions=False)
     assert again.exit_code == 0
     equal = CliRunner().invoke(clips.main, [*command, "--steps", "6"], catch_exceptions=False)
     assert equal.exit_code == 0
     assert [row.get("minutes") for row in json.loads(out.read_text())["rows"]] == [None, None]
+
+
+def test_clips_that_will_not_do_are_one_line(tmp_path):
+    (tmp_path / "clips").mkdir()
+    command = [str(tmp_path / "clips"), "--work", str(tmp_path / "work"), "--steps", "3", "--device", "cpu"]
+    failed = CliRunner().invoke(clips.main, command)
+    assert failed.exit_code == 1
+    assert "Traceback" not in failed.output
+    assert str(tmp_path / "clips") in failed.output
