@@ -34,7 +34,7 @@ Attack = Callable[[torch.nn.Module, Tensor, Tensor, torch.Generator], Tensor]
 class ForensicConfig(LoopConfig):
     """Settings of the forensic task. `hardened` is the share of a batch that is attacked, when there is an attack."""
 
-    steps: int | None = extends(600, gt=0)
+    steps: int | None = extends(300, gt=0)
     evaluations: int = Field(1, ge=1)
     widths: tuple[int, ...] = WIDTHS
     batch: int = Field(24, ge=2)
