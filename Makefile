@@ -2,6 +2,7 @@
 # make test   install into .venv, then lint, types and tests
 # make lint   lint and types alone
 # make fuzz   10,000 damaged or hostile files for every reader
+# make soak   commands killed at 100 random moments, full and read-only disks, jumping clocks, two at once
 # make sbom   what an installation is made of, as out/sbom.json (CycloneDX)
 # make clean  remove .venv and out/
 
@@ -15,7 +16,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3 python; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
 	&& { echo $$python; break; }; done)
 
-.PHONY: demo test lint format install fuzz sbom clean
+.PHONY: demo test lint format install fuzz soak sbom clean
 .DEFAULT_GOAL := demo
 
 demo: install
@@ -50,6 +51,9 @@ $(STAMP): pyproject.toml
 
 fuzz: install
 	$(BIN)/python -W ignore -m tests.fuzz.readers --count 10000
+
+soak: install
+	$(BIN)/python -W ignore -m tests.soak.run --count $(or $(COUNT),100)
 
 sbom: install
 	@mkdir -p $(dir $(OUT))

@@ -1,4 +1,4 @@
-"""What the benchmarks share: a part of the transfer pipeline run in a process of its own, tables, JSON."""
+"""What the benchmarks share: a part of a pipeline run in a process of its own, tables, JSON."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import yaml
 
 from vidgan import resources
 from vidgan.api import prepare
+from vidgan.config import parse_duration
 from vidgan.progress import Emit
 from vidgan.stages.manifest import Manifest
 from vidgan.stages.pipeline import Pipeline, read_pipeline
@@ -25,6 +26,7 @@ Row = dict[str, Any]
 Result = TypeVar("Result")
 
 JSON_OPTION = click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the results here too.")
+STEPS_OPTION = click.option("--steps", type=click.IntRange(1), help="Train for so many steps instead.")
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -48,14 +50,14 @@ def in_child(function: Callable[..., Result], *args: Any) -> Result:
         return pool.submit(function, *args).result()
 
 
-def part_of_transfer(last: Iterable[str], folder: Path, instead: Mapping[str, str] | None = None) -> Path:
-    """The shipped transfer pipeline cut down to the stages `last` and what they need, as a YAML file in `folder`.
+def part_of(pipeline: str, last: Iterable[str], folder: Path, instead: Mapping[str, str] | None = None) -> Path:
+    """A shipped pipeline cut down to the stages `last` and what they need, as a YAML file in `folder`.
 
     `instead` names other classes, as `module:Class`, for some of the stages. Stages keep their names, so all parts
     share their results in one work folder. The train stage is always among them, on or off, as its settings are in
     every preset.
     """
-    whole = read_pipeline(resources.find("pipelines", "transfer"))
+    whole = read_pipeline(resources.find("pipelines", pipeline))
     inputs = {spec.name: set(spec.inputs.values()) for spec in whole.stages}
     wanted, found = {*last, "train"}, set()
     while wanted:
@@ -76,7 +78,7 @@ def part_of_transfer(last: Iterable[str], folder: Path, instead: Mapping[str, st
         preset=whole.preset,
     )
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"until-{'-'.join(sorted(last))}.yaml"
+    path = folder / f"{pipeline}-until-{'-'.join(sorted(last))}.yaml"
     path.write_text(yaml.safe_dump(part.model_dump(mode="json"), sort_keys=False))
     return path
 
@@ -91,13 +93,14 @@ def run_stages(
     seed: int = 0,
     device: str = "auto",
     instead: Mapping[str, str] | None = None,
+    pipeline: str = "transfer",
     emit: Emit = lambda event: None,
 ) -> dict[str, Finished]:
-    """Run the transfer pipeline as far as the stages `last`; what `work` holds already is not run again."""
-    pipeline = part_of_transfer(last, work, instead)
-    needed = {name: files[name] for name in read_pipeline(pipeline).inputs}
+    """Run a pipeline as far as the stages `last`; what `work` holds already is not run again."""
+    part = part_of(pipeline, last, work, instead)
+    needed = {name: files[name] for name in read_pipeline(part).inputs}
     run = prepare(
-        pipeline, needed, work / "unused.mp4", preset=preset, overrides=overrides, seed=seed, device=device, work=work
+        part, needed, work / "unused.mp4", preset=preset, overrides=overrides, seed=seed, device=device, work=work
     )
     run_plan(run.plan, run.store, run.device, emit)
     finished = {}
@@ -172,6 +175,15 @@ def say(message: str) -> None:
     click.echo(message, err=True)
 
 
-def minutes(budget: str) -> str:
+def lengths(budgets: Iterable[str], steps: int | None) -> list[tuple[str, str]]:
+    """How long to train, shortest first: as it stands in a row's name, and the setting; `steps` go before times."""
+    if steps:
+        return [(f"{steps} steps", f"train.steps={steps}")]
+    return [
+        (_minutes(budget), f"train.budget={budget}") for budget in sorted(filter(None, budgets), key=parse_duration)
+    ]
+
+
+def _minutes(budget: str) -> str:
     """A budget as it stands in a row's name."""
     return budget.removesuffix("m") + " min" if budget.endswith("m") else budget

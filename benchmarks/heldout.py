@@ -22,16 +22,16 @@ from benchmarks.common import (
     FILE,
     FOLDER,
     JSON_OPTION,
+    STEPS_OPTION,
     Row,
     finish,
     in_child,
+    lengths,
     mean_rows,
-    minutes,
     peak_memory,
     run_stages,
     say,
 )
-from vidgan.config import parse_duration
 
 DIGITS = {"perceptual": 3, "ssim": 3, "sharpness": 2, "steps": 0, "peak MB": 0}
 
@@ -52,15 +52,12 @@ class Training:
 
 def trainings(budgets: Sequence[str], steps: int | None, ablations: bool) -> list[Training]:
     """What is trained, in the order of the table: for every length of time, or for a number of steps instead."""
-    lengths = [(minutes(budget), f"train.budget={budget}") for budget in sorted(budgets, key=parse_duration)]
-    if steps:
-        lengths = [(f"{steps} steps", f"train.steps={steps}")]
-    rows = []
-    for name, given in lengths:
+    chosen, rows = lengths(budgets, steps), []
+    for name, given in chosen:
         rows.append(Training(f"pose maps only, {name}", (given, "train.network=pose-only")))
         rows.append(Training(f"standard, {name}", (given,)))
-    if ablations and lengths:
-        name, given = lengths[-1]
+    if ablations and chosen:
+        name, given = chosen[-1]
         rows += [Training(f"{part}, {name}", (given, *extra)) for part, extra in ABLATIONS.items()]
     return rows
 
@@ -82,7 +79,7 @@ def run_clip(clip: Path, work: Path, training: Training | None, share: float, fr
 @click.command()
 @click.argument("clips", nargs=-1, required=True, type=FILE)
 @click.option("--budgets", default="5m", show_default=True, help="Times of training; empty for none.")
-@click.option("--steps", type=click.IntRange(1), help="Train for so many steps instead.")
+@STEPS_OPTION
 @click.option("--ablations", is_flag=True, help="Also train without single parts, at the longest budget.")
 @click.option("--held-out", default=0.3, show_default=True, help="Share of each clip, at its end, never trained on.")
 @click.option("--frames", default=120, show_default=True, help="At most so many held-out frames are made.")
@@ -94,7 +91,7 @@ def main(
     work: Path, json_file: Path | None,
 ) -> None:  # fmt: skip
     """Make the held-out end of CLIPS from the rest of them, in each way."""
-    chosen = trainings([budget for budget in budgets.split(",") if budget], steps, ablations)
+    chosen = trainings(budgets.split(","), steps, ablations)
     rows: list[Row] = []
     for clip in clips:
         found: dict[str, list[Row]] = {}

@@ -6,7 +6,7 @@ draft      frames a second of the render stage without a network, 512 pixels tal
 pose       the pose stage against a bare loop of MediaPipe over PyAV's frames, seconds
 read       our reader against PyAV's frames turned to RGB, seconds
 write      our writer against a bare libx264 of PyAV with the same options, seconds
-training   of the transfer task's steps (networks at full size, over a whole schedule), the share of time in networks:
+training   of the repair task's steps (networks at full size, over a whole schedule), the share of time in networks:
            forward passes of generator, discriminator and perceptual features, backward passes and optimisers
 
 Ours and the bare loop take turns, `--repeats` times; the fastest of each counts.
@@ -36,8 +36,8 @@ from vidgan.progress import Silent
 from vidgan.stages.base import StageContext
 from vidgan.stages.pose import PoseConfig, PoseStage
 from vidgan.stages.render import RenderConfig, RenderStage
-from vidgan.subject.model import Subject
-from vidgan.tasks import transfer
+from vidgan.stages.train import load_footage
+from vidgan.tasks.repair import RepairConfig, RepairTask
 from vidgan.train.engine import choose_precision, launch
 from vidgan.video.encoders import encoder_options
 from vidgan.video.read import ClipReader
@@ -156,9 +156,11 @@ def main(clip: Path, repeats: int, size: int, steps: int, device: str, work: Pat
     shares: Row = {}
     if steps:
         say("training")
-        config = transfer.TransferConfig()
+        config = RepairConfig()
         precision, _ = choose_precision(config.precision, device)
-        task = transfer.TransferTask(Subject.load(stages["subject"].dir), config, launch(device, precision), 0)
+        folder = stages["subject"].dir
+        footage = load_footage(folder, config.held_out, config.references, config.examples, device)
+        task = RepairTask(footage, config, launch(device, precision), 0)
         shares = training_shares(task, device, steps)
         rows.append({"what": "training, steps/s", "ours": shares.pop("steps/s")})
         rows += [{"what": f"training, share in {name}", "ours": value} for name, value in shares.items()]

@@ -29,18 +29,18 @@ import click
 from benchmarks.common import (
     FOLDER,
     JSON_OPTION,
+    STEPS_OPTION,
     Row,
     finish,
     in_child,
+    lengths,
     mean_rows,
-    minutes,
     peak_memory,
     run_stages,
     say,
     total_seconds,
 )
 from benchmarks.truth import make_pair, nearest_pose_video, score
-from vidgan.config import parse_duration
 from vidgan.losses.perceptual import PerceptualLoss
 from vidgan.pose.track import PoseTrack
 from vidgan.subject.model import Subject
@@ -60,13 +60,12 @@ class Method:
     overrides: tuple[str, ...] = ()
 
 
-def methods(budgets: Iterable[str]) -> list[Method]:
-    """Every method, in the order of the table."""
+def methods(budgets: Iterable[str], steps: int | None = None) -> list[Method]:
+    """Every method, in the order of the table, trained for every length of time, or for a number of steps instead."""
     rows = [Method("truth"), Method("nearest pose"), Method("draft")]
-    for budget in sorted(budgets, key=parse_duration):
-        given = (f"train.budget={budget}",)
-        rows.append(Method(f"pose maps only, {minutes(budget)}", "standard", (*given, "train.network=pose-only")))
-        rows.append(Method(f"standard, {minutes(budget)}", "standard", given))
+    for name, given in lengths(budgets, steps):
+        rows.append(Method(f"pose maps only, {name}", "standard", (given, "train.network=pose-only")))
+        rows.append(Method(f"standard, {name}", "standard", (given,)))
     return rows
 
 
@@ -109,6 +108,7 @@ def run_seed(pair: Path, work: Path, chosen: list[Method], *settings: Any) -> li
 @click.command()
 @click.option("--seeds", default="0,1", show_default=True, help="Pairs, by their seeds.")
 @click.option("--budgets", default="1m,5m", show_default=True, help="Minutes of training.")
+@STEPS_OPTION
 @click.option("--frames", default=240, show_default=True, help="Length of a rendered source.")
 @click.option("--size", default=256, show_default=True, help="Side of the rendered pictures.")
 @click.option("--pairs", type=FOLDER, default=Path("out/benchmarks/pairs"), show_default=True, help="Rendered pairs.")
@@ -119,7 +119,9 @@ def run_seed(pair: Path, work: Path, chosen: list[Method], *settings: Any) -> li
 @JSON_OPTION
 def main(json_file: Path | None, **options: Any) -> None:
     """Compare every method with the true answer on rendered performers."""
-    chosen = [method for method in methods(options["budgets"].split(",")) if options["only"] in method.name]
+    chosen = [
+        method for method in methods(options["budgets"].split(","), options["steps"]) if options["only"] in method.name
+    ]
     rows: list[Row] = []
     for seed in map(int, options["seeds"].split(",")):
         pair = make_pair(options["pairs"] / f"seed{seed}", seed, options["frames"], options["size"])

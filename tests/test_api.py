@@ -167,3 +167,21 @@ def test_keys_that_will_not_do_are_refused_before_any_work(plan, tmp_path, own_k
         plan(overrides=[f"sign.certificate={tmp_path}/none.pem", f"sign.private_key={tmp_path}/none.pem"])
     with pytest.raises(ConfigError, match="go together"):
         plan(overrides=[f"sign.certificate={own_keys}/chain.pem"])
+
+
+def test_a_dry_run_writes_nothing(plan, tmp_path, monkeypatch):
+    monkeypatch.setenv("VIDGAN_TRUST", str(tmp_path / "keys"))
+    run = plan("new/out.mp4", dry_run=True)
+    assert {stage.action for stage in run.plan.stages} == {"run"}
+    assert sorted(it.name for it in tmp_path.iterdir()) == ["alice.mp4", "dance.mp4"]
+
+
+def test_a_dry_run_sees_what_is_there(plan, tmp_path):
+    keys = [stage.job.key for stage in plan().plan.stages]
+    assert [stage.job.key for stage in plan(dry_run=True).plan.stages] == keys
+
+
+def test_the_limits_of_media_are_settings_and_in_no_key(plan):
+    run = plan(overrides=["media.max_frames=7"])
+    assert run.settings.media.max_frames == 7
+    assert [stage.job.key for stage in run.plan.stages] == [stage.job.key for stage in plan().plan.stages]

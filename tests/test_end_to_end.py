@@ -18,10 +18,10 @@ from vidgan.stages.render import RenderConfig, RenderStage
 from vidgan.stages.retarget import RetargetStage
 from vidgan.stages.subject import SubjectConfig, SubjectStage
 from vidgan.stages.train import TrainStage
-from vidgan.subject.examples import ExampleConfig
+from vidgan.subject.footage import ExampleConfig
 from vidgan.subject.model import Subject
 from vidgan.subject.references import ReferenceConfig
-from vidgan.tasks.transfer import TransferConfig
+from vidgan.tasks.repair import RepairConfig
 from vidgan.video.read import ClipReader
 
 REFERENCES = ReferenceConfig(count=2)
@@ -30,7 +30,7 @@ STAGES = {
     "subject": SubjectStage(SubjectConfig(train_size=32, crop_size=96)),
     "retarget": RetargetStage(RetargetConfig()),
     "train": TrainStage(
-        TransferConfig(
+        RepairConfig(
             steps=4, evaluations=2, width=8, depth=1, batch=1, rollout=2, adversarial_start=0.3, precision="32-true",
             references=REFERENCES, examples=ExampleConfig(apart=3),
         )

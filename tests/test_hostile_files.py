@@ -17,10 +17,13 @@ import numpy as np
 import pytest
 import torch
 
-from vidgan.errors import ConfigError, TrainingError, VidganError
+from vidgan.errors import ConfigError, LimitError, TrainingError, VidganError
+from vidgan.face.motion import FaceMotion
 from vidgan.pose.precomputed import load_people
 from vidgan.runs.folder import open_run
+from vidgan.stages.encode import RenderedFrames
 from vidgan.train.checkpoint import load_checkpoint, read_network, save_network
+from vidgan.video.limits import MediaLimits, limited
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -127,6 +130,36 @@ def test_a_configuration_cannot_build_objects(tmp_path, trace):
     (tmp_path / "a.yaml").write_text(f"x: !!python/object/apply:os.mkdir ['{trace}']\n")
     with pytest.raises(ConfigError, match="not valid YAML"):
         read_file(tmp_path / "a.yaml")
+
+
+def zeros(path, name, megabytes):
+    """An npz of one array of zeros, which packs a thousand to one."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file, file.open(f"{name}.npy", "w") as member:
+        for _ in range(megabytes):
+            member.write(bytes(1 << 20))
+    return path
+
+
+@pytest.mark.parametrize("read", [load_people, FaceMotion.load])
+def test_an_archive_that_unpacks_to_too_much_is_not_unpacked(tmp_path, read):
+    path = zeros(tmp_path / "a.npz", "image", 64)
+    assert path.stat().st_size < 1 << 17
+    with limited(MediaLimits(max_memory=1 / 32)), pytest.raises(LimitError, match=r"media\.max_memory"):
+        read(path)
+
+
+def test_pictures_that_unpack_to_too_many_are_not_unpacked(tmp_path):
+    path = zeros(tmp_path / "a.npz", "pictures", 4)
+    with limited(MediaLimits(max_frames=10)), pytest.raises(LimitError, match=r"media\.max_frames"):
+        FaceMotion.load(path, tmp_path)
+    assert not (tmp_path / "pictures.npy").exists()
+
+
+def test_names_in_an_index_stay_in_its_folder(tmp_path):
+    index = {"width": 2, "height": 2, "rate": "25", "time_base": "1/25", "pts": [0, 1]}
+    index["segments"] = ["../../etc/passwd", "/etc/shadow"]
+    (tmp_path / "render.json").write_text(json.dumps(index))
+    assert RenderedFrames.load(tmp_path).segments == [tmp_path / "passwd", tmp_path / "shadow"]
 
 
 UNPICKLERS = {"pickle", "shelve", "marshal", "dill", "joblib", "cloudpickle"}

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -19,6 +20,9 @@ from tests.video.clips import click, numbered_frame, write_clip
 from vidgan import api
 from vidgan.cli.main import _exit_code
 from vidgan.errors import MediaError, OutputError, PersonError, UsageError
+from vidgan.progress import Silent
+from vidgan.stages.animate import AnimateConfig, AnimateStage
+from vidgan.stages.base import StageContext
 from vidgan.stages.encode import RenderedFrames
 from vidgan.video.read import ClipReader
 
@@ -87,7 +91,7 @@ def test_the_same_run_is_cached_and_a_setting_runs_only_what_follows(made, drive
     folder, _ = made
 
     def plan(**options):
-        options = api.reanimate_options(driver, options.get("motion"), options.get("region"), None, None, None)
+        options = api.reanimate_options(None, driver, options.get("motion"), options.get("region"), None, None, None)
         run = api.prepare_reanimate(PORTRAIT, driver, tmp_path / "x.mp4", None, options=options, work=folder / "work")
         return {stage.name: stage.action for stage in run.plan.stages}
 
@@ -127,6 +131,101 @@ def test_a_video_target_keeps_its_own_mouths(made, driver, clips_dir, tmp_path):
     assert facts["mouths"] == 25
     report = json.loads((tmp_path / "out.report.json").read_text())
     assert report["pose_degrees"] < 4
+
+
+QUICK = [
+    "train.steps=2", "train.width=8", "train.depth=1", "train.evaluations=1", "takes.size=64", "takes.frames=24",
+    "takes.ways=2", "takes.portrait=16", "heldout.frames=3", "face_report.frames=3", "face_report.clip_seconds=0",
+]  # fmt: skip
+
+
+def facts_of(folder):
+    return json.loads((folder / "manifest.json").read_text())["facts"]
+
+
+@pytest.fixture(scope="module")
+def mended(made, tmp_path_factory):
+    """The portrait and the whole driver, mended by a network that was trained for a moment."""
+    folder = tmp_path_factory.mktemp("mended")
+    work = made[0] / "work"
+    driver = FACES / "driver.mp4"
+    result = vidgan.reanimate(
+        PORTRAIT, driver, folder / "out.mp4", quality="standard", overrides=[*QUICK, "animate.segment=25"], work=work
+    )
+    return folder, result, work
+
+
+def test_standard_learns_from_the_driver_and_the_portrait(mended):
+    folder, result, _ = mended
+    takes = facts_of(result.stages["takes"])
+    assert takes["whose"] == "driver"
+    assert takes["drafts"] == 2 * takes["frames"] + 16
+    assert set(facts_of(result.stages["heldout"])["heldout"]) == {"draft", "trained"}
+    report = json.loads((folder / "out.report.json").read_text())
+    assert report["heldout"]["draft"]["perceptual"] > 0
+    assert report["pose_degrees"] < 4
+    assert "held-out" in (folder / "out.report.html").read_text()
+
+
+def test_standard_changes_the_face_alone(mended, tmp_path):
+    _, result, work = mended
+    draft = vidgan.reanimate(PORTRAIT, FACES / "driver.mp4", tmp_path / "draft.mp4", work=work)
+    frames, plain = painted(result.stages["animate"]), painted(draft.stages["animate"])
+    changed = (frames != plain).any((0, -1))
+    assert changed.any()
+    assert not changed[:40, :40].any()
+    assert changed.mean() < 0.5
+
+
+def test_how_the_motion_is_transferred_trains_nothing_anew(mended, tmp_path):
+    _, _, work = mended
+    options = api.reanimate_options(None, FACES / "driver.mp4", None, None, 0.5, None, None)
+    run = api.prepare_reanimate(
+        PORTRAIT, FACES / "driver.mp4", tmp_path / "x.mp4", None, preset="standard", options=options,
+        overrides=[*QUICK, "animate.segment=25"], work=work,
+    )  # fmt: skip
+    actions = {stage.name: stage.action for stage in run.plan.stages}
+    assert actions["drive"] == "run"
+    assert {actions[name] for name in ("takes", "train", "heldout")} == {"cached"}
+
+
+def test_a_killed_mending_goes_on_and_gives_the_same(mended, tmp_path):
+    _, result, _ = mended
+    whole = result.stages["animate"]
+    inputs = {"portrait": "portrait", "driver": "driver", "motion": "drive", "model": "train"}
+    context = StageContext(
+        tmp_path, {name: result.stages[stage] for name, stage in inputs.items()}, "cpu", 0, Killing(40)
+    )
+    stage = AnimateStage(AnimateConfig(segment=25))
+    with pytest.raises(Killed):
+        stage.run(context)
+    assert len(list(tmp_path.glob("seg-*.nut"))) in (1, 2)
+    stage.run(replace(context, progress=Silent()))
+    for name in ("seg-00000.nut", "seg-00001.nut", "seg-00002.nut"):
+        assert (tmp_path / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+class Killed(Exception):
+    pass
+
+
+class Killing(Silent):
+    """Kills after some frames."""
+
+    def __init__(self, left):
+        self.left = left
+
+    def advance(self, amount=1, **info):
+        self.left -= 1
+        if self.left == 0:
+            raise Killed
+
+
+def test_a_short_driver_leaves_the_portrait_to_learn_from(driver, tmp_path, made):
+    result = vidgan.reanimate(
+        PORTRAIT, driver, tmp_path / "out.mp4", quality="standard", overrides=QUICK, work=made[0] / "work"
+    )
+    assert facts_of(result.stages["takes"])["whose"] == "portrait"
 
 
 def test_dry_run_and_json(driver, tmp_path, capsys):

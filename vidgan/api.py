@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from vidgan import resources
 from vidgan.config import Config, Layer, check_layer, read_layers
@@ -23,8 +23,9 @@ from vidgan.stages.pipeline import Pipeline, read_pipeline, settings_model
 from vidgan.stages.plan import Plan, make_plan
 from vidgan.stages.runner import run_plan
 from vidgan.stages.store import Store, default_work
-from vidgan.trust.keys import load_identity
+from vidgan.trust.keys import have_keys, load_identity
 from vidgan.trust.mark import own_keys, read_key
+from vidgan.video.limits import SECTION, limited
 from vidgan.video.output import check_output
 
 DEFAULT_BUDGET = {"cpu": 300.0, "cuda": 600.0}
@@ -68,7 +69,8 @@ class Run:
             VidganError: it failed; calling again goes on.
             Interrupted: Ctrl-C or SIGTERM; calling again goes on.
         """
-        run_plan(self.plan, self.store, self.device, emit)
+        with limited(getattr(self.settings, SECTION)):
+            run_plan(self.plan, self.store, self.device, emit)
         outputs = place_all(self.plan.outputs(self.store), self.output)
         stages = {stage.name: stage.job.entry(self.store).dir for stage in self.plan.stages}
         for inside, path in self.keep.items():
@@ -93,6 +95,7 @@ def prepare(
     seed: int = 0,
     work: str | Path | None = None,
     emit: Emit = lambda event: None,
+    dry_run: bool = False,
 ) -> Run:
     """Check everything that can be checked before any work, and plan a run.
 
@@ -111,6 +114,7 @@ def prepare(
         seed: of all random numbers.
         work: the work folder; `$VIDGAN_WORK` or `~/.cache/vidgan/work` when None.
         emit: takes notes on the device and the keys.
+        dry_run: write nothing: no keys, no folders. Such a run is there to look at.
 
     Raises:
         VidganError: an input, the output, a setting, the device, the keys or the work folder will not do.
@@ -118,18 +122,41 @@ def prepare(
     spec = read_pipeline(resources.find("pipelines", pipeline))
     files = _files(spec, inputs)
     check_inputs(files)
-    check_destination(Path(output), files.values())
-    store = Store(Path(work) if work else default_work())
+    check_destination(Path(output), files.values(), writing=not dry_run)
+    store = Store(Path(work) if work else default_work(), writing=not dry_run)
     chosen, reason = choose_device(device)
     marks = {"encode.label": label, "sign.consent": consent}
     layer = _layer(spec, preset, config, overrides, {**(options or {}), **marks})
     model = settings_model(spec)
     _fill(layer, model, chosen, Path(output))
-    _fill_marks(layer, spec, model, marked, emit)
+    _fill_marks(layer, spec, model, marked, None if dry_run else emit)
     settings = check_layer(model, layer)
     _check_keys(settings)
     emit({"event": "note", "message": f"device {chosen}: {reason}"})
     return Run(make_plan(spec, settings, files, store, seed), settings, store, chosen, Path(output))
+
+
+class RunOptions(TypedDict, total=False):
+    """What every job takes.
+
+    device: "auto", "cpu", "cuda" or "cuda:N"; seed: of all random numbers; label: a visible label, by its text or True
+    for the usual one; consent: who agreed, a text or a file, written into the credentials; config: a YAML file of
+    settings over the quality's; overrides: `key=value` settings over all; work: the work folder, in which an
+    interrupted run goes on; emit: takes the events of `vidgan.progress`.
+    """
+
+    device: str
+    seed: int
+    label: bool | str | None
+    consent: str | Path | None
+    config: str | Path | None
+    overrides: Sequence[str]
+    work: str | Path | None
+    emit: Emit
+
+
+def _go(run: Run, common: RunOptions) -> Result:
+    return run.go(common["emit"]) if "emit" in common else run.go()
 
 
 def transfer(
@@ -142,14 +169,7 @@ def transfer(
     size: int | None = None,
     audio: str | None = None,
     person: str | int | None = None,
-    device: str = "auto",
-    seed: int = 0,
-    label: bool | str | None = None,
-    consent: str | Path | None = None,
-    config: str | Path | None = None,
-    overrides: Sequence[str] = (),
-    work: str | Path | None = None,
-    emit: Emit = lambda event: None,
+    **common: Unpack[RunOptions],
 ) -> Result:
     """Make the person of `target` perform the motion of `source`; the video is marked as made by vidgan.
 
@@ -162,14 +182,7 @@ def transfer(
         size: height of the output in pixels; the target's when None.
         audio: "source", "target" or "none".
         person: "largest", "center" or a number, counted from the left, from 1.
-        device: "auto", "cpu", "cuda" or "cuda:N".
-        seed: of all random numbers.
-        label: a visible label, by its text or True for the usual one.
-        consent: who agreed, a text or a file; written into the credentials.
-        config: a YAML file of settings over the quality's.
-        overrides: `key=value` settings over all.
-        work: the work folder, in which an interrupted run goes on.
-        emit: takes the events of `vidgan.progress`.
+        **common: see `RunOptions`.
 
     Raises:
         VidganError: see `vidgan.errors`; the message is one line for the user.
@@ -179,17 +192,10 @@ def transfer(
         {"source": source, "target": target},
         output or default_output(source, target),
         preset=quality,
-        config=config,
         options=transfer_options(budget, size, audio, person),
-        overrides=overrides,
-        label=label,
-        consent=consent,
-        device=device,
-        seed=seed,
-        work=work,
-        emit=emit,
+        **common,
     )
-    return run.go(emit)
+    return _go(run, common)
 
 
 def transfer_options(
@@ -205,20 +211,14 @@ def reanimate(
     output: str | Path | None = None,
     *,
     quality: str = "draft",
+    budget: float | str | None = None,
     motion: str | None = None,
     region: str | None = None,
     strength: float | None = None,
     person: str | int | None = None,
     audio: str | None = None,
     save_motion: str | Path | None = None,
-    device: str = "auto",
-    seed: int = 0,
-    label: bool | str | None = None,
-    consent: str | Path | None = None,
-    config: str | Path | None = None,
-    overrides: Sequence[str] = (),
-    work: str | Path | None = None,
-    emit: Emit = lambda event: None,
+    **common: Unpack[RunOptions],
 ) -> Result:
     """Make the face of `target` follow the face of `driving`; the video is marked as made by vidgan.
 
@@ -226,36 +226,30 @@ def reanimate(
         target: a photo, a painting or a video of a person.
         driving: the video of a face, or a motion that `save_motion` wrote.
         output: the video to write; `default_output` when None. The report goes beside it.
-        quality: "draft".
+        quality: "draft", "standard" or "high".
+        budget: as of `transfer`.
         motion: "relative" to the driver's face at rest, or "absolute".
         region: "all", "expression", "lips", "eyes" or "pose".
         strength: of the motion, 1 as the driver's.
         person: whose face of the target: "largest", "center", "left", "right" or a number from 1, from the left.
         audio: "source" (the driver's), "target" or "none".
         save_motion: where to write the driver's motion (.npz).
-        device: "auto", "cpu", "cuda" or "cuda:N".
-        seed: of all random numbers.
-        label: a visible label, by its text or True for the usual one.
-        consent: who agreed, a text or a file; written into the credentials.
-        config: a YAML file of settings over the quality's.
-        overrides: `key=value` settings over all.
-        work: the work folder, in which an interrupted run goes on.
-        emit: takes the events of `vidgan.progress`.
+        **common: see `RunOptions`.
 
     Raises:
         VidganError: see `vidgan.errors`; the message is one line for the user.
     """
     run = prepare_reanimate(
-        target, driving, output, save_motion, preset=quality, config=config,
-        options=reanimate_options(driving, motion, region, strength, person, audio),
-        overrides=overrides, label=label, consent=consent, device=device, seed=seed, work=work, emit=emit,
+        target, driving, output, save_motion, preset=quality,
+        options=reanimate_options(budget, driving, motion, region, strength, person, audio), **common,
     )  # fmt: skip
-    return run.go(emit)
+    return _go(run, common)
 
 
 def prepare_reanimate(
-    target: str | Path, driving: str | Path, output: str | Path | None, save_motion: str | Path | None, **common: Any
-) -> Run:
+    target: str | Path, driving: str | Path, output: str | Path | None, save_motion: str | Path | None,
+    dry_run: bool = False, **common: Any,
+) -> Run:  # fmt: skip
     """Plan a reanimation that keeps the driver's motion where it is asked for.
 
     Raises:
@@ -266,20 +260,20 @@ def prepare_reanimate(
     if save_motion is not None:
         if Path(save_motion).suffix.lower() != ".npz":
             raise UsageError(f"--save-motion {save_motion} must end in .npz")
-        check_output(Path(save_motion), files.values())
-    run = prepare("reanimate", files, output or default_output(driving, target), **common)
+        check_output(Path(save_motion), files.values(), writing=not dry_run)
+    run = prepare("reanimate", files, output or default_output(driving, target), dry_run=dry_run, **common)
     return run if save_motion is None else replace(run, keep={"driver/motion.npz": Path(save_motion)})
 
 
 def reanimate_options(
-    driving: str | Path, motion: str | None, region: str | None, strength: float | None, person: str | int | None,
-    audio: str | None,
+    budget: float | str | None, driving: str | Path, motion: str | None, region: str | None, strength: float | None,
+    person: str | int | None, audio: str | None,
 ) -> dict[str, Any]:  # fmt: skip
     """The settings that the options of `reanimate` stand for. A saved motion has no sound to give."""
     silent = Path(driving).suffix.lower() == ".npz" and audio in (None, "source")
     return {
-        "drive.motion": motion, "drive.region": region, "drive.strength": strength, "face.person": person,
-        "encode.audio": "none" if silent else audio,
+        "train.budget": budget, "drive.motion": motion, "drive.region": region, "drive.strength": strength,
+        "face.person": person, "encode.audio": "none" if silent else audio,
     }  # fmt: skip
 
 
@@ -289,17 +283,11 @@ def dub(
     output: str | Path | None = None,
     *,
     quality: str = "draft",
+    budget: float | str | None = None,
     speaker: str | int | None = None,
     fit: str | None = None,
     keep_ambience: bool = False,
-    device: str = "auto",
-    seed: int = 0,
-    label: bool | str | None = None,
-    consent: str | Path | None = None,
-    config: str | Path | None = None,
-    overrides: Sequence[str] = (),
-    work: str | Path | None = None,
-    emit: Emit = lambda event: None,
+    **common: Unpack[RunOptions],
 ) -> Result:
     """Make the mouth of the speaker in `film` follow `speech`; the video is marked as edited by vidgan.
 
@@ -307,34 +295,34 @@ def dub(
         film: a film with a speaking person and its own sound, from which the mouth is learnt.
         speech: any recording of a voice, or a video with one.
         output: the video to write; `dubbed_output` when None. The report goes beside it.
-        quality: "draft".
+        quality: "draft", "standard" or "high".
+        budget: as of `transfer`.
         speaker: who speaks: "largest", "center", "left", "right", a number from 1, from the left, or "auto": whose
             mouth moves with the film's own voice.
         fit: "film", "speech", "loop" or "trim", see `vidgan.audio.fit`.
         keep_ambience: lay the film's own sound between its words under the speech.
-        device: "auto", "cpu", "cuda" or "cuda:N".
-        seed: of all random numbers.
-        label: a visible label, by its text or True for the usual one.
-        consent: who agreed, a text or a file; written into the credentials.
-        config: a YAML file of settings over the quality's.
-        overrides: `key=value` settings over all.
-        work: the work folder, in which an interrupted run goes on.
-        emit: takes the events of `vidgan.progress`.
+        **common: see `RunOptions`.
 
     Raises:
         VidganError: see `vidgan.errors`; the message is one line for the user.
     """
     run = prepare(
-        "dub", {"film": film, "speech": speech}, output or dubbed_output(film, speech), preset=quality, config=config,
-        options=dub_options(speaker, fit, keep_ambience), overrides=overrides, label=label, consent=consent,
-        device=device, seed=seed, work=work, emit=emit,
+        "dub", {"film": film, "speech": speech}, output or dubbed_output(film, speech), preset=quality,
+        options=dub_options(budget, speaker, fit, keep_ambience), **common,
     )  # fmt: skip
-    return run.go(emit)
+    return _go(run, common)
 
 
-def dub_options(speaker: str | int | None, fit: str | None, keep_ambience: bool) -> dict[str, Any]:
+def dub_options(
+    budget: float | str | None, speaker: str | int | None, fit: str | None, keep_ambience: bool
+) -> dict[str, Any]:
     """The settings that the options of `dub` stand for."""
-    return {"face.person": speaker, "speak.fit": fit, "sound.keep_ambience": keep_ambience or None}
+    return {
+        "train.budget": budget,
+        "face.person": speaker,
+        "speak.fit": fit,
+        "sound.keep_ambience": keep_ambience or None,
+    }
 
 
 def dubbed_output(film: str | Path, speech: str | Path) -> Path:
@@ -382,8 +370,11 @@ def _fill(layer: Layer, model: type[Config], device: str, output: Path) -> None:
             layer.put(key, value, origin)
 
 
-def _fill_marks(layer: Layer, spec: Pipeline, model: type[Config], marked: bool, emit: Emit) -> None:
-    """Put in whether the video is marked, which no setting may say, and by whose keys where the user left it unset."""
+def _fill_marks(layer: Layer, spec: Pipeline, model: type[Config], marked: bool, emit: Emit | None) -> None:
+    """Put in whether the video is marked, which no setting may say, and by whose keys where the user left it unset.
+
+    Keys are made when there are none, and `emit` is told; without `emit` they are not, nor is anything put in.
+    """
     fixed = next((f"{it.name} of pipeline {spec.name}" for it in spec.stages if "marked" in it.set), None)
     for section in _sections(model, "marked"):
         given = layer.values.get(section)
@@ -395,8 +386,10 @@ def _fill_marks(layer: Layer, spec: Pipeline, model: type[Config], marked: bool,
     for section in _sections(model, "certificate") if marked else ():
         keys = (f"{section}.certificate", f"{section}.private_key")
         if not any(key.rpartition(".")[2] in (layer.values.get(section) or {}) for key in keys):
+            if emit is None and not have_keys():
+                continue
             *files, news = own_keys()
-            if news:
+            if news and emit:
                 emit({"event": "note", "message": news})
             for key, file in zip(keys, files, strict=True):
                 layer.put(key, file, "own keys")

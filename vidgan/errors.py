@@ -18,6 +18,8 @@
 Raise them with one line that says what is wrong, where, and what to do. `assert` is for programmers' mistakes only.
 """
 
+from __future__ import annotations
+
 
 class VidganError(Exception):
     """Something failed in a way the user can act on."""
@@ -79,3 +81,9 @@ class Interrupted(VidganError):
     """The run was interrupted; the same command goes on where it stopped."""
 
     exit_code = 130
+
+
+def known_error(name: str, message: str) -> VidganError | None:
+    """The error of this name that another process tells of; None when it is none of ours."""
+    found = globals().get(name)
+    return found(message) if isinstance(found, type) and issubclass(found, VidganError) else None

@@ -31,8 +31,8 @@ def check_inputs(files: Mapping[str, Path]) -> None:
             raise MediaError(f"{name} {path} is empty")
 
 
-def check_destination(output: Path, inputs: Iterable[Path]) -> None:
-    """Refuse an output that could not be written or would overwrite an input; make its folder.
+def check_destination(output: Path, inputs: Iterable[Path], writing: bool = True) -> None:
+    """Refuse an output that could not be written or would overwrite an input; make its folder when `writing`.
 
     Raises:
         UsageError: its name does not say a container that vidgan writes.
@@ -40,7 +40,7 @@ def check_destination(output: Path, inputs: Iterable[Path]) -> None:
     """
     if output.suffix.lower() not in CONTAINERS and not output.is_dir():
         raise UsageError(f"output {output} must end in {', '.join(CONTAINERS[:-1])} or {CONTAINERS[-1]}")
-    check_output(output, inputs)
+    check_output(output, inputs, writing)
 
 
 def place(path: Path, output: Path) -> Path:

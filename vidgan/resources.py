@@ -1,7 +1,8 @@
-"""The YAML files and the models that come with the package, in a checkout and when installed."""
+"""Where things are: the YAML files and the models that come with the package, and the user's own folders."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from vidgan.errors import DependencyError, UsageError
@@ -33,6 +34,12 @@ def find(kind: str, name: str | Path, section: str = "") -> Path:
     if key not in known:
         raise UsageError(f"there is no file {path} and none called so ships with vidgan: it has {', '.join(known)}")
     return known[key]
+
+
+def own_folder(name: str, variable: str, base: str, usual: str) -> Path:
+    """The user's folder for `name`: what `$variable` says, else `vidgan/name` below `$base`, else below `~/usual`."""
+    own, above = os.environ.get(variable), os.environ.get(base)
+    return Path(own) if own else (Path(above) if above else Path.home() / usual) / "vidgan" / name
 
 
 def shipped_model() -> Path:

@@ -33,13 +33,13 @@ def test_every_module_says_its_command():
 
 
 def test_a_part_of_the_pipeline_holds_what_it_needs_and_no_more(tmp_path):
-    part = read_pipeline(common.part_of_transfer(["heldout"], tmp_path))
+    part = read_pipeline(common.part_of("transfer", ["heldout"], tmp_path))
     assert [stage.name for stage in part.stages] == ["target_pose", "subject", "train", "heldout"]
     assert part.inputs == ["target"]
 
 
 def test_a_part_may_take_another_class_with_the_same_settings(tmp_path):
-    part = read_pipeline(common.part_of_transfer(["retarget"], tmp_path, {"retarget": "some.module:Class"}))
+    part = read_pipeline(common.part_of("transfer", ["retarget"], tmp_path, {"retarget": "some.module:Class"}))
     stage = next(stage for stage in part.stages if stage.name == "retarget")
     assert (stage.stage, stage.section) == ("some.module:Class", "retarget")
 

@@ -27,11 +27,12 @@ def test_plan_names_every_stage_and_sound_comes_on_with_ambience(vidgan, film, t
 def test_options_reach_the_settings(film, tmp_path):
     from vidgan import api
 
-    options = api.dub_options("left", "loop", True)
+    options = api.dub_options("90s", "left", "loop", True)
     run = api.prepare(
         "dub", {"film": film, "speech": film}, tmp_path / "o.mp4", options=options, work=tmp_path / "work"
     )
     settings = run.settings.model_dump()
+    assert settings["train"]["budget"] == 90
     assert settings["face"]["person"] == "left"
     assert settings["speak"]["fit"] == "loop"
     assert settings["sound"]["keep_ambience"] is True

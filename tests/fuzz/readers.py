@@ -28,6 +28,8 @@ from PIL import Image
 from tests.fuzz.mutate import mutated
 from tests.metrics.people import standing_track
 from tests.trust.made import textured, write
+from tests.video.clips import numbered_frame, write_clip
+from vidgan.audio.sound import read_sound
 from vidgan.config import load_config
 from vidgan.errors import VidganError
 from vidgan.face.motion import FaceMotion
@@ -42,16 +44,20 @@ from vidgan.stages.pipeline import Pipeline
 from vidgan.train.checkpoint import load_checkpoint, read_network, save_checkpoint, save_network
 from vidgan.trust.credentials import Ingredient, Statement, read_credentials, sign
 from vidgan.trust.keys import load_identity, new_keys, own_files
+from vidgan.video.limits import MediaLimits
 from vidgan.video.read import ClipReader
 
 LIMIT = 20
 """Seconds that one file may take."""
 
+HERE = MediaLimits(isolated=False)
+"""A crash of a decoder must end the search, not become one of our errors."""
+
 Read = Callable[[Path], object]
 
 
 def _frames(path: Path) -> None:
-    with ClipReader(path) as clip:
+    with ClipReader(path, limits=HERE) as clip:
         for _ in islice(clip, 20):
             pass
 
@@ -62,6 +68,10 @@ def _folder(path: Path) -> RunFacts:
 
 def _video(path: Path) -> None:
     write(path, textured(seconds=0.5, width=64, height=48))
+
+
+def _film(path: Path) -> None:
+    write_clip(path, map(numbered_frame, range(5)), audio=("aac", 16000, np.sin(np.arange(8000) / 5) / 2))
 
 
 def _signed(path: Path) -> None:
@@ -123,6 +133,7 @@ def _picture(path: Path) -> None:
 READERS: dict[str, tuple[str, Callable[[Path], object], Read]] = {
     "video": ("a.mp4", _video, _frames),
     "matroska": ("a.mkv", _video, _frames),
+    "sound": ("a.mp4", _film, lambda path: read_sound(path, limits=HERE)),
     "credentials": ("a.mp4", _signed, read_credentials),
     "sidecar": ("a.mkv.c2pa", _sidecar, lambda path: read_credentials(path.with_suffix(""))),
     "track": ("a.npz", lambda path: standing_track(2, 64, 48).save(path), load_people),

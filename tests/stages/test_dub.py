@@ -20,10 +20,15 @@ from vidgan.progress import Silent
 from vidgan.stages.base import StageContext
 from vidgan.stages.dub import SURE, DubConfig, DubStage, in_order, load_painter
 from vidgan.stages.encode import EncodeConfig, EncodeStage, RenderedFrames
+from vidgan.stages.mouth_takes import MouthTakesConfig, MouthTakesStage
 from vidgan.stages.mouths import MouthsConfig, MouthsStage
 from vidgan.stages.sound import SoundConfig, SoundStage
 from vidgan.stages.speak import Shown, SpeakConfig, SpeakStage
+from vidgan.stages.train import TrainStage
 from vidgan.stages.voice import Voice, VoiceConfig, VoiceStage
+from vidgan.subject.mouths import Mouths
+from vidgan.subject.takes import Takes
+from vidgan.tasks.repair import RepairConfig
 from vidgan.video.probe import read_tags
 from vidgan.video.read import ClipReader
 
@@ -168,6 +173,70 @@ def test_render_killed_after_its_last_segment_only_tells_what_it_did(made, rende
     assert run(DubStage(DubConfig(segment=25)), again, **stages(made)) == whole
     assert (again / SURE).read_bytes() == (folder / SURE).read_bytes()
     assert (again / "render.json").read_bytes() == (folder / "render.json").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def mending(made):
+    """The film's takes, and a generator that learnt from them for a moment."""
+    folder = made["folder"]
+    inputs = {name: folder / name for name in ("face", "voice", "mouths")}
+    facts = run(MouthTakesStage(MouthTakesConfig(size=64, frames=72)), folder / "takes", **inputs)
+    config = RepairConfig(steps=2, evaluations=1, width=8, depth=1, batch=1, precision="32-true")
+    run(TrainStage(config), folder / "train", subject=folder / "takes")
+    return folder / "takes", folder / "train", facts
+
+
+def test_takes_never_show_the_mouth_that_was_filmed(made, mending):
+    folder, _, facts = mending
+    takes, mouths = Takes.load(folder), Mouths.load(made["folder"] / "mouths")
+    assert facts == {"frames": 72, "ways": 3, "drafts": 216, "size": 64}
+    assert sorted(takes.frames[takes.held] - takes.frames[takes.held][0]) == list(range(takes.held.sum()))
+    for row in range(0, len(takes.of), 7):
+        filmed = takes.filmed[takes.of[row]].astype(int)
+        matte = filmed[..., 3]
+        assert np.abs(takes.drafts[row].astype(int) - filmed[..., :3])[matte == 0].max() <= 1
+    differ = [np.abs(takes.drafts[row].astype(int) - takes.filmed[takes.of[row]][..., :3]).mean() for row in range(216)]
+    assert min(differ) > 0.1
+    assert mouths.size > 64
+
+
+def test_mended_frames_are_the_films_outside_the_hull(made, rendered, mending, tmp_path):
+    _, train, _ = mending
+    run(DubStage(DubConfig(segment=25)), tmp_path, **stages(made, model=train))
+    context = StageContext(tmp_path, stages(made), "cpu", 0, Silent())
+    painter = load_painter(context, Shown.load(made["folder"] / "speak"), DubConfig())
+    differ = 0
+    with ClipReader(made["film"]) as reader:
+        trios = zip(reader, RenderedFrames.load(tmp_path), RenderedFrames.load(rendered[0]), strict=True)
+        for index, (frame, (picture, _), (draft, _)) in enumerate(trios):
+            touched = painter.touched(index, frame.rgb)
+            assert np.array_equal(picture[~touched], frame.rgb[~touched])
+            differ += bool((picture != draft).any())
+    assert differ > 0.9 * SECONDS * RATE
+
+
+def test_killed_mending_goes_on_and_gives_the_same(made, mending, tmp_path):
+    _, train, _ = mending
+
+    class Killed(Exception):
+        pass
+
+    class Killing(Silent):
+        left = 60
+
+        def advance(self, amount=1, **values):
+            self.left -= 1
+            if self.left == 0:
+                raise Killed
+
+    inputs = stages(made, model=train)
+    with pytest.raises(Killed):
+        run(DubStage(DubConfig(segment=25)), tmp_path / "cut", Killing(), **inputs)
+    for name in ("cut", "whole"):
+        run(DubStage(DubConfig(segment=25)), tmp_path / name, **inputs)
+    for number in range(SECONDS):
+        name = f"seg-{number:05d}.nut"
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 
 
 def test_frames_without_a_face_pass_through(made, tmp_path):

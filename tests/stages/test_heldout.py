@@ -12,7 +12,8 @@ from vidgan.stages.base import StageContext
 from vidgan.stages.heldout import HeldoutConfig, HeldoutStage, person_box
 from vidgan.stages.train import WEIGHTS
 from vidgan.subject.references import ReferenceConfig
-from vidgan.tasks.transfer import build_generator
+from vidgan.subject.rig import BODY
+from vidgan.tasks.repair import build_generator
 from vidgan.train.checkpoint import save_network
 
 REFERENCES = ReferenceConfig(count=2)
@@ -27,8 +28,16 @@ def run(subject, model, **settings):
 def model_dir(tmp_path):
     """An untrained generator that was to hold out the last third."""
     torch.manual_seed(0)
-    facts = {"network": "repair", "references": 2, "width": 8, "depth": 1, "held_out": 1 / 3, "apart": 4}
-    save_network(tmp_path / WEIGHTS, build_generator("repair", 2, 8, 1), facts)
+    facts = {
+        "network": "repair",
+        "maps": BODY.maps,
+        "references": 2,
+        "width": 8,
+        "depth": 1,
+        "held_out": 1 / 3,
+        "apart": 4,
+    }
+    save_network(tmp_path / WEIGHTS, build_generator("repair", BODY.maps, 2, 8, 1), facts)
     return tmp_path
 
 

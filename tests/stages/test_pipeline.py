@@ -57,7 +57,7 @@ def test_a_stage_whose_package_is_missing_says_so():
 
 def test_settings_have_a_section_for_each_stage(broken):
     model = broken(lambda p: None)
-    assert list(model.model_fields) == ["count", "more", "last"]
+    assert list(model.model_fields) == ["count", "more", "last", "media"]
     with pytest.raises(ConfigError, match="unknown key more.step in --set more.step=1: did you mean more.steps?"):
         load_config(model, None, ["more.step=1"])
 

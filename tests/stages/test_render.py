@@ -18,7 +18,8 @@ from vidgan.stages.render import Canvas, RenderConfig, RenderStage, aligned, can
 from vidgan.stages.train import WEIGHTS
 from vidgan.subject.model import Subject
 from vidgan.subject.references import ReferenceConfig
-from vidgan.tasks.transfer import build_generator
+from vidgan.subject.rig import BODY
+from vidgan.tasks.repair import build_generator
 from vidgan.train.checkpoint import save_network
 
 REFERENCES = ReferenceConfig(count=2)
@@ -48,9 +49,9 @@ def model_dir(tmp_path_factory):
     """A tiny generator whose output depends on all that it sees, the previous output included."""
     folder = tmp_path_factory.mktemp("model")
     torch.manual_seed(0)
-    network = build_generator("repair", REFERENCES.count, 8, 1)
+    network = build_generator("repair", BODY.maps, REFERENCES.count, 8, 1)
     torch.nn.init.normal_(network.net.head.weight, std=0.2)
-    facts = {"network": "repair", "references": REFERENCES.count, "width": 8, "depth": 1}
+    facts = {"network": "repair", "maps": BODY.maps, "references": REFERENCES.count, "width": 8, "depth": 1}
     save_network(folder / WEIGHTS, network, facts)
     return folder
 

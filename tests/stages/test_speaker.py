@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
+from tests.conftest import ROOT
 from tests.face.talker import SOUND_RATE, talking_track, voice
 from tests.video.clips import write_clip
 from vidgan.audio.own import own_sound
@@ -11,8 +13,9 @@ from vidgan.errors import MediaError
 from vidgan.face.track import FaceTrack
 from vidgan.progress import Silent
 from vidgan.stages.base import StageContext
-from vidgan.stages.face import FaceStage, FaceStageConfig
-from vidgan.stages.speaker import SpeakerStage, speaking
+from vidgan.stages.face import FaceStage
+from vidgan.stages.speaker import SpeakerConfig, SpeakerStage, speaking
+from vidgan.video.read import ClipReader
 
 
 def test_who_speaks_moves_the_mouth_with_the_voice():
@@ -41,7 +44,7 @@ def test_film_to_learn_nothing_from_is_refused_before_faces_are_looked_for(
     monkeypatch.setattr("vidgan.stages.speaker.survey", lambda faces, reader: looked.append(1))
     context = StageContext(tmp_path, {"video": film}, "cpu", 0, Silent())
     with pytest.raises(MediaError, match=rf"film\.mp4: {message}.* is learnt: give a cut of the film") as failed:
-        SpeakerStage(FaceStageConfig(person=person)).run(context)
+        SpeakerStage(SpeakerConfig(person=person)).run(context)
     assert "\n" not in str(failed.value)
     assert not looked
 
@@ -74,7 +77,37 @@ def test_auto_takes_the_face_that_goes_with_the_sound(tmp_path, monkeypatch, tal
             told.append(message)
 
     context = StageContext(tmp_path, {"video": film}, "cpu", 0, Told())
-    facts = SpeakerStage(FaceStageConfig(person="auto")).run(context)
+    facts = SpeakerStage(SpeakerConfig(person="auto")).run(context)
     assert facts["person"] == str(chosen)
     assert f"face {chosen} of 2" in told[0]
     assert np.array_equal(FaceTrack.load(tmp_path / "track.npz").image, tracks[talks].image)
+
+
+def faces_of(name, count):
+    with ClipReader(ROOT / "samples" / "faces" / name) as reader:
+        return [cv2.resize(frame.rgb, (320, 320)) for _, frame in zip(range(count), reader, strict=False)]
+
+
+def test_after_a_cut_another_face_is_left_alone_and_the_speaker_is_found_again(tmp_path):
+    """The speaker to the left, another person, the speaker to the right."""
+    speaker, other = faces_of("driver.mp4", 24), faces_of("target.mp4", 24)
+    wide = [np.full((320, 640, 3), shade, np.uint8) for shade in (40, 200)]
+    frames = []
+    for shot, (faces, at, shade) in enumerate(((speaker, 0, 0), (other, 160, 1), (speaker, 320, 0))):
+        for face in faces:
+            frames.append(wide[shade].copy())
+            frames[-1][:, at : at + 320] = face
+        assert len(frames) == 24 * (shot + 1)
+    film = write_clip(tmp_path / "film.mp4", frames, audio=("aac", SOUND_RATE, voice(3)))
+    told = []
+
+    class Told(Silent):
+        def warn(self, message):
+            told.append(message)
+
+    SpeakerStage(SpeakerConfig(other_face=0.01)).run(StageContext(tmp_path, {"video": film}, "cpu", 0, Told()))
+    track = FaceTrack.load(tmp_path / "track.npz")
+    assert track.present.tolist() == [*[True] * 24, *[False] * 24, *[True] * 24]
+    shift = np.median(track.image[48:] - track.image[:24], (0, 1))
+    assert shift == pytest.approx([320, 0], abs=2)
+    assert any("1 of 3 shots show another face and stay as filmed (1.0 to 1.9 s)" in line for line in told)

@@ -145,3 +145,16 @@ def test_a_dry_run_removes_nothing(bench):
     bench.run()
     assert len(list(remove(bench.store, listing(bench.store), dry_run=True))) == 3
     assert len(bench.store.entries()) == 3
+
+
+def test_a_new_work_folder_is_its_owners_alone(tmp_path):
+    assert Store(tmp_path / "work").root.stat().st_mode & 0o077 == 0
+
+
+def test_a_store_that_is_only_looked_at_makes_nothing(tmp_path):
+    store = Store(tmp_path / "work", writing=False)
+    assert store.entries() == []
+    (tmp_path / "film").write_bytes(b"film")
+    os.utime(tmp_path / "film", (0, 0))
+    assert store.digest(tmp_path / "film") == Store(tmp_path / "other").digest(tmp_path / "film")
+    assert not (tmp_path / "work").exists()

@@ -12,9 +12,9 @@ from vidgan.errors import PersonError, TrainingError
 from vidgan.progress import Silent
 from vidgan.stages.base import StageContext
 from vidgan.stages.train import WEIGHTS, TrainStage, load_generator
-from vidgan.subject.examples import ExampleConfig
+from vidgan.subject.footage import ExampleConfig
 from vidgan.subject.references import ReferenceConfig
-from vidgan.tasks.transfer import TransferConfig
+from vidgan.tasks.repair import RepairConfig
 from vidgan.train.checkpoint import load_checkpoint, read_network
 
 TINY = {
@@ -26,7 +26,7 @@ TINY = {
 def run(folder, subject, previous=None, seed=0, progress=None, **settings):
     folder.mkdir(exist_ok=True)
     context = StageContext(folder, {"subject": subject}, "cpu", seed, progress or Silent(), previous)
-    return TrainStage(TransferConfig(**TINY | settings)).run(context)
+    return TrainStage(RepairConfig(**TINY | settings)).run(context)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,6 @@ from vidgan.subject.draft import draft, flows, warp_references
 from vidgan.subject.paint import (
     STEADINESS,
     Previous,
-    conditioning,
     finer,
     nothing_before,
     paint,
@@ -23,6 +22,7 @@ from vidgan.subject.paint import (
     with_previous,
     with_slot,
 )
+from vidgan.subject.rig import BODY
 
 S = 32
 
@@ -133,7 +133,7 @@ def inner(picture):
 
 
 def test_before_the_first_frame_nothing_is_trusted(warped, standing):
-    full = with_previous(warped, pull(nothing_before(*standing, S), *standing, S))
+    full = with_previous(warped, pull(nothing_before(*standing, S), *standing, S, BODY))
     assert full.colour.shape == (1, 4, 3, S, S)
     assert full.confidence[:, -1].max() == 0
     torch.testing.assert_close(full.colour[:, :-1], warped.colour)
@@ -141,14 +141,14 @@ def test_before_the_first_frame_nothing_is_trusted(warped, standing):
 
 def test_the_previous_output_in_the_same_pose_comes_back_as_it_was(warped, plate, standing):
     painted = paint(change(), warped, plate)
-    pulled = pull(Previous.of(painted.colour, painted.matte, *standing), *standing, S)
+    pulled = pull(Previous.of(painted.colour, painted.matte, *standing), *standing, S, BODY)
     torch.testing.assert_close(inner(pulled.colour), inner(painted.colour), atol=5e-3, rtol=0)
     torch.testing.assert_close(inner(pulled.matte), inner(painted.matte), atol=5e-3, rtol=0)
     assert inner(pulled.confidence).min() > 0.9
 
 
 def test_a_large_previous_output_is_seen_at_the_networks_size(standing):
-    pulled = pull(before_in(standing, 0.4, size=2 * S), *standing, S)
+    pulled = pull(before_in(standing, 0.4, size=2 * S), *standing, S, BODY)
     torch.testing.assert_close(inner(pulled.colour), torch.full_like(inner(pulled.colour), 0.4), atol=1e-4, rtol=0)
 
 
@@ -162,14 +162,14 @@ def test_what_the_next_frame_sees_can_be_cut_off_from_gradients(warped, plate, s
 
 
 def test_a_body_that_stands_still_takes_half_of_the_last_picture(standing):
-    pulled = pull(before_in(standing), *standing, S)
+    pulled = pull(before_in(standing), *standing, S, BODY)
     colour, matte = steady(torch.zeros(1, 3, S, S), torch.ones(1, 1, S, S), pulled)
     torch.testing.assert_close(inner(colour), torch.full_like(inner(colour), STEADINESS), atol=0.02, rtol=0)
     torch.testing.assert_close(inner(matte), torch.ones_like(inner(matte)), atol=0.02, rtol=0)
 
 
 def test_no_colour_comes_from_where_nobody_was(standing):
-    pulled = pull(before_in(standing, matte=0.0), *standing, S)
+    pulled = pull(before_in(standing, matte=0.0), *standing, S, BODY)
     colour, matte = steady(torch.zeros(1, 3, S, S), torch.ones(1, 1, S, S), pulled)
     assert colour.abs().max() == 0
     assert inner(matte).mean() == pytest.approx(1 - STEADINESS, abs=0.02)
@@ -177,7 +177,7 @@ def test_no_colour_comes_from_where_nobody_was(standing):
 
 def test_a_leap_takes_nothing_from_the_last_picture(standing):
     points, heights = standing
-    pulled = pull(before_in((points + 0.3 * heights, heights)), points, heights, S)
+    pulled = pull(before_in((points + 0.3 * heights, heights)), points, heights, S, BODY)
     colour, _ = steady(torch.zeros(1, 3, S, S), torch.ones(1, 1, S, S), pulled)
     assert colour.abs().max() < 0.01
 
@@ -187,7 +187,7 @@ def test_trembling_averages_out(standing):
     last, calm = nothing_before(*standing, S), []
     for _ in range(12):
         raw = torch.randn(1, 3, S, S, generator=noise)
-        colour, matte = steady(raw, torch.ones(1, 1, S, S), pull(last, *standing, S))
+        colour, matte = steady(raw, torch.ones(1, 1, S, S), pull(last, *standing, S, BODY))
         last = Previous.of(colour, matte, *standing)
         calm.append(colour)
     change = [inner(b - a).std() for a, b in pairwise(calm[4:])]
@@ -197,7 +197,7 @@ def test_trembling_averages_out(standing):
 
 def test_pose_maps_come_at_half_the_size(subject):
     points, seen = torch.from_numpy(subject.motion.points[:2]), torch.from_numpy(subject.motion.visibility[:2])
-    maps = conditioning(points, seen, S)
+    maps = BODY.conditioning(points, seen, S)
     assert maps.shape == (2, MAPS, S // 2, S // 2)
     assert maps.min() >= 0
     assert maps.max() <= 1

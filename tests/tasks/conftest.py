@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 
 from tests.subject.sticks import stick_subject
-from vidgan.subject.examples import ExampleConfig
+from vidgan.subject.examples import BodyFootage
+from vidgan.subject.footage import ExampleConfig
 from vidgan.subject.references import ReferenceConfig
-from vidgan.tasks.transfer import TransferConfig, TransferTask
+from vidgan.tasks.repair import RepairConfig, RepairTask
 from vidgan.train.engine import launch
 
 
@@ -25,7 +26,8 @@ def make_task(subject):
             "adversarial_start": 0.0, "adversarial_ramp": 0.3, "references": ReferenceConfig(count=2),
             "examples": ExampleConfig(apart=3), "precision": "32-true", "perceptual": "efficientnet-lite0",
         }  # fmt: skip
-        config = TransferConfig(**defaults | settings)
-        return TransferTask(subject, config, launch("cpu", "32-true"), seed)
+        config = RepairConfig(**defaults | settings)
+        footage = BodyFootage(subject, config.held_out, config.references, config.examples)
+        return RepairTask(footage, config, launch("cpu", "32-true"), seed)
 
     return make

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
 import tempfile
 from fractions import Fraction
 from pathlib import Path
@@ -110,3 +111,18 @@ def test_an_output_folder_that_vanishes(tmp_path):
     writer.write(numbered_frame(0), Fraction(0))  # the encoder keeps the first frames
     with pytest.raises(OutputError, match="folder does not exist"):
         writer.close()
+
+
+def test_what_a_killed_run_left_is_removed(tmp_path):
+    """And what a running one writes is not."""
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left = tmp_path / f".a[b].{ended.pid}.partial.mp4"
+    others = [tmp_path / f".a[b].{os.getppid()}.partial.mp4", tmp_path / f".other.{ended.pid}.partial.mp4"]
+    for path in (left, *others):
+        path.touch()
+    check_output(tmp_path / "a[b].mp4", writing=False)
+    assert left.exists()
+    check_output(tmp_path / "a[b].mp4")
+    assert not left.exists()
+    assert all(path.exists() for path in others)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vidgan.video.frames import turn
 from vidgan.video.pyav import Orientation, orientation_from_matrix, to_fraction
-from vidgan.video.read import turn
 
 AVRational = pytest.importorskip("av.rational").AVRational
 UNIT = 1 << 16

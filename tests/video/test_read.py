@@ -209,7 +209,8 @@ def test_eight_k_is_scaled_down(huge_clip):
 def test_eight_k_stays_within_memory(huge_clip):
     code = (
         "import json, re, sys; from pathlib import Path; from vidgan.video.read import ClipReader\n"
-        "n = sum(1 for _ in ClipReader(Path(sys.argv[1]), max_side=640))\n"
+        "from vidgan.video.limits import MediaLimits\n"
+        "n = sum(1 for _ in ClipReader(Path(sys.argv[1]), max_side=640, limits=MediaLimits(isolated=False)))\n"
         "print(json.dumps([n, int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1])]))"
     )
     done = subprocess.run([sys.executable, "-c", code, huge_clip], capture_output=True, check=True, text=True)

@@ -9,6 +9,7 @@ import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 
 from vidgan.errors import MediaError
 from vidgan.video.audio import audio_stream, decoded_sound
-from vidgan.video.limits import MediaLimits
+from vidgan.video.isolate import isolated
+from vidgan.video.limits import MediaLimits, Meter, current_limits
 from vidgan.video.pyav import MICROSECOND, open_media, to_fraction
 
 RATE = 16_000
@@ -54,34 +56,41 @@ def read_sound(path: Path, rate: int = RATE, limits: MediaLimits | None = None) 
     Raises:
         MediaError: the file cannot be read, has no sound, or none that decodes.
     """
-    limits = limits or MediaLimits()
-    with open_media(Path(path), limits) as container:
+    pieces: list[NDArray[np.float32]] = []
+    start = Fraction(0)
+    for piece, begins in _pieces(Path(path), rate, limits or current_limits()):
+        pieces.append(piece)
+        start = Fraction(begins)
+    if not pieces:
+        raise MediaError(f"{path}: its sound lasts less than a hundredth of a second; give a recording of a voice")
+    return Sound(np.concatenate(pieces), start, rate)
+
+
+@isolated
+def _pieces(path: Path, rate: int, limits: MediaLimits) -> Iterator[tuple[NDArray[np.float32], str]]:
+    """The sound of a file piece by piece (N,), each with the time of the first sample, in seconds as a text."""
+    with open_media(path, limits) as container:
         stream = audio_stream(container)
         if stream is None:
             raise MediaError(f"{path}: has no sound; give a recording, or a video with sound")
         base = to_fraction(stream.time_base) or MICROSECOND
         resampled = _Resampled(rate)
-        pieces: list[NDArray[np.float32]] = []
         start: Fraction | None = None
         count = 0
-        for frame in decoded_sound(container, stream):
+        for frame in decoded_sound(container, stream, Meter(path, limits)):
             time = None if frame.pts is None else frame.pts * base
             if start is None:
                 start = time or Fraction(0)
             hole = Fraction(0) if time is None else time - start - Fraction(count, rate)
-            if hole > _SLACK:
-                pieces.append(np.zeros(round(hole * rate), np.float32))
-                count += len(pieces[-1])
+            silence = [np.zeros(round(hole * rate), np.float32)] if hole > _SLACK else []
             frame.pts = None  # the resampler would fill or drop samples by its own rules
-            for piece in resampled.of(frame):
-                pieces.append(piece)
+            for piece in chain(silence, resampled.of(frame)):
+                yield piece, str(start)
                 count += len(piece)
-        pieces += resampled.rest()
-    if start is None:
-        raise MediaError(f"{path}: its sound cannot be decoded; convert it to WAV")
-    if not pieces:
-        raise MediaError(f"{path}: its sound lasts less than a hundredth of a second; give a recording of a voice")
-    return Sound(np.concatenate(pieces), start, rate)
+        if start is None:
+            raise MediaError(f"{path}: its sound cannot be decoded; convert it to WAV")
+        for piece in resampled.rest():
+            yield piece, str(start)
 
 
 class _Resampled:

@@ -7,17 +7,14 @@ from typing import Any
 
 import click
 
-from vidgan.cli.options import FILE, present, run_options
+from vidgan.cli.options import FILE, present, quality_options, run_options
 
 
 @click.command("dub", short_help="Make the speaker of FILM say what is said in SPEECH.")
 @click.argument("film", type=FILE)
 @click.argument("speech", type=FILE)
 @click.option("-o", "--output", type=FILE, metavar="OUT.mp4", help="The video to write.  [out/FILM_says_SPEECH.mp4]")
-@click.option(
-    "--quality", type=click.Choice(["draft"]), default="draft", show_default=True,
-    help="draft takes mouths of the film's own frames as they are, warped to the speech.",
-)  # fmt: skip
+@quality_options("draft")
 @click.option(
     "--speaker", metavar="auto|largest|center|left|right|N",
     help="Who speaks where there are several faces; auto: whose mouth moves with the film's own voice.  [largest]",
@@ -34,6 +31,7 @@ def command(
     speech: Path,
     output: Path | None,
     quality: str,
+    budget: str | None,
     speaker: str | None,
     fit: str | None,
     keep_ambience: bool,
@@ -56,8 +54,9 @@ def command(
             {"film": film, "speech": speech},
             output or api.dubbed_output(film, speech),
             preset=quality,
-            options=api.dub_options(speaker, fit, keep_ambience),
+            options=api.dub_options(budget, speaker, fit, keep_ambience),
             emit=display.emit,
+            dry_run=dry_run,
             **common,
         ),
         dry_run,

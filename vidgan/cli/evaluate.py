@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from vidgan.cli.options import FILE, errors_as_events, open_display
+from vidgan.cli.options import FILE, LIMITS_OPTION, errors_as_events, open_display
 
 
 @click.command("evaluate", short_help="Score a trained video GAN beside real clips.")
@@ -33,6 +33,7 @@ from vidgan.cli.options import FILE, errors_as_events, open_display
 @click.option("--c3d", type=FILE, metavar="FILE", help="C3D as TorchScript, for the inception score; needs its hash.")
 @click.option("--c3d-sha256", metavar="HASH", help="Trust the file of --c3d when this is its SHA-256.")
 @click.option("--device", default="auto", metavar="auto|cpu|cuda|cuda:N", help="Where it runs.  [auto]")
+@LIMITS_OPTION
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout; the last is the result.")
 @click.option("--quiet", is_flag=True, help="Show only warnings and errors.")
 def command(
@@ -48,6 +49,7 @@ def command(
     c3d: Path | None,
     c3d_sha256: str | None,
     device: str,
+    limits: tuple[str, ...],
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -61,8 +63,9 @@ def command(
     from vidgan.report.run_page import text_table
     from vidgan.runs.evaluate import Options
     from vidgan.runs.evaluate_run import evaluate_run
+    from vidgan.video.limits import limited, read_limits
 
-    with open_display(as_json, quiet) as display, errors_as_events(display, as_json):
+    with open_display(as_json, quiet) as display, errors_as_events(display, as_json), limited(read_limits(limits)):
         options = Options(
             clips=count, seed=seed, truncation=truncation, device=choose_device(device)[0], i3d=i3d,
             i3d_sha256=i3d_sha256, c3d=c3d, c3d_sha256=c3d_sha256,

@@ -9,20 +9,23 @@ from typing import Any
 
 import click
 
-from vidgan.cli.options import FILE
+from vidgan.cli.options import FILE, LIMITS_OPTION
 
 
 @click.command("inspect", short_help="Say what a video is.")
 @click.argument("video", type=FILE)
 @click.option("--count", is_flag=True, help="Read it through, for the true length and what is cut off.")
+@LIMITS_OPTION
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
-def command(video: Path, count: bool, as_json: bool) -> None:
+def command(video: Path, count: bool, limits: tuple[str, ...], as_json: bool) -> None:
     """Say what VIDEO is: size, rate, codec, colour, sound, and what is unusual about it."""
     from vidgan.output import check_inputs
     from vidgan.video.inspect import inspect
+    from vidgan.video.limits import limited, read_limits
 
     check_inputs({"video": video})
-    facts = inspect(video, count=count)
+    with limited(read_limits(limits)):
+        facts = inspect(video, count=count)
     if as_json:
         click.echo(json.dumps(facts, default=str))
         return

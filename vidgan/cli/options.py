@@ -31,6 +31,13 @@ MARK_OPTIONS: tuple[Callable[[Any], Any], ...] = (
 """How the result says that it was made by a machine."""
 
 
+LIMITS_OPTION = click.option(
+    "--set", "limits", multiple=True, metavar="media.KEY=VALUE",
+    help="A limit on what is read, such as media.max_frames=100000; may be repeated.",
+)  # fmt: skip
+"""For commands that read media and have no other settings."""
+
+
 def run_options(command: CommandT) -> CommandT:
     """The options of every command that runs a pipeline."""
     options = (
@@ -51,6 +58,21 @@ def run_options(command: CommandT) -> CommandT:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def quality_options(default: str) -> Callable[[CommandT], CommandT]:
+    """How much is trained."""
+
+    def add(command: CommandT) -> CommandT:
+        command = click.option(
+            "--budget", metavar="TIME", help="Time for training: 90s, 5m, 1h.  [5m on a CPU, 10m on a GPU; high: 20m]"
+        )(command)
+        return click.option(
+            "--quality", type=click.Choice(["draft", "standard", "high"]), default=default, show_default=True,
+            help="draft trains no network that paints, high a larger one.",
+        )(command)  # fmt: skip
+
+    return add
 
 
 def draw_options(command: CommandT) -> CommandT:

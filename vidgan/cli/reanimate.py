@@ -7,16 +7,14 @@ from typing import Any
 
 import click
 
-from vidgan.cli.options import FILE, present, run_options
+from vidgan.cli.options import FILE, present, quality_options, run_options
 
 
 @click.command("reanimate", short_help="Make the face of TARGET, a picture or a video, follow DRIVING.")
 @click.argument("target", type=FILE)
 @click.argument("driving", type=FILE)
 @click.option("-o", "--output", type=FILE, metavar="OUT.mp4", help="The video to write.  [out/DRIVING_as_TARGET.mp4]")
-@click.option(
-    "--quality", type=click.Choice(["draft"]), default="draft", show_default=True, help="draft trains nothing."
-)
+@quality_options("draft")
 @click.option(
     "--motion", type=click.Choice(["relative", "absolute"]),
     help="relative: the change since the driver's face at rest, which is found by itself; absolute: the driver's head "
@@ -35,6 +33,7 @@ def command(
     driving: Path,
     output: Path | None,
     quality: str,
+    budget: str | None,
     motion: str | None,
     region: str | None,
     strength: float | None,
@@ -57,8 +56,9 @@ def command(
         lambda display: api.prepare_reanimate(
             target, driving, output, save_motion,
             preset=quality,
-            options=api.reanimate_options(driving, motion, region, strength, person, audio),
+            options=api.reanimate_options(budget, driving, motion, region, strength, person, audio),
             emit=display.emit,
+            dry_run=dry_run,
             **common,
         ),
         dry_run,

@@ -45,6 +45,7 @@ def command(
             output or Path("out") / f"{Path(pipeline).stem}.mp4",
             preset=preset,
             emit=display.emit,
+            dry_run=dry_run,
             **common,
         ),
         dry_run,

@@ -7,18 +7,14 @@ from typing import Any
 
 import click
 
-from vidgan.cli.options import FILE, present, run_options
+from vidgan.cli.options import FILE, present, quality_options, run_options
 
 
 @click.command("transfer", short_help="Make the person of TARGET perform the motion of SOURCE.")
 @click.argument("source", type=FILE)
 @click.argument("target", type=FILE)
 @click.option("-o", "--output", type=FILE, metavar="OUT.mp4", help="The video to write.  [out/SOURCE_as_TARGET.mp4]")
-@click.option(
-    "--quality", type=click.Choice(["draft", "standard", "high"]), default="standard", show_default=True,
-    help="draft trains nothing.",
-)  # fmt: skip
-@click.option("--budget", metavar="TIME", help="Time for training: 90s, 5m, 1h.  [5m on a CPU, 10m on a GPU]")
+@quality_options("standard")
 @click.option("--size", type=click.IntRange(16, 8192), metavar="PX", help="Height of the output.  [the target's]")
 @click.option("--audio", type=click.Choice(["source", "target", "none"]), help="Whose sound it gets.  [source]")
 @click.option(
@@ -54,6 +50,7 @@ def command(
             preset=quality,
             options=api.transfer_options(budget, size, audio, person),
             emit=display.emit,
+            dry_run=dry_run,
             **common,
         ),
         dry_run,

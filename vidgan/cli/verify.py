@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vidgan.cli.options import FILE, print_values
+from vidgan.cli.options import FILE, LIMITS_OPTION, print_values
 
 if TYPE_CHECKING:
     from vidgan.trust.verify import Verdict
@@ -25,8 +25,9 @@ _STATES = {
 @click.argument("video", type=FILE)
 @click.option("--trust", type=FILE, metavar="ROOT.pem", help="Certificates of signers that you trust.")
 @click.option("--watermark-key", type=FILE, metavar="FILE", help="The secret, where the watermark was made with one.")
+@LIMITS_OPTION
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
-def command(video: Path, trust: Path | None, watermark_key: Path | None, as_json: bool) -> int:
+def command(video: Path, trust: Path | None, watermark_key: Path | None, limits: tuple[str, ...], as_json: bool) -> int:
     """Look for content credentials and for vidgan's invisible watermark in VIDEO, and say whether it looks made.
 
     Exit code 0: marked, by credentials that are intact, a watermark, or both; 1: tampered with, or not readable; 3:
@@ -34,9 +35,11 @@ def command(video: Path, trust: Path | None, watermark_key: Path | None, as_json
     """
     from vidgan.output import check_inputs
     from vidgan.trust.verify import verify
+    from vidgan.video.limits import limited, read_limits
 
     check_inputs({"video": video})
-    verdict = verify(video, trust, watermark_key)
+    with limited(read_limits(limits)):
+        verdict = verify(video, trust, watermark_key)
     if as_json:
         click.echo(json.dumps(verdict.as_dict()))
     else:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from vidgan.errors import LimitError, MediaError
-from vidgan.video.limits import MediaLimits
+from vidgan.video.isolate import isolated
+from vidgan.video.limits import MediaLimits, Meter, check_pixels
 
 RGB = NDArray[np.uint8]
 Timed = tuple[RGB, Fraction | None]
@@ -43,6 +44,7 @@ class Shape:
     animated: bool
 
 
+@isolated
 def shape_of(file: Path | bytes, limits: MediaLimits) -> Shape:
     """The size of a picture, without decoding it. Raises as `read_picture`."""
     with _opened(file, limits) as image, _explained():
@@ -59,16 +61,26 @@ def read_picture(file: Path | bytes, limits: MediaLimits) -> Iterator[Timed]:
         MediaError: the file is missing, damaged or no picture.
         LimitError: it has more pixels than `limits` allow.
     """
+    for rgb, time in _frames_of(file, limits):
+        yield rgb, None if time is None else Fraction(time)
+
+
+@isolated
+def _frames_of(file: Path | bytes, limits: MediaLimits) -> Iterator[tuple[RGB, str | None]]:
+    """As `read_picture`, times as texts."""
+    meter = Meter("", limits)
     with _opened(file, limits) as image:
+        meter.packet(len(file) if isinstance(file, bytes) else file.stat().st_size)
         with _explained():
             count = int(getattr(image, "n_frames", 1)) if _animated(image) else 1
         time = Fraction(0)
         for number in range(count):
             with _explained():
                 image.seek(number)
+                meter.frame(*image.size, time)  # the pages of a TIFF may grow
                 image.load()
                 rgb = _over_black(image)
-            yield rgb, time if count > 1 else None
+            yield rgb, str(time) if count > 1 else None
             time += Fraction(str(image.info.get("duration") or _DEFAULT_DELAY)) / 1000
 
 
@@ -107,8 +119,7 @@ def _opened(file: Path | bytes, limits: MediaLimits) -> Iterator[Image.Image]:
     with _explained():
         image = Image.open(BytesIO(file) if isinstance(file, bytes) else file, formats=_FORMATS)
     with image:
-        if image.width * image.height > limits.max_pixels:
-            raise LimitError(f"{image.width}x{image.height} is over the limit of {limits.max_pixels} pixels")
+        check_pixels("", *image.size, limits)
         yield image
 
 
@@ -120,7 +131,7 @@ def _explained() -> Iterator[None]:
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
-    except MediaError:
+    except (MediaError, MemoryError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise LimitError("more pixels than a picture may have") from error

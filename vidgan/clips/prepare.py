@@ -16,7 +16,7 @@ from vidgan.clips.split import matched, with_classes, with_groups, with_held
 from vidgan.clips.store import FRAMES, FrameFile, locked, replacing
 from vidgan.errors import CacheError, MediaError
 from vidgan.progress import Progress
-from vidgan.video.limits import MediaLimits
+from vidgan.video.limits import MediaLimits, current_limits
 
 _VERSION = 1  # raise it when the same files would be prepared otherwise
 _SAMPLE = 16 << 10  # bytes read at each of four places of a file for its digest
@@ -42,7 +42,7 @@ def prepare_clips(
         ConfigError: `label`, `group` or `held_groups` fit none of the clips.
         CacheError: `folder` cannot be written.
     """
-    limits = limits or MediaLimits()
+    limits = limits or current_limits()
     found = _look(source, config, limits)
     digest = _digest(source, found, config)
     with locked(folder, lambda: progress.note("another command prepares these clips: waiting for it")):
@@ -56,7 +56,7 @@ def prepare_clips(
 
 def clips_digest(source: Path, config: ClipConfig, limits: MediaLimits | None = None) -> str:
     """The digest that the clips of a folder would have, without preparing them. Raises MediaError: none there."""
-    return _digest(source, _look(source, config, limits or MediaLimits()), config)
+    return _digest(source, _look(source, config, limits or current_limits()), config)
 
 
 def _look(source: Path, config: ClipConfig, limits: MediaLimits) -> Found:

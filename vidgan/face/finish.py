@@ -5,6 +5,7 @@ Legend: T frames, J = 478 landmarks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -14,6 +15,7 @@ from pydantic import Field
 
 from vidgan.config import Config
 from vidgan.face.head import head_pose
+from vidgan.face.shots import shots_of
 from vidgan.face.track import FaceTrack
 from vidgan.pose.finish import smooth_runs
 from vidgan.pose.repair import fill_gaps, ranges
@@ -32,28 +34,22 @@ class FaceFinishConfig(Config):
 
 
 def finish(
-    raw: dict[str, NDArray], time_base: Fraction, width: int, height: int, backend: str, config: FaceFinishConfig
-) -> FaceTrack:
+    raw: dict[str, NDArray], time_base: Fraction, width: int, height: int, backend: str, config: FaceFinishConfig,
+    cuts: Sequence[int] = (),
+) -> FaceTrack:  # fmt: skip
     """The finished track of raw `image`, `depth` (NaN without a face) and `pts`; shapes as in `FaceTrack`.
 
-    Its `facts`: frames, found, filled and missing, the latter two as lists of (first, last) frame indices.
+    `cuts` are the frames that begin a new shot: nothing is filled or smoothed across them. Its `facts`: frames, found,
+    filled and missing, the latter two as lists of (first, last) frame indices.
     """
     found = np.asarray(np.isfinite(raw["image"]).all((1, 2)))
-    track = FaceTrack(raw["image"], raw["depth"], found, raw["pts"], time_base, width, height, backend)
-    if found.any():
-        seconds = track.seconds
-        image, depth = (
-            fill_gaps(values, seconds, found, config.max_gap).astype(np.float32)
-            for values in (track.image, track.depth)
-        )
-        track = replace(track, image=image, depth=depth, present=np.isfinite(image[:, 0, 0]))
-        if not config.smoothing.off:
-            unit = float(np.nanmedian(head_pose(track).scale))
-            image, depth = (
-                smooth_runs(values, unit, track.present, seconds, config.smoothing)
-                for values in (track.image, track.depth)
-            )
-            track = replace(track, image=image, depth=depth)
+    image, depth = (np.array(raw[name], np.float32) for name in ("image", "depth"))
+    track = FaceTrack(image, depth, found.copy(), raw["pts"].copy(), time_base, width, height, backend)
+    for shot in shots_of(len(found), cuts):
+        if found[shot].any():
+            part = _finished(track[shot], config)
+            for name, values in part.arrays().items():
+                getattr(track, name)[shot] = values
     facts = {
         "frames": len(found),
         "found": int(found.sum()),
@@ -61,3 +57,19 @@ def finish(
         "missing": ranges(~track.present),
     }
     return replace(track, facts=facts)
+
+
+def _finished(track: FaceTrack, config: FaceFinishConfig) -> FaceTrack:
+    """One shot, filled and smoothed."""
+    seconds, found = track.seconds, track.present
+    image, depth = (
+        fill_gaps(values, seconds, found, config.max_gap).astype(np.float32) for values in (track.image, track.depth)
+    )
+    track = replace(track, image=image, depth=depth, present=np.isfinite(image[:, 0, 0]))
+    if config.smoothing.off:
+        return track
+    unit = float(np.nanmedian(head_pose(track).scale))
+    image, depth = (
+        smooth_runs(values, unit, track.present, seconds, config.smoothing) for values in (track.image, track.depth)
+    )
+    return replace(track, image=image, depth=depth)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidgan.face.backend import MARGIN, Face, MeshBackend
-from vidgan.pose.people import Box, Follower, Person
+from vidgan.pose.people import Box, Follower, Person, choose
 
 SEARCH_EVERY = 6
 """Frames between two searches of the whole frame while the face is lost."""
@@ -17,12 +17,15 @@ SEARCH_EVERY = 6
 class FaceFollower(Follower[Face]):
     """Follows a face in a window around its last place; when it is lost there, searches the frame from time to time.
 
-    Who comes back must be where the lost one can be by then, or it is another one. `masks` adds person masks.
+    Who comes back must be where the lost one can be by then, or it is another one. `masks` adds person masks; `asked`
+    says who is taken where nobody is followed yet (see `vidgan.pose.people.choose`).
     """
 
-    def __init__(self, backend: MeshBackend, box: Box | None = None, masks: bool = False) -> None:
+    def __init__(
+        self, backend: MeshBackend, box: Box | None = None, masks: bool = False, asked: str = "largest"
+    ) -> None:
         super().__init__(backend, box, MARGIN)
-        self._mesh, self._masks = backend, masks
+        self._mesh, self._masks, self._asked = backend, masks, asked
         self._lost = 0
 
     def restart(self) -> None:
@@ -49,9 +52,14 @@ class FaceFollower(Follower[Face]):
             people = [person for person in people if self.believes(person.box, seconds)]
         if not people:
             return None
-        self.box = max(people, key=lambda person: person.area).box if last is None else _nearest(people, last).box
+        self.box = (self._chosen(people, rgb.shape[1]) if last is None else _nearest(people, last)).box
         self._window = None
         return super().detect(rgb, index, seconds)
+
+    def _chosen(self, people: list[Person], width: int) -> Person:
+        """The asked one; the largest where there are fewer than the asked number."""
+        too_few = self._asked.isdecimal() and int(self._asked) > len(people)
+        return choose(people, "largest" if too_few else self._asked, width)
 
 
 def _nearest(people: list[Person], last: Box) -> Person:

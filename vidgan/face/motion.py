@@ -18,6 +18,7 @@ from vidgan.errors import MediaError
 from vidgan.face.mouths import SIZE, Mouths
 from vidgan.face.regions import LANDMARKS, LIPS_INNER
 from vidgan.face.track import FaceTrack
+from vidgan.video.limits import check_unpacked
 
 SUFFIX = ".npz"
 
@@ -46,8 +47,9 @@ class FaceMotion:
         With `folder` the mouths' pictures are unpacked there, as `PICTURES`, and mapped: memory does not hold them.
 
         Raises:
-            MediaError: it is none, or damaged.
+            MediaError: it is none, or damaged; LimitError: it unpacks to more than is allowed.
         """
+        check_unpacked(path, PICTURES if folder else "", 3 * SIZE[0] * SIZE[1])
         try:
             with np.load(path, allow_pickle=False) as data:
                 found = {name: _array(data, name, folder) for name in data.files}

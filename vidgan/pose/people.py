@@ -147,6 +147,11 @@ class Follower(Generic[FoundT]):
         self.backend.reset()
         self._window = self._seen = None
 
+    def forget(self) -> None:
+        """Forget everything, as at a cut: who is followed next is chosen anew."""
+        self.restart()
+        self.box = None
+
     def detect(self, rgb: NDArray[np.uint8], index: int, seconds: float) -> FoundT | None:
         """The followed person in this frame, in pixels of `rgb`, or None."""
         if self.box is None:

@@ -30,6 +30,7 @@ from vidgan.pose.body import world_from_image
 from vidgan.pose.openpose import from_body25
 from vidgan.pose.people import centre_distance
 from vidgan.pose.track import LANDMARKS, PoseTrack
+from vidgan.video.limits import check_unpacked
 
 
 class PrecomputedBackend:
@@ -83,6 +84,7 @@ def load_people(path: Path) -> tuple[list[People], tuple[int, int] | None]:
     Raises:
         DependencyError: there is no such file.
         ConfigError: it is in none of the known forms.
+        LimitError: it unpacks to more than is allowed.
     """
     if not path.exists():
         raise DependencyError(f"{path}: no such file or folder of precomputed landmarks")
@@ -100,6 +102,7 @@ def load_people(path: Path) -> tuple[list[People], tuple[int, int] | None]:
 
 
 def _from_track(path: Path) -> tuple[list[People], tuple[int, int]]:
+    check_unpacked(path)
     try:
         track = PoseTrack.load(path)
         rows = list(zip(track.image, track.world, track.visibility, track.present, strict=True))

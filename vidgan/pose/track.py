@@ -5,14 +5,14 @@ Legend: T frames, J = 33 landmarks in BlazePose order (`LANDMARKS`).
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vidgan.track import Track
 
 LANDMARKS = (
     "nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer",
@@ -27,7 +27,7 @@ JOINT = {name: index for index, name in enumerate(LANDMARKS)}
 
 
 @dataclass(frozen=True)
-class PoseTrack:
+class PoseTrack(Track):
     """One person's landmarks over time.
 
     image: (T, J, 2) float32, pixels of the `width` x `height` frame, x right and y down, pixel centres at +0.5;
@@ -36,6 +36,8 @@ class PoseTrack:
     (the landmarks there are NaN); pts: (T,) int64 in units of `time_base` seconds.
     `backend` names what made it; `facts` holds JSON-able notes (gaps filled, swaps repaired, ...).
     """
+
+    ARRAYS: ClassVar[tuple[str, ...]] = ("image", "world", "visibility", "present", "pts")
 
     image: NDArray[np.float32]
     world: NDArray[np.float32]
@@ -47,33 +49,3 @@ class PoseTrack:
     height: int
     backend: str
     facts: dict[str, Any] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.pts)
-
-    def __getitem__(self, frames: slice | NDArray[Any]) -> PoseTrack:
-        """The track of the chosen frames (a slice, indices or a mask)."""
-        names = ("image", "world", "visibility", "present", "pts")
-        return replace(self, **{name: getattr(self, name)[frames] for name in names})
-
-    def save(self, path: Path) -> None:
-        """Write the track as an uncompressed npz without pickles."""
-        meta = {
-            "time_base": str(self.time_base), "width": self.width, "height": self.height,
-            "backend": self.backend, "facts": self.facts,
-        }  # fmt: skip
-        np.savez(
-            path, image=self.image, world=self.world, visibility=self.visibility, present=self.present,
-            pts=self.pts, meta=np.array(json.dumps(meta)),
-        )  # fmt: skip
-
-    @classmethod
-    def load(cls, path: Path) -> PoseTrack:
-        """Read a track written by `save`."""
-        with np.load(path, allow_pickle=False) as data:
-            meta = json.loads(str(data["meta"]))
-            return cls(
-                image=data["image"], world=data["world"], visibility=data["visibility"], present=data["present"],
-                pts=data["pts"], time_base=Fraction(meta["time_base"]), width=meta["width"], height=meta["height"],
-                backend=meta["backend"], facts=meta["facts"],
-            )  # fmt: skip

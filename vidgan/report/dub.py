@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from vidgan.config import Config
 from vidgan.report.data import MarkFacts, Message, StageCost, VideoFacts, printable
-from vidgan.report.page import duration, number, percent, words
+from vidgan.report.page import duration, heldout_values, number, percent, words
 from vidgan.report.pictures import Picture, jpeg_uri
 from vidgan.report.template import Shown, render
 
 SCHEMA_VERSION = 1
 TEMPLATE = "dub.html"
+HELD_OUT = "The end of the film was kept from training and its mouths were made from those of the beginning."
 
 
 class Sync(Config):
@@ -48,7 +49,8 @@ class DubReportData(Config):
     """Everything the report says. Values that could not be measured are null.
 
     `check`: how the film's held-out end is spoken, see `VoiceStage`; `outside_psnr`: of the rendered frames against the
-    film's outside the hull, before encoding, dB, 100 when equal.
+    film's outside the hull, before encoding, dB, 100 when equal; `heldout`: as of `ReportData`, of
+    the film's mouths.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -65,6 +67,8 @@ class DubReportData(Config):
     speaking: dict[str, Any]
     encoding: dict[str, Any]
     marks: MarkFacts | None = None
+    heldout: dict[str, dict[str, float | None]]
+    feature_network: str | None
     stages: list[StageCost]
     warnings: list[Message]
     advice: list[str]
@@ -98,7 +102,9 @@ def render_page(data: DubReportData, sheet: list[list[Picture]], slices: list[Pi
     filters = {"number": number, "percent": percent, "duration": duration, "printable": printable, "words": words}
     rows = [[Shown.of(picture, "", jpeg_uri) for picture in row] for row in sheet]
     cuts = [Shown.of(picture, "", jpeg_uri) for picture in slices]
-    return render(TEMPLATE, filters, data=data, rows=rows, slices=cuts, clip=clip)
+    return render(
+        TEMPLATE, filters, data=data, rows=rows, slices=cuts, clip=clip, **heldout_values(data.heldout, HELD_OUT)
+    )
 
 
 def slice_through(pictures: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:

@@ -38,13 +38,19 @@ def render_page(data: ReportData, stills: list[Still], clip_uri: str | None) -> 
         rows=rows,
         crops=crops,
         clip=clip_uri,
-        metrics=METRICS,
-        best=best_rows(data.heldout),
+        **heldout_values(
+            data.heldout, "A part of the target's own footage was kept from training and made from its poses."
+        ),
     )
 
 
 def _columns(still: Still) -> dict[str, Picture]:
     return {"source": still.source, "pose": still.pose, "output": still.output}
+
+
+def heldout_values(table: dict[str, dict[str, float | None]], held_out: str) -> dict[str, Any]:
+    """What `heldout.html` shows beside the data: `held_out` says what was held out."""
+    return {"metrics": METRICS, "best": best_rows(table), "held_out": held_out}
 
 
 def best_rows(table: dict[str, dict[str, float | None]]) -> dict[str, str]:

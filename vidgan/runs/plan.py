@@ -16,7 +16,7 @@ from vidgan.nets.critics import build_critic
 from vidgan.nets.video import build_generator
 from vidgan.runs.folder import FACTS
 from vidgan.train.checkpoint import load_checkpoint
-from vidgan.video.limits import MediaLimits
+from vidgan.video.limits import current_limits
 
 if TYPE_CHECKING:
     from vidgan.runs.training import Training
@@ -63,7 +63,7 @@ def _clips(training: Training) -> tuple[dict[str, Any], tuple[str, ...]]:
         raise MediaError(f"{source}: no such folder; give a folder of videos, image strips or frame folders")
     if source.is_file():
         return {"source": f"{source} (an archive, read when training begins)"}, ()
-    found = find_footage(source, config, MediaLimits())
+    found = find_footage(source, config, current_limits())
     if not found.footage:
         raise MediaError(f"{source}: no clips in it; give a folder of videos, image strips or frame folders")
     names = [it.name for it in found.footage]

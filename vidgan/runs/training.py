@@ -25,6 +25,7 @@ from vidgan.tasks.generate import GenerateTask
 from vidgan.tasks.generate_config import GenerateConfig
 from vidgan.train.engine import Team, choose_precision, launch_world, world
 from vidgan.train.loop import RunState, train
+from vidgan.video.limits import limited
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class Training:
         fabric = launch_world(self.device, precision, self.devices)
         team = Team(fabric)
         progress = progress if team.leads else Silent()
-        team.first(lambda: self._claim(progress))
+        with limited(config.media):
+            team.first(lambda: self._claim(progress))
         record, clips = RunFacts.load(self.folder), ClipSet.load(self.folder / CLIPS)
         task = GenerateTask(clips, config, fabric, self.seed, progress.warn)
         processes = f", {team.size} processes" if team.size > 1 else ""
@@ -92,7 +94,8 @@ class Training:
         """What would be trained on what, without training or writing: sections of names and values."""
         from vidgan.runs.plan import describe
 
-        return describe(self)
+        with limited(self.config.media):
+            return describe(self)
 
 
 def prepare(

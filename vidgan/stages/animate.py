@@ -14,7 +14,10 @@ from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.drive import load_driven
 from vidgan.stages.driver import load_motion
 from vidgan.stages.segments import State, write_segments
+from vidgan.stages.train import load_generator
 from vidgan.subject.animate import FacePainter
+from vidgan.subject.mend import Mender, mend_side, mended_frame
+from vidgan.subject.paint import Previous
 from vidgan.subject.portrait import Portrait
 
 
@@ -26,10 +29,13 @@ class AnimateConfig(Config):
 
 
 class AnimateStage(Stage[AnimateConfig]):
-    """Inputs: `portrait`, `driver`, `motion` (drive). Files: lossless segments and `render.json`, as of render."""
+    """Inputs: `portrait`, `driver`, `motion` (drive), `model` (train, or None for the draft).
+
+    Files: lossless segments and `render.json`, as of render.
+    """
 
     name: ClassVar[str] = "animate"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     Config: ClassVar[type[Config]] = AnimateConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -39,10 +45,18 @@ class AnimateStage(Stage[AnimateConfig]):
         lent = load_motion(context.input("driver")).mouths if self.config.borrow else None
         painter = FacePainter(portrait, driven, lent)
         height, width = portrait.picture.shape[:2]
+        mender, side = load_mender(context), mend_side(float(driven.pose.scale.max()))
 
         def paint(frames: slice, state: State) -> Iterator[tuple[NDArray[np.uint8], State]]:
+            before = Previous(**state) if state else None
             for index in range(frames.start, frames.stop):
-                yield painter.paint(index), None
+                picture = painter.paint(index)
+                if mender is None:
+                    yield picture, None
+                    continue
+                scale = float(driven.pose.scale[index])
+                picture, before = mended_frame(mender, picture, driven.points[index], scale, side, before)
+                yield picture, {name: value.cpu() for name, value in vars(before).items()}
 
         write_segments(context, track.pts, track.time_base, (width, height), self.config.segment, paint)
         borrowed = painter.borrowed.share
@@ -50,3 +64,12 @@ class AnimateStage(Stage[AnimateConfig]):
             "width": width, "height": height, "frames": len(driven), "window": list(painter.window),
             "mouth_borrowed": round(float(borrowed.mean()), 4),
         }  # fmt: skip
+
+
+def load_mender(context: StageContext) -> Mender | None:
+    """The generator of a stage with the input `model`, ready to mend; None without one."""
+    model = context.inputs.get("model")
+    if model is None:
+        return None
+    generator, facts = load_generator(model, context.device)
+    return Mender(generator, facts["size"], context.device)

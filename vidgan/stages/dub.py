@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,18 +12,22 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from vidgan.config import Config
+from vidgan.stages.animate import load_mender
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.segments import State, write_segments
 from vidgan.stages.speak import Shown
 from vidgan.stages.voice import Voice
 from vidgan.subject.dubbing import MouthConfig, MouthPainter
 from vidgan.subject.mouths import Mouths
+from vidgan.subject.paint import Previous
 from vidgan.video.read import ClipReader
 
 BACKWARDS = 24
 """Frames held in memory at once where the film runs backwards."""
 
 SURE = "sure.npy"
+
+_PREVIOUS = {field.name for field in fields(Previous)}
 
 
 class DubConfig(MouthConfig):
@@ -32,31 +37,32 @@ class DubConfig(MouthConfig):
 
 
 class DubStage(Stage[DubConfig]):
-    """Inputs: `film`, `voice`, `speak`, `mouths` (stages).
+    """Inputs: `film`, `voice`, `speak`, `mouths` (stages), `model` (train, or None for the draft).
 
     Files: lossless segments and `render.json`, as of the render stage; `sure.npy` (T,), how much of each frame's mouth
     is the spoken one. Facts: frames dubbed and left alone and why, changes of reference.
     """
 
     name = "dub"
-    version = 3
+    version = 4
     Config: ClassVar[type[Config]] = DubConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
         """Render segment by segment; segments that are there from an earlier run are kept."""
         shown = Shown.load(context.input("speak"))
-        painter = load_painter(context, shown, self.config)
+        painter, mender = load_painter(context, shown, self.config), load_mender(context)
         with ClipReader(context.input("film"), device=context.device) as reader:
             film: Iterator[NDArray[np.uint8]] | None = None
 
             def paint(frames: slice, state: State) -> Iterator[tuple[NDArray[np.uint8], State]]:
                 nonlocal film
-                sure = _sure(state)
+                sure, before = _sure(state), _previous(state)
                 film = film or in_order(reader, shown.timeline.frames[frames.start :])  # segments follow each other
                 for position in range(frames.start, frames.stop):
-                    picture, laid_in = painter.paint(next(film), position)
+                    picture, laid_in, before = painter.paint(next(film), position, mender, before)
                     sure = np.append(sure, np.float32(laid_in))
-                    yield picture, {"sure": torch.from_numpy(sure)}
+                    kept = {} if before is None else {name: value.cpu() for name, value in vars(before).items()}
+                    yield picture, {"sure": torch.from_numpy(sure), **kept}
 
             line = shown.timeline
             size = (reader.width, reader.height)
@@ -83,6 +89,10 @@ class DubStage(Stage[DubConfig]):
 
 def _sure(state: State) -> NDArray[np.float32]:
     return np.zeros(0, np.float32) if state is None else state["sure"].cpu().numpy()
+
+
+def _previous(state: State) -> Previous | None:
+    return Previous(**{name: state[name] for name in _PREVIOUS}) if state and state.keys() >= _PREVIOUS else None
 
 
 def load_painter(context: StageContext, shown: Shown, config: MouthConfig) -> MouthPainter:

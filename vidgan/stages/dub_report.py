@@ -32,11 +32,10 @@ from vidgan.report.pictures import Picture, fit, video_uri
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.dub import SURE, in_order, load_painter
 from vidgan.stages.encode import RenderedFrames
-from vidgan.stages.face import FaceStageConfig
 from vidgan.stages.manifest import Manifest, read_manifests
 from vidgan.stages.report import DATA, PAGE, finished_video, marks, video_facts
 from vidgan.stages.speak import Shown
-from vidgan.stages.speaker import SpeakerStage
+from vidgan.stages.speaker import SpeakerConfig, SpeakerStage
 from vidgan.stages.voice import Voice
 from vidgan.subject.dubbing import MouthConfig
 from vidgan.subject.mouths import window
@@ -44,7 +43,7 @@ from vidgan.video.audio import sound_reference
 from vidgan.video.read import ClipReader
 from vidgan.video.write import ClipWriter
 
-_ORDER = ("face", "voice", "speak", "mouths", "frames", "video", "signed")
+_ORDER = ("face", "voice", "speak", "mouths", "model", "heldout", "frames", "video", "signed")
 MOUTH_SHARE = 0.62
 """Side of the shown mouths in distances of the outer eye corners."""
 
@@ -61,7 +60,7 @@ class DubReportConfig(Config):
     clip_seconds: float = Field(8.0, ge=0, le=60)
     clip_height: int = Field(360, ge=32, le=720)
     outside: int = Field(12, ge=0)
-    face: FaceStageConfig = FaceStageConfig()
+    face: SpeakerConfig = SpeakerConfig()
 
 
 @dataclass
@@ -179,6 +178,8 @@ class DubReportStage(Stage[DubReportConfig]):
             frames=facts.get("frames", {}),
             speaking=facts.get("speak", {}),
             encoding={key: value for key, value in facts.get("video", {}).items() if key not in ("notes", "mark")},
+            heldout=facts.get("heldout", {}).get("heldout", {}),
+            feature_network=facts.get("heldout", {}).get("feature_network"),
             marks=marks(facts.get("video", {}).get("mark"), facts.get("signed")),
             stages=[
                 StageCost(name=m.instance, seconds=m.seconds, memory_mb=m.memory_mb, device=m.device)

@@ -183,6 +183,7 @@ class EncodeStage(Stage[EncodeConfig]):
 
     name: ClassVar[str] = "encode"
     version: ClassVar[int] = 2
+    isolated: ClassVar[bool] = True  # sound is copied out of the inputs' containers, which are strangers' files
     Config: ClassVar[type[Config]] = EncodeConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:

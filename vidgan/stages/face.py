@@ -73,6 +73,7 @@ class FaceStage(Stage[FaceStageConfig]):
     def find(self, context: StageContext) -> tuple[FaceTrack, dict[str, Any]]:
         """The track and its facts; the raw chunks stay in the stage's directory until it is done."""
         config, progress, path = self.config, context.progress, context.input("video")
+        cuts = self.cuts(context)
         with ClipReader(path, max_side=config.max_side) as reader:
             info = reader.info
             store = ChunkStore(context.dir / "raw", _EMPTY)
@@ -81,14 +82,15 @@ class FaceStage(Stage[FaceStageConfig]):
                 mask_file(context.dir, reader, store.frames, config.mask_side if config.masks else 0) as masks,
             ):
                 follower, faces = self._start(backend, reader, progress)
-                speed = detect_all("face", reader, follower, store, masks, progress)
+                speed = detect_all("face", reader, follower, store, masks, progress, set(cuts))
         raw = store.load()
         if not np.isfinite(raw["image"]).any():
             raise PersonError(
                 f"{path}: no face found in its {len(raw['pts'])} frames; use a clip or picture that shows one from the "
                 "front, larger than about 60 pixels"
             )
-        track = finish(raw, info.time_base, info.width, info.height, MeshBackend.name, config)
+        track = finish(raw, info.time_base, info.width, info.height, MeshBackend.name, config, cuts)
+        track = self.followed(track, cuts, context)
         width = float(np.median(np.ptp(track.image[track.present, :, 0], axis=1)))
         if width < SMALL:
             raise PersonError(
@@ -102,14 +104,22 @@ class FaceStage(Stage[FaceStageConfig]):
             "face_width": round(width, 1), "frames_per_second": speed,
         }  # fmt: skip
 
+    def cuts(self, context: StageContext) -> list[int]:
+        """The frames that begin a new shot: none, the clip is taken as one."""
+        return []
+
+    def followed(self, track: FaceTrack, cuts: list[int], context: StageContext) -> FaceTrack:
+        """The track of the asked face alone, of a clip with cuts."""
+        return track
+
     def _start(self, backend: MeshBackend, reader: ClipReader, progress: Progress) -> tuple[FaceFollower, int]:
         """Look at a few frames for how many faces there are, and start on the asked one."""
         config, name = self.config, reader.info.path.name
         check_asked(config.person)
         people = survey(backend.faces, reader)
         if not people:
-            return FaceFollower(backend, None, config.masks), 0
+            return FaceFollower(backend, None, config.masks, config.person), 0
         person = choose_aloud(people, config.person, reader, progress, "faces", self.choosing)
         if any(overlap(person.box, other.box) > TOUCHING for other in people if other is not person):
             progress.warn(f"{name}: another face overlaps the one that is taken: they may be mixed up there")
-        return FaceFollower(backend, person.box, config.masks), len(people)
+        return FaceFollower(backend, person.box, config.masks, config.person), len(people)

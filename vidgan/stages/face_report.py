@@ -67,11 +67,11 @@ class FaceReportStage(Stage[FaceReportConfig]):
     """All that a reanimation made in; `report.html` (self-contained) and `report.json` (`FaceReport`) out.
 
     Inputs: `video` (encode), `driving` and `target` (files), `target_face`, `driver`, `portrait`, `motion` (drive),
-    `frames` (animate), `signed` (sign). Facts: the scores.
+    `frames` (animate), `signed` (sign), and of trained quality `model` (train) and `heldout`. Facts: the scores.
     """
 
     name: ClassVar[str] = "face_report"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     Config: ClassVar[type[Config]] = FaceReportConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -94,7 +94,9 @@ class FaceReportStage(Stage[FaceReportConfig]):
             target=printable(context.input("target").name), output=shape, **vars(follow),
             background=finite_mean(watched.background), av_sync=facts.get("encode", {}).get("av_sync"),
             marks=marks(facts.get("encode", {}).get("mark"), facts.get("sign")),
-            driving=plain_facts({**facts.get("drive", {}), **facts.get("animate", {})}),
+            heldout=facts.get("heldout", {}).get("heldout", {}),
+            feature_network=facts.get("heldout", {}).get("feature_network"),
+            driving=plain_facts(facts.get("drive", {}) | facts.get("animate", {}) | _training(facts.get("train", {}))),
             stages=[
                 StageCost(name=m.instance, seconds=m.seconds, memory_mb=m.memory_mb, device=m.device) for m in manifests
             ],
@@ -140,6 +142,11 @@ class FaceReportStage(Stage[FaceReportConfig]):
             if writer is not None:
                 writer.close()
         return watched
+
+
+def _training(facts: dict[str, Any]) -> dict[str, Any]:
+    """What is worth telling of a training."""
+    return {f"training.{name}": facts[name] for name in ("steps", "seconds", "feature_network") if name in facts}
 
 
 def still_background(portrait: Portrait, asked: FaceTrack) -> Mask:

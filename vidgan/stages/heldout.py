@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,10 +12,8 @@ from vidgan.losses.perceptual import PerceptualLoss
 from vidgan.metrics.frames import Box, Mask
 from vidgan.metrics.video import VideoScores
 from vidgan.stages.base import Stage, StageContext
-from vidgan.stages.train import load_generator
-from vidgan.subject.examples import ExampleConfig, split
-from vidgan.subject.model import Subject
-from vidgan.subject.reconstruct import Painter, Picture, nearest_pose_frames
+from vidgan.stages.train import load_footage, load_generator
+from vidgan.subject.footage import ExampleConfig
 from vidgan.subject.references import ReferenceConfig
 
 MARGIN = 6
@@ -45,27 +42,20 @@ class HeldoutStage(Stage[HeldoutConfig]):
 
     def run(self, context: StageContext) -> dict[str, Any]:
         """Make the held-out frames from the rest of the clip in each way."""
-        subject = Subject.load(context.input("subject"))
         model = context.inputs["model"]
         generator, facts = load_generator(model, context.device) if model else (None, {})
         share = facts.get("held_out", self.config.held_out)
-        train, held = split(subject.frames, share, facts.get("apart", ExampleConfig().apart))
-        held = held[: self.config.frames]
         references = self.config.references.with_count(facts.get("references"))
+        examples = ExampleConfig(apart=facts.get("apart", ExampleConfig().apart))
+        footage = load_footage(context.input("subject"), share, references, examples, context.device)
+        held = footage.held[: self.config.frames]
         perceptual = PerceptualLoss("auto", context.device)
-        ways: dict[str, Iterator[Picture]] = {
-            "nearest pose": nearest_pose_frames(subject, train, held, references.facing_weight),
-            "draft": Painter(subject, None, references, context.device).reconstruct(train, held),
-        }
-        if generator is not None:
-            painter = Painter(subject, generator, references, context.device)
-            ways["trained"] = painter.reconstruct(train, held)
+        ways, crops = footage.ways(generator, held), footage.truth(held)
         context.progress.start("held-out frames", len(ways) * len(held))
         table = {}
         for way, pictures in ways.items():
             scores = VideoScores(perceptual)
-            for position, picture in zip(held, pictures, strict=True):
-                crop = subject.crops[position]
+            for crop, picture in zip(crops, pictures, strict=True):
                 truth, mask = np.ascontiguousarray(crop[..., :3]), crop[..., 3]
                 scores.update(picture.picture, truth, person_box(mask))
                 context.progress.advance()
@@ -74,7 +64,7 @@ class HeldoutStage(Stage[HeldoutConfig]):
             "heldout": table,
             "feature_network": perceptual.feature_network,
             "frames_held_out": len(held),
-            "frames_used": len(train),
+            "frames_used": len(footage.train),
         }
 
 

@@ -16,6 +16,7 @@ from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.subject import kept_frames
 from vidgan.stages.voice import Voice
 from vidgan.subject.mouths import CROPS, FRAMES, window
+from vidgan.subject.stored import new_pictures
 from vidgan.video.read import ClipReader
 
 LARGEST = 98
@@ -66,9 +67,7 @@ class MouthsStage(Stage[MouthsConfig]):
         points = track.image[frames].astype(np.float64)
         rings = anchors(shape, pose[frames])
         corners = np.array([window_corner(one, side) for one in points], np.int64)
-        crops: np.memmap = np.lib.format.open_memmap(
-            context.dir / CROPS, mode="w+", dtype=np.uint8, shape=(len(frames), side, side, 3)
-        )
+        crops = new_pictures(context.dir / CROPS, (len(frames), side, side, 3))
         sharpness = np.zeros(len(frames), np.float32)
         position = {int(frame): index for index, frame in enumerate(frames)}
         context.progress.start("mouths", int(frames[-1]) + 1)

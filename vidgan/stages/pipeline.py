@@ -10,6 +10,7 @@ from pydantic import Field, create_model
 from vidgan.config import Config, check_layer, read_file
 from vidgan.errors import ConfigError
 from vidgan.stages.registry import StageClass, stage_class
+from vidgan.video.limits import SECTION, MediaLimits
 
 Name = Annotated[str, Field(pattern=r"^[a-z]\w*$")]
 
@@ -73,13 +74,16 @@ def read_pipeline(path: Path) -> Pipeline:
 
 
 def settings_model(pipeline: Pipeline) -> type[Config]:
-    """The settings of a pipeline: one section for each stage's `Config`; two stages may share one."""
+    """The settings of a pipeline: a section for each stage's `Config`, which two may share, and the limits of media."""
     sections: dict[str, StageClass] = {}
     for spec in pipeline.stages:
         cls = stage_class(spec.stage)
         if sections.setdefault(spec.section, cls).Config is not cls.Config:
             raise ConfigError(f"{spec.name} cannot share the section {spec.section} with a stage of another kind")
+    if SECTION in sections:
+        raise ConfigError(f"pipeline {pipeline.name} has a section {SECTION}, which is the limits': call it otherwise")
     fields: Any = {name: (cls.Config, cls.Config()) for name, cls in sections.items()}
+    fields[SECTION] = (MediaLimits, MediaLimits())
     return cast("type[Config]", create_model("Settings", __base__=Config, **fields))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -179,9 +179,11 @@ RowT = TypeVar("RowT", bound=Row)
 
 def detect_all(
     title: str, reader: ClipReader, follower: Follower[RowT], store: ChunkStore, masks: MaskFile | None,
-    progress: Progress,
+    progress: Progress, cuts: Container[int] = (),
 ) -> float | None:  # fmt: skip
     """Run the follower over the frames that are not in the store yet; frames per second, None when none were left.
+
+    At the frames `cuts` a new shot begins: the follower forgets whom it followed.
 
     What is stored is in pixels of the displayed frame.
     """
@@ -195,6 +197,8 @@ def detect_all(
         if index % CHUNK == 0:
             _flush(store, masks, follower)
             follower.restart()
+        if index in cuts:
+            follower.forget()
         found = follower.detect(frame.rgb, index, float(frame.time))
         store.add(None if found is None else found.row(scale), frame.pts)
         if masks is not None:

@@ -53,12 +53,12 @@ class SignConfig(Config):
 class SignStage(Stage[SignConfig]):
     """`video` (an encode directory) in, `output.<container>` out, and `c2pa` for containers that hold no credentials.
 
-    All other inputs are told of in the credentials: files as ingredients by the input's name, stages by their settings;
-    `model`, when there is one, by its digest too.
+    All other inputs are told of in the credentials: files as ingredients by the input's name, stages by their settings,
+    and those that trained something by the digest of its weights.
     """
 
     name: ClassVar[str] = "sign"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     Config: ClassVar[type[Config]] = SignConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class SignStage(Stage[SignConfig]):
             edits=config.edits,
             run={
                 "settings": {it.instance: it.config for it in manifests.values()},
-                "model": model_digest(manifests.get("model")),
+                "models": {it.instance: digest for it in manifests.values() if (digest := model_digest(it))},
                 "label": mark.get("label"),
                 "consent": consent,
             },
@@ -110,8 +110,7 @@ class SignStage(Stage[SignConfig]):
         }
 
 
-def model_digest(model: Manifest | None) -> str | None:
-    """The SHA-256 of a trained network's weights, None where nothing was trained."""
-    files = model.files if model else {}
-    weights = next((record for name, record in sorted(files.items()) if name.endswith(".safetensors")), None)
+def model_digest(stage: Manifest) -> str | None:
+    """The SHA-256 of the weights that a stage trained, None where it trained nothing."""
+    weights = next((record for name, record in sorted(stage.files.items()) if name.endswith(".safetensors")), None)
     return weights.sha256 if weights else None

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from vidgan.audio.hearing import Hearing
 from vidgan.audio.own import own_sound
@@ -15,12 +16,14 @@ from vidgan.errors import PersonError
 from vidgan.face.backend import MeshBackend
 from vidgan.face.head import head_pose, to_head
 from vidgan.face.mouth import MouthShape
+from vidgan.face.shots import OTHER, only_the_first
 from vidgan.face.track import FaceTrack
 from vidgan.metrics.mouth_judge import MouthJudge
 from vidgan.progress import Silent
 from vidgan.stages.base import StageContext
-from vidgan.stages.face import FaceStage
+from vidgan.stages.face import FaceStage, FaceStageConfig
 from vidgan.stages.pose import survey
+from vidgan.video.cuts import THRESHOLD, find_cuts
 from vidgan.video.read import ClipReader
 
 AUTO = "auto"
@@ -31,11 +34,24 @@ LEAST_FRAMES = 25
 COEFFICIENTS = 8
 
 
+class SpeakerConfig(FaceStageConfig):
+    """`other_face`: see `vidgan.face.shots.OTHER`; `cut_threshold` is `scdet`'s."""
+
+    other_face: float = Field(OTHER, gt=0)
+    cut_threshold: float = Field(THRESHOLD, gt=0, le=100)
+
+
 class SpeakerStage(FaceStage):
-    """As the face stage, with one more `person`: auto is the face whose mouth tells most of what is heard."""
+    """As the face stage, with one more `person`: auto is the face whose mouth tells most of what is heard.
+
+    After a cut the face is chosen anew; shots in which it is another one than in the first are left without a face.
+    """
 
     name: ClassVar[str] = "speaker"
+    version: ClassVar[int] = 2
     choosing: ClassVar[str] = "--speaker"
+    Config = SpeakerConfig
+    config: SpeakerConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
         """Find the asked face, or all of them in turn, and keep the one that speaks: `person` in the facts.
@@ -71,6 +87,22 @@ class SpeakerStage(FaceStage):
             f"face {best} of {count}, from the left, goes best with the voice: --speaker N takes another"
         )
         return self._one(str(best), context)
+
+    def cuts(self, context: StageContext) -> list[int]:
+        """The film's cuts."""
+        return find_cuts(context.input("video"), self.config.cut_threshold)
+
+    def followed(self, track: FaceTrack, cuts: list[int], context: StageContext) -> FaceTrack:
+        """The speaker alone, who is the face of the first shot that shows one."""
+        track, left_out = only_the_first(track, cuts, self.config.other_face)
+        if left_out:
+            seconds = track.seconds
+            spans = ", ".join(f"{seconds[shot.start]:.1f} to {seconds[shot.stop - 1]:.1f} s" for shot in left_out)
+            context.progress.warn(
+                f"{context.input('video').name}: {len(left_out)} of {len(cuts) + 1} shots show another face and stay "
+                f"as filmed ({spans}); --set face.other_face={2 * self.config.other_face:g} takes it for the same"
+            )
+        return track
 
     def _one(self, person: str, context: StageContext) -> dict[str, Any]:
         stage = SpeakerStage(self.config.model_copy(update={"person": person}))

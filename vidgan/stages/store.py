@@ -18,6 +18,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from vidgan.errors import CacheError
+from vidgan.resources import own_folder
 from vidgan.stages.manifest import Manifest, file_digest, stable_hash
 
 _ENTRY = re.compile(r"(?P<instance>[A-Za-z]\w*)-(?P<key>[0-9a-f]{12})(?P<partial>\.partial)?")
@@ -26,11 +27,7 @@ _SETTLED_S = 2.0  # a file changed within this time may change again without a n
 
 def default_work() -> Path:
     """`$VIDGAN_WORK`, else `~/.cache/vidgan/work` (under `$XDG_CACHE_HOME` when it is set)."""
-    work = os.environ.get("VIDGAN_WORK")
-    if work:
-        return Path(work)
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "vidgan" / "work"
+    return own_folder("work", "VIDGAN_WORK", "XDG_CACHE_HOME", ".cache")
 
 
 @dataclass(frozen=True)
@@ -100,17 +97,20 @@ class Entry:
 
 
 class Store:
-    """The stages in one work folder.
+    """The stages in one work folder, which is made when it is not there; without `writing` it is only looked at.
 
     Raises:
         CacheError: the folder cannot be made or written.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root.expanduser().absolute()
+    def __init__(self, root: Path, writing: bool = True) -> None:
+        self.root, self._writing = root.expanduser().absolute(), writing
+        if not writing:
+            return
         try:
-            for folder in (self.root, self.root / "locks", self.root / "logs"):
-                folder.mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)  # people's footage is in it
+            for folder in (self.root / "locks", self.root / "logs"):
+                folder.mkdir(exist_ok=True)
             TemporaryFile(dir=self.root).close()
         except OSError as error:
             raise work_error(self.root, error) from None
@@ -121,7 +121,8 @@ class Store:
 
     def entries(self) -> list[Entry]:
         """Every run in the folder, finished or not; other files in it are left alone."""
-        matches = (_ENTRY.fullmatch(path.name) for path in sorted(self.root.iterdir()) if path.is_dir())
+        folders = sorted(self.root.iterdir()) if self.root.is_dir() else []
+        matches = (_ENTRY.fullmatch(path.name) for path in folders if path.is_dir())
         names = dict.fromkeys((match["instance"], match["key"]) for match in matches if match)
         return [Entry(self.root, instance, key) for instance, key in names]
 
@@ -158,7 +159,7 @@ class Store:
         if known and known[:3] == mark:
             return str(known[3])
         digest = file_digest(path)
-        if time.time() - stat.st_mtime > _SETTLED_S:
+        if self._writing and time.time() - stat.st_mtime > _SETTLED_S:
             self._remember(place, [*mark, digest])
         return digest
 

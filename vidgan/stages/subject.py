@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 import cv2
@@ -20,6 +19,7 @@ from vidgan.stages.base import Stage, StageContext
 from vidgan.subject.camera import Camera, background_features, follow_camera, project
 from vidgan.subject.model import motion_of, plate_in
 from vidgan.subject.plate import clean_plate, push_pull
+from vidgan.subject.stored import new_pictures
 from vidgan.subject.window import crop
 from vidgan.video.read import ClipReader
 
@@ -151,8 +151,8 @@ class SubjectStage(Stage[SubjectConfig]):
         side = float(np.median(motion.windows[:, 2]))
         size = int(np.clip(round(side / 32) * 32, self.config.train_size, self.config.crop_size))
         small = self.config.train_size
-        references = _memory_map(context.dir / "references.npy", (len(frames), size, size, 4))
-        crops = _memory_map(context.dir / "crops.npy", (len(frames), small, small, 4))
+        references = new_pictures(context.dir / "references.npy", (len(frames), size, size, 4))
+        crops = new_pictures(context.dir / "crops.npy", (len(frames), small, small, 4))
         sharpness = np.zeros(len(frames), np.float32)
         wanted = set(np.linspace(0, len(frames) - 1, min(PLATE_FRAMES, len(frames))).round().astype(int).tolist())
         shown: list[NDArray[np.uint8]] = []
@@ -197,11 +197,6 @@ class SubjectStage(Stage[SubjectConfig]):
 def firm(matte: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The matte with its soft skirt cut: what the segmenter is unsure of is mostly background, and shows as a halo."""
     return np.clip((matte.astype(np.float32) - 90) * (255 / 130), 0, 255).astype(np.uint8)
-
-
-def _memory_map(path: Path, shape: tuple[int, ...]) -> np.memmap:
-    pictures: np.memmap = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-    return pictures
 
 
 def _grow(mask: NDArray[np.uint8], track: PoseTrack) -> NDArray[np.float64]:

@@ -11,8 +11,12 @@ from torch import nn
 from vidgan.config import Config
 from vidgan.errors import PersonError
 from vidgan.stages.base import Stage, StageContext
+from vidgan.subject.examples import BodyFootage
+from vidgan.subject.footage import ExampleConfig, Footage
 from vidgan.subject.model import Subject
-from vidgan.tasks.transfer import TransferConfig, TransferTask, build_generator
+from vidgan.subject.references import ReferenceConfig
+from vidgan.subject.takes import TAKES, TakeFootage, Takes
+from vidgan.tasks.repair import RepairConfig, RepairTask, build_generator
 from vidgan.train.checkpoint import read_network, save_network
 from vidgan.train.engine import choose_precision, launch
 from vidgan.train.loop import train
@@ -20,7 +24,7 @@ from vidgan.train.loop import train
 WEIGHTS = "generator.safetensors"
 
 
-class TrainStage(Stage[TransferConfig]):
+class TrainStage(Stage[RepairConfig]):
     """Input: `subject`. Files: `generator.safetensors` (the best averaged state, its shape in the header),
     `stats.jsonl`, `tensorboard/`, `previews/`, `checkpoint.pt` and `best.pt`, from which a longer run goes on.
 
@@ -29,21 +33,23 @@ class TrainStage(Stage[TransferConfig]):
 
     name = "train"
     seeded = True
-    version = 4
-    Config: ClassVar[type[Config]] = TransferConfig
+    version = 5
+    Config: ClassVar[type[Config]] = RepairConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
         """Train until the budget is spent."""
         config = self.config
-        subject = Subject.load(context.input("subject"))
+        footage = load_footage(
+            context.input("subject"), config.held_out, config.references, config.examples, context.device
+        )
         least = 4 * config.rollout
-        if len(subject) < least:
+        if len(footage.frames) < least:
             raise PersonError(
-                f"the target shows a person in {len(subject)} frames, training needs {least}: "
-                "give a longer target clip, or use --quality draft"
+                f"there are {len(footage.frames)} frames to learn from, training needs {least}: give a longer clip of "
+                "the target, or use --quality draft"
             )
         precision, why = choose_precision(config.precision, context.device)
-        task = TransferTask(subject, config, launch(context.device, precision), context.seed)
+        task = RepairTask(footage, config, launch(context.device, precision), context.seed)
         if not len(task.starts):
             raise PersonError(
                 f"the target never shows the person in {config.rollout} frames in a row, training needs that: "
@@ -56,7 +62,9 @@ class TrainStage(Stage[TransferConfig]):
         task.ema.network.load_state_dict(best["ema"])
         facts = {
             "network": config.network,
-            "references": config.references.count,
+            "size": footage.size,
+            "maps": footage.rig.maps,
+            "references": footage.references,
             "width": config.width,
             "depth": config.depth,
             "held_out": config.held_out,
@@ -73,10 +81,19 @@ class TrainStage(Stage[TransferConfig]):
         return facts
 
 
+def load_footage(
+    folder: Path, held_out: float, references: ReferenceConfig, examples: ExampleConfig, device: str
+) -> Footage:
+    """What a stage that gathers footage wrote: a subject, or takes, which say themselves what is held out."""
+    if (folder / TAKES).exists():
+        return TakeFootage(Takes.load(folder), examples, device)
+    return BodyFootage(Subject.load(folder), held_out, references, examples, device)
+
+
 def load_generator(folder: Path, device: str) -> tuple[nn.Module, dict[str, Any]]:
     """The generator of a finished train stage, ready to paint, and its facts."""
     weights, facts = read_network(folder / WEIGHTS)
-    generator = build_generator(facts["network"], facts["references"], facts["width"], facts["depth"])
+    generator = build_generator(facts["network"], facts["maps"], facts["references"], facts["width"], facts["depth"])
     generator.load_state_dict(weights)
     generator = generator.to(memory_format=torch.channels_last).to(device)
     return generator.eval().requires_grad_(False), facts

@@ -18,13 +18,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from vidgan import errors
-from vidgan.errors import Interrupted, VidganError
+from vidgan.errors import Interrupted, VidganError, known_error
 from vidgan.progress import Emit, Event
 from vidgan.stages.execute import Job, execute
 from vidgan.stages.manifest import InputRecord
 from vidgan.stages.registry import load_class
 from vidgan.stages.store import Store
+from vidgan.video.limits import MediaLimits, current_limits, limited
 
 QUIET = {"GLOG_minloglevel": "3", "TF_CPP_MIN_LOG_LEVEL": "3"}
 """Environment that keeps MediaPipe's C++ libraries from writing to the terminal."""
@@ -92,9 +92,9 @@ class Worker:
             raise VidganError(f"{self.job.instance} {how}{why}: {self._last_words()}the log is {self._log}")
         if outcome["error"] is None:
             return
-        known = getattr(errors, outcome["error"], None)
-        if isinstance(known, type) and issubclass(known, VidganError):
-            raise known(outcome["message"])
+        known = known_error(outcome["error"], outcome["message"])
+        if known is not None:
+            raise known
         crash = StageCrashedError(f"{self.job.instance} crashed: {outcome['error']}: {outcome['message']}")
         crash.add_note(outcome["traceback"])
         raise crash
@@ -136,6 +136,7 @@ def _dump(job: Job, store: Store, device: str) -> str:
             "previous": job.previous and str(job.previous),
             "work": str(store.root),
             "device": device,
+            "limits": current_limits().model_dump(mode="json"),
         }
     )
 
@@ -170,7 +171,8 @@ def _main(descriptor: int) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     outcome: Event = {"event": "outcome", "error": None}
     try:
-        execute(_load(message), Store(Path(message["work"])), message["device"], emit)
+        with limited(MediaLimits.model_validate(message["limits"])):
+            execute(_load(message), Store(Path(message["work"])), message["device"], emit)
     except Exception as error:
         text = "".join(traceback.format_exception(error))
         outcome |= {"error": type(error).__name__, "message": str(error), "traceback": text}

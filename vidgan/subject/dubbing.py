@@ -16,8 +16,12 @@ from vidgan.face.head import angles, head_pose, to_head
 from vidgan.face.lower import Face, anchors, hull, laid, matched, strangers, warped, window_corner
 from vidgan.face.mouth import MouthShape, mouth_opening
 from vidgan.face.track import FaceTrack
+from vidgan.subject.mend import HEIGHT, Mender
 from vidgan.subject.mouths import Mouths, put, window
+from vidgan.subject.paint import Previous
 from vidgan.subject.references import pose_distances, steadiest_path
+
+Array = NDArray[np.float32]
 
 HIDDEN, GONE = 0.35, 0.45
 """With so much of the lower face hidden the film's own frame begins to show, and shows alone."""
@@ -41,6 +45,10 @@ class MouthConfig(Config):
     occlusion: bool = True
 
 
+BANNED = 1e4
+"""The cost of a mouth that is not to be taken."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """References of every shown frame, best first, with shares that sum to one: index (T, 2) int64, share (T, 2)."""
@@ -49,13 +57,21 @@ class Choice:
     share: NDArray[np.float32]
 
 
-def choose_mouths(wanted: NDArray, kept: NDArray, blur: NDArray, config: MouthConfig, shots: NDArray) -> Choice:
-    """References for the described mouths (T, D) among the kept (N, D): the cheapest steady path through every shot."""
+def choose_mouths(
+    wanted: NDArray, kept: NDArray, blur: NDArray, config: MouthConfig, shots: NDArray,
+    banned: NDArray[np.bool_] | None = None,
+) -> Choice:  # fmt: skip
+    """References for the described mouths (T, D) among the kept (N, D): the cheapest steady path through every shot.
+
+    banned: (T, N), mouths not to be taken for a frame unless there is no other.
+    """
     kept = kept.astype(np.float32)
     index, share = np.zeros((len(wanted), 2), np.int64), np.tile(np.array([1, 0], np.float32), (len(wanted), 1))
     for shot in np.unique(shots):
         frames = np.flatnonzero(shots == shot)
         costs = pose_distances(wanted[frames].astype(np.float32), kept) + config.blur_weight * blur[None]
+        if banned is not None:
+            costs = costs + BANNED * banned[frames].astype(np.float32)
         path = steadiest_path(costs, config.switch_cost)
         index[frames] = path[:, None]
         for change in np.flatnonzero(np.diff(path)) + 1:
@@ -81,15 +97,16 @@ def describe(head: NDArray, shape: MouthShape, turned: NDArray, config: MouthCon
 class MouthPainter:
     """Lays the spoken mouths into the film's frames.
 
-    own, spoken: the film's own face and the speaking one in every shown frame; shots: (T,) the shot that each is of.
+    own, spoken: the film's own face and the speaking one in every shown frame; shots: (T,) the shot that each is of;
+    banned: see `choose_mouths`.
     """
 
     def __init__(
         self, own: FaceTrack, spoken: FaceTrack, shots: NDArray[np.int64], mouths: Mouths, shape: MouthShape,
-        config: MouthConfig,
+        config: MouthConfig, banned: NDArray[np.bool_] | None = None,
     ) -> None:  # fmt: skip
         self.mouths, self.config = mouths, config
-        self.own, self.spoken = own, spoken
+        self.own, self.spoken, self.shots = own, spoken, shots
         self.here = own.present
         pose = head_pose(own)
         self.rings = np.full((len(own), *mouths.rings.shape[1:]), np.nan)
@@ -103,27 +120,45 @@ class MouthPainter:
             target[self.here] = describe(
                 to_head(track.points[self.here], pose[self.here]), shape, degrees[self.here], config
             )
-        self.choice = choose_mouths(wanted, kept, mouths.blur, config, shots)
-        self.likeness = choose_mouths(filmed, kept, mouths.blur, config, shots)
+        self.choice, self.likeness = (
+            choose_mouths(one, kept, mouths.blur, config, shots, banned) for one in (wanted, filmed)
+        )
         self.strength = _strength(self.here & ~self.turned, shots)
 
-    def paint(self, rgb: NDArray[np.uint8], position: int) -> tuple[NDArray[np.uint8], float]:
-        """A film frame (H, W, 3) with its mouth, and how much of the mouth is the spoken one, in [0, 1]."""
+    def paint(
+        self, rgb: NDArray[np.uint8], position: int, mender: Mender | None = None, before: Previous | None = None
+    ) -> tuple[NDArray[np.uint8], float, Previous | None]:
+        """A film frame (H, W, 3) with its mouth, how much of the mouth is the spoken one, in [0, 1], and the state of
+        what mends it, to go on from with the next frame.
+        """
         strength = float(self.strength[position])
         if strength == 0:
-            return rgb, 0.0
+            return rgb, 0.0, None
         size, unit = self.mouths.size, float(self.unit[position])
         corner, own, spoken = self._faces(position)
         frame = window(rgb, corner, size)
         cover = hull([own, spoken], size, unit)
-        patch = self._patch(self.choice, position, spoken, own, frame, cover)
+        patch, after = self._patch(self.choice, position, spoken, own, frame, cover), None
+        if mender is not None:
+            if position and self.shots[position] != self.shots[position - 1]:
+                before = None
+            draft, matte = laid(frame, patch, cover), to_matte(cover)
+            mended, after = mender.mend(draft, matte, spoken.points / size, HEIGHT * unit / size, before)
+            patch = mended.astype(np.float32)
         if self.config.occlusion:
             expected = self._patch(self.likeness, position, own, own, frame, cover)
             hidden = strangers(frame, expected, own, cover, unit)
             share = float((hidden * cover).sum() / max(1.0, float(cover.sum())))
             strength *= float(np.clip((GONE - share) / (GONE - HIDDEN), 0, 1))
             cover = cover * (1 - hidden)
-        return put(rgb, laid(frame, patch, strength * cover), corner), strength
+        return put(rgb, laid(frame, patch, strength * cover), corner), strength, after
+
+    def drafted(self, frame: NDArray[np.uint8], position: int, choice: Choice) -> tuple[NDArray[np.uint8], Array]:
+        """A window (S, S, 3) of the film with the mouth of a choice at the film's own lips, and the hull (S, S)."""
+        _, own, _ = self._faces(position)
+        unit = float(self.unit[position])
+        cover = hull([own, own], self.mouths.size, unit)
+        return laid(frame, self._patch(choice, position, own, own, frame, cover), cover), cover
 
     def touched(self, position: int, rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Where a frame may differ from the film's `rgb` (H, W, 3): the hull, (H, W) bool."""
@@ -151,6 +186,11 @@ class MouthPainter:
                 patch = warped(self.mouths.crops[index], self.mouths.face(int(index)), face, size)
                 total += share * matched(patch, frame, [face, own], cover, unit)
         return total
+
+
+def to_matte(cover: Array) -> NDArray[np.uint8]:
+    """A hull in [0, 1] as a stored matte."""
+    return np.asarray(cover * 255 + 0.5, np.uint8)
 
 
 def shown_mouths(mouths: Mouths, shape: MouthShape, config: MouthConfig) -> NDArray[np.float64]:

@@ -10,7 +10,6 @@ s pixels at the network's size, S at the picture's size.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -18,9 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vidgan.nets.repair import Repair
-from vidgan.pose.rasterise import pose_maps
 from vidgan.subject.draft import FLOW_STRIDE, Warped, blend_logits, composite, mix
-from vidgan.subject.warp import grid_points, part_flow, resize_flow, sample
+from vidgan.subject.rig import Rig
+from vidgan.subject.warp import grid_points, resize_flow, sample
 
 OWN_LOGIT = -1.5
 """How much the own picture is trusted before anything is learned, against all references together."""
@@ -34,13 +33,8 @@ STEADINESS = 0.5
 LEAP = 0.25
 """A pixel that moves by this much (in heights) between two frames, or more, takes nothing from the last picture."""
 
-COLUMN_MARGIN = 0.1
-
 NOBODY = -20.0
 """A matte's logit where there is nobody."""
-
-SIGMA = 0.016
-"""Softness of the pose maps as a share of the window."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +90,10 @@ def nothing_before(points: Tensor, heights: Tensor, size: int) -> Previous:
     return Previous(picture, points.clone(), heights.clone(), torch.zeros(len(points), device=points.device))
 
 
-def pull(previous: Previous, points: Tensor, heights: Tensor, size: int) -> Pulled:
-    """Pull the previous output along the motion of the body's parts, at size x size pixels."""
+def pull(previous: Previous, points: Tensor, heights: Tensor, size: int, rig: Rig) -> Pulled:
+    """Pull the previous output along the subject's motion, at size x size pixels."""
     grid = max(16, size // FLOW_STRIDE)
-    coarse = part_flow(points, previous.points[:, None], heights, previous.heights[:, None], (grid, grid))
+    coarse = rig.flow(points, previous.points[:, None], heights, previous.heights[:, None], grid)
     flow = resize_flow(coarse, (size, size))
     picture = previous.picture
     if picture.shape[-1] != size:
@@ -125,26 +119,11 @@ def with_previous(warped: Warped, pulled: Pulled) -> Warped:
     return with_slot(warped, pulled.colour, pulled.matte, pulled.confidence)
 
 
-def conditioning(points: Tensor, visibility: Tensor, size: int) -> Tensor:
-    """The pose maps a network of `size` pixels takes, at half its resolution: (B, M, size / 2, size / 2)."""
-    half = size // 2
-    return pose_maps(points * half, visibility, (half, half), sigma=SIGMA * half)
-
-
-def columns(points: Tensor, size: int, multiple: int = 32) -> slice:
-    """The columns, about the window's middle, that hold the poses (..., J, 2) with a margin: a standing person fills a
-    third of the square window, and what is left out is not worth a network's time.
-    """
-    reach = float((points[..., 0] - 0.5).abs().amax()) + COLUMN_MARGIN
-    half = min(size // 2, multiple // 2 * math.ceil(2 * reach * size / multiple))
-    return slice(size // 2 - half, size // 2 + half)
-
-
 def repair(generator: nn.Module, maps: Tensor, inner: slice, plate: Tensor, warped: Warped) -> Repair:
-    """Run the generator at its own size s on the columns `inner` (see `columns`) of its window.
+    """Run the generator at its own size s on the columns `inner` of its window.
 
-    maps: (B, M, s / 2, s / 2), see `conditioning`; plate: (B, 3, s, s). Beyond the columns there is nobody in its own
-    picture, and its trust in the slots is that of the last column.
+    maps: (B, M, s / 2, s / 2), see `Rig.conditioning`; inner: see `Rig.columns`; plate: (B, 3, s, s). Beyond the
+    columns there is nobody in its own picture, and its trust in the slots is that of the last column.
     """
     size = plate.shape[-1]
     pictures = (plate, warped.colour, warped.matte, warped.confidence)

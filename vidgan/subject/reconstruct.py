@@ -6,7 +6,6 @@ Legend: T driving frames, K references, s pixels of the network, S of the pictur
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,11 +16,10 @@ from torch.nn import functional as F
 from vidgan.losses.perceptual import PerceptualLoss
 from vidgan.nets.repair import Repair
 from vidgan.subject.draft import Pose, Warped, blended, composite, flows, warp_references
+from vidgan.subject.footage import Picture, Positions
 from vidgan.subject.model import Motion, Subject
 from vidgan.subject.paint import (
     Previous,
-    columns,
-    conditioning,
     nothing_before,
     paint,
     pull,
@@ -30,18 +28,9 @@ from vidgan.subject.paint import (
     with_previous,
 )
 from vidgan.subject.references import Choice, ReferenceConfig, choose, pose_distances
+from vidgan.subject.rig import BODY
 from vidgan.subject.stored import as_pictures, with_matte
 from vidgan.subject.warp import Flow
-
-Positions = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """picture: (S, S, 3) uint8, the window with the person over the plate; matte: (S, S) uint8."""
-
-    picture: NDArray[np.uint8]
-    matte: NDArray[np.uint8]
 
 
 class Painter:
@@ -88,7 +77,7 @@ class Painter:
             warped = warp_references(references[None], flow, here.fade, size)
             last = before or nothing_before(here.driving, here.height, size)
             if self.generator is None:
-                colour, matte = steady(*blended(warped), pull(last, here.driving, here.height, size))
+                colour, matte = steady(*blended(warped), pull(last, here.driving, here.height, size, BODY))
                 picture = composite(colour, matte, plate)
             else:
                 seen = _tensor(motion.visibility[t : t + 1]).to(self.device)
@@ -111,8 +100,8 @@ class Painter:
         if small != size:
             plate = F.interpolate(plate, (small, small), mode="area")
             warped = warp_references(with_matte(as_pictures(fewer)).to(self.device)[None], flow, here.fade, small)
-        full = with_previous(warped, pull(last, here.driving, here.height, small))
-        maps, inner = conditioning(here.driving, seen, small), columns(here.driving, small)
+        full = with_previous(warped, pull(last, here.driving, here.height, small, BODY))
+        maps, inner = BODY.conditioning(here.driving, seen, small), BODY.columns(here.driving, small)
         return repair(self.generator, maps, inner, plate, full)
 
     def reconstruct(self, train: Positions, held: Positions) -> Iterator[Picture]:

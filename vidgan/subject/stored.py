@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+
+def new_pictures(path: Path, shape: tuple[int, ...]) -> np.memmap:
+    """A file of zeros (..., S, S, C) to write pictures into, mapped, its space on the disk taken at once.
+
+    Writing into a map over a disk that is full would kill the process (SIGBUS).
+
+    Raises:
+        OSError: there is no space for it.
+    """
+    pictures: np.memmap = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    try:
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    return pictures
 
 
 def as_pictures(stored: NDArray[np.uint8]) -> Tensor:

@@ -13,6 +13,7 @@ from vidgan.nets.critics import CriticConfig
 from vidgan.nets.video import GeneratorConfig
 from vidgan.train.augment import AugmentConfig
 from vidgan.train.loop import LoopConfig
+from vidgan.video.limits import MediaLimits
 
 Objective = Literal["minimax", "non-saturating", "least-squares", "hinge", "wgan", "relativistic"]
 
@@ -91,6 +92,7 @@ class GenerateConfig(LoopConfig):
     evaluations: int = Field(default=10, ge=1)
     evaluated: int = Field(default=64, ge=2, description="Clips that an evaluation compares, at most.")
     compile: Literal["auto", "never"] = runtime("auto")
+    media: MediaLimits = runtime(MediaLimits())
 
     @model_validator(mode="before")
     @classmethod

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from vidgan.errors import TrustError
+from vidgan.resources import own_folder
 from vidgan.video.output import partial_path
 
 CHAIN, PRIVATE_KEY, ROOT = "chain.pem", "private-key.pem", "root.pem"
@@ -36,11 +37,7 @@ _PEM = serialization.Encoding.PEM
 
 def trust_dir() -> Path:
     """`$VIDGAN_TRUST`, else `~/.config/vidgan/trust` (under `$XDG_CONFIG_HOME` when it is set)."""
-    own = os.environ.get("VIDGAN_TRUST")
-    if own:
-        return Path(own)
-    config = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(config) if config else Path.home() / ".config") / "vidgan" / "trust"
+    return own_folder("trust", "VIDGAN_TRUST", "XDG_CONFIG_HOME", ".config")
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,10 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 
 from vidgan.errors import MediaError
-from vidgan.video.limits import MediaLimits
+from vidgan.video.isolate import isolated
+from vidgan.video.limits import MediaLimits, Meter, current_limits
 from vidgan.video.probe import examine
-from vidgan.video.pyav import MICROSECOND, open_media, reason, to_fraction
+from vidgan.video.pyav import MICROSECOND, open_media, out_of_memory, reason, to_fraction
 
 # What players accept in each container, narrower than what FFmpeg would write.
 _COPIED = {
@@ -30,6 +31,7 @@ _ENCODED = {".webm": ("libopus", 48000, 128_000)}
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000)
 
 
+@isolated
 def av_offset(path: Path, limits: MediaLimits | None = None) -> Fraction | None:
     """Seconds by which the sound of a file starts after its picture (negative: before); None without sound.
 
@@ -37,10 +39,10 @@ def av_offset(path: Path, limits: MediaLimits | None = None) -> Fraction | None:
 
     Both ends are measured at what is decoded first, so edit lists and encoder delay are accounted for.
     """
-    limits = limits or MediaLimits()
+    limits = limits or current_limits()
     with open_media(Path(path), limits) as container:
         stream = audio_stream(container)
-        first = None if stream is None else _first_sound(container, stream)
+        first = None if stream is None else _first_sound(container, stream, Meter(path, limits))
     return None if first is None else first - sound_reference(path, limits)
 
 
@@ -49,13 +51,14 @@ def holds_sound(suffix: str, codec: str) -> bool:
     return suffix not in _COPIED or codec in _COPIED[suffix]
 
 
+@isolated
 def sound_reference(path: Path, limits: MediaLimits | None = None) -> Fraction:
     """The time on a file's clock, in seconds, that counts as its start: its picture's, and without one its sound's.
 
     Raises:
         MediaError: the file cannot be read, or has neither.
     """
-    limits = limits or MediaLimits()
+    limits = limits or current_limits()
     with open_media(Path(path), limits) as container:
         picture = _picture_start(container, Path(path), limits)
         if picture is not None:
@@ -83,9 +86,10 @@ class AudioTrack:
         self._end: Fraction | None = None
         self._pending: tuple[Fraction, Packet] | None = None
         self._packets: Iterator[tuple[Fraction, Packet]] = iter(())
+        self._meter = Meter(path, current_limits())
         self._stack = ExitStack()
         self._no_negative = suffix in (".mkv", ".webm")  # no edit lists: all else would be moved for encoder delay
-        limits = MediaLimits()
+        limits = current_limits()
         container = self._stack.enter_context(open_media(path, limits))
         stream = audio_stream(container)
         if stream is None:
@@ -152,7 +156,7 @@ class AudioTrack:
             context.open()
         resampler = AudioResampler(context.format, context.layout, context.sample_rate, context.frame_size or None)
         for packet in self._demuxed(container, stream, flush=True):
-            for decoded in _decoded(stream, packet):
+            for decoded in _decoded(stream, packet, self._meter):
                 for frame in resampler.resample(decoded):
                     yield from self._encode(target, frame, base)
             if self._end is not None:
@@ -197,28 +201,40 @@ def _picture_start(container: InputContainer, path: Path, limits: MediaLimits) -
     return examine(path, limits).info.start
 
 
-def decoded_sound(container: InputContainer, stream: AudioStream) -> Iterator[av.AudioFrame]:
-    """All of a track that decodes; where the file is damaged or cut off, the rest of it is left out."""
+def decoded_sound(container: InputContainer, stream: AudioStream, meter: Meter) -> Iterator[av.AudioFrame]:
+    """All of a track that decodes; where the file is damaged or cut off, the rest of it is left out.
+
+    Raises:
+        LimitError: there is more in it than `meter` allows, or than fits the memory.
+    """
     try:
         for packet in container.demux(stream):
-            yield from _decoded(stream, packet)
+            yield from _decoded(stream, packet, meter)
     except av.error.FFmpegError:
         return
 
 
-def _first_sound(container: InputContainer, stream: AudioStream) -> Fraction | None:
+def _first_sound(container: InputContainer, stream: AudioStream, meter: Meter) -> Fraction | None:
     for packet in container.demux(stream):
-        for frame in _decoded(stream, packet):
+        for frame in _decoded(stream, packet, meter):
             if frame.pts is not None:
                 return frame.pts * (to_fraction(stream.time_base) or MICROSECOND)
     return None
 
 
-def _decoded(stream: AudioStream, packet: Packet) -> list[av.AudioFrame]:
+def _decoded(stream: AudioStream, packet: Packet, meter: Meter) -> list[av.AudioFrame]:
+    meter.packet(packet.size)
     try:
-        return stream.decode(packet)
-    except av.error.FFmpegError:
+        frames = stream.decode(packet)
+    except av.error.FFmpegError as error:
+        if out_of_memory(error):
+            raise meter.no_memory() from error
         return []
+    base = to_fraction(stream.time_base) or MICROSECOND
+    for frame in frames:
+        size = frame.samples * frame.layout.nb_channels * frame.format.bytes
+        meter.sound(size, None if frame.pts is None else frame.pts * base)
+    return frames
 
 
 def _encoder(output: OutputContainer, stream: AudioStream, suffix: str) -> AudioStream:

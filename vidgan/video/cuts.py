@@ -10,7 +10,8 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 
 from vidgan.video.decode import Damage, decode
-from vidgan.video.limits import MediaLimits
+from vidgan.video.isolate import isolated
+from vidgan.video.limits import MediaLimits, Meter, current_limits
 from vidgan.video.pyav import MICROSECOND, open_media, to_fraction, video_stream
 
 WIDTH = 320
@@ -20,17 +21,18 @@ THRESHOLD = 10.0
 """`scdet`'s score (0 to 100) from which a frame begins a new shot; FFmpeg's own default."""
 
 
+@isolated
 def find_cuts(path: Path, threshold: float = THRESHOLD, limits: MediaLimits | None = None) -> list[int]:
     """The numbers of the frames that begin a new shot, rising, without the film's first.
 
     Raises:
         MediaError: the file cannot be read; NoVideoError and LimitError as for reading it.
     """
-    limits = limits or MediaLimits()
+    limits = limits or current_limits()
     with open_media(Path(path), limits) as container:
         stream = video_stream(container, Path(path), limits)
         stream.codec_context.thread_type = "AUTO"
-        marks = _marked(decode(container, stream, Damage()), threshold)
+        marks = _marked(decode(container, stream, Damage(), Meter(path, limits)), threshold)
         return [number for number, cut in enumerate(marks) if cut and number]
 
 

@@ -13,7 +13,8 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from vidgan.video.pyav import reason, to_fraction
+from vidgan.video.limits import Meter
+from vidgan.video.pyav import MICROSECOND, out_of_memory, reason, to_fraction
 
 
 @dataclass
@@ -25,24 +26,32 @@ class Damage:
     stopped: str | None = None
 
 
-def decode(container: InputContainer, stream: VideoStream, damage: Damage) -> Iterator[VideoFrame]:
+def decode(container: InputContainer, stream: VideoStream, damage: Damage, meter: Meter) -> Iterator[VideoFrame]:
     """Every frame of the stream that can be had, in the order of display.
 
     A packet that does not decode is skipped; when the file ends in the middle of one, reading stops there. Either way
     the frames waiting in the decoder come out at the end. Packets without a decoding time are decoded like all others.
+
+    Raises:
+        LimitError: there is more in it than `meter` allows, or than fits the memory.
     """
-    for packet in _packets(container, stream, damage):
+    base = to_fraction(stream.time_base) or MICROSECOND
+    for packet in _packets(container, stream, damage, meter):
         try:
             frames = stream.decode(packet)
         except av.error.EOFError:
             return
-        except av.error.FFmpegError:
+        except av.error.FFmpegError as error:
+            if out_of_memory(error):
+                raise meter.no_memory() from error
             damage.bad += 1
             continue
-        yield from frames
+        for frame in frames:
+            meter.frame(frame.width, frame.height, None if frame.pts is None else frame.pts * base)
+            yield frame
 
 
-def _packets(container: InputContainer, stream: VideoStream, damage: Damage) -> Iterator[Packet | None]:
+def _packets(container: InputContainer, stream: VideoStream, damage: Damage, meter: Meter) -> Iterator[Packet | None]:
     packets = container.demux(stream)
     while True:
         try:
@@ -56,6 +65,7 @@ def _packets(container: InputContainer, stream: VideoStream, damage: Damage) -> 
             damage.stopped = "the file ends in the middle of a frame"
             break
         damage.packets += bool(packet.size)
+        meter.packet(packet.size)
         yield packet
     yield None  # the error swallowed the flush packet
 

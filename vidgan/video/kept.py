@@ -15,7 +15,8 @@ from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
 from vidgan.video.audio import holds_sound, sound_reference
-from vidgan.video.limits import MediaLimits
+from vidgan.video.isolate import isolated
+from vidgan.video.limits import current_limits
 from vidgan.video.pyav import MICROSECOND, open_media, reason, to_fraction
 
 _SUBTITLES = {".mp4": ("mov_text",), ".m4v": ("mov_text",), ".mov": ("mov_text",), ".webm": ("webvtt",)}
@@ -33,7 +34,7 @@ class KeptTracks:
         self.notes: list[str] = []
         self._output, self._path = output, path
         self._stack = ExitStack()
-        limits = MediaLimits()
+        limits = current_limits()
         container = self._stack.enter_context(open_media(path, limits))
         self._start, self._shift = sound_reference(path, limits), Fraction(0)
         self._targets: dict[int, Stream] = {}
@@ -96,13 +97,14 @@ class KeptTracks:
             self.notes.append(f"the other tracks of {self._path.name} are cut off: {reason(error)}")
 
 
+@isolated
 def further_tracks(path: Path) -> int:
     """How many tracks a film has that `KeptTracks` would take along.
 
     Raises:
         MediaError: it cannot be read.
     """
-    with open_media(path, MediaLimits()) as container:
+    with open_media(path, current_limits()) as container:
         return len(_others(container))
 
 

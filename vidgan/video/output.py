@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 from collections.abc import Iterable
 from pathlib import Path
+
+import psutil
 
 from vidgan.errors import OutputError
 from vidgan.video.pyav import reason
@@ -23,8 +26,11 @@ _REASONS = {
 }
 
 
-def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
+def check_output(path: Path, inputs: Iterable[Path] = (), writing: bool = True) -> None:
     """Make sure, before any work is done, that a file can be written at `path` and that it is none of the `inputs`.
+
+    Its folder is made and tried, and what a killed run left there is removed, unless nothing may be written yet
+    (`writing`).
 
     Raises:
         OutputError: it is one of the inputs, also through a link; is a directory; or its folder cannot be written to.
@@ -36,8 +42,11 @@ def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
     if path.is_dir():
         raise OutputError(f"{path}: is a directory; give a file name in it, such as {path / 'out.mp4'}")
     folder = path.absolute().parent
+    if not writing:
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _sweep(path)
         probe = partial_path(path)
         with probe.open("wb"):
             pass
@@ -49,6 +58,14 @@ def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
 def partial_path(path: Path) -> Path:
     """The name beside `path` under which it is written until it is whole; keeps the suffix."""
     return path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed processes left beside a file that they were writing."""
+    for left in path.absolute().parent.glob(f".{glob.escape(path.stem)}.*.partial{glob.escape(path.suffix)}"):
+        number = left.name.removeprefix(f".{path.stem}.").partition(".")[0]
+        if number.isdecimal() and not psutil.pid_exists(int(number)):
+            left.unlink(missing_ok=True)
 
 
 def output_error(path: Path, error: BaseException) -> OutputError:

@@ -16,13 +16,15 @@ from av.video.stream import VideoStream
 from vidgan.errors import MediaError
 from vidgan.video.clip import AudioInfo, ClipInfo
 from vidgan.video.colour import Colour, Tags, colour_of
-from vidgan.video.limits import MediaLimits
+from vidgan.video.isolate import isolated
+from vidgan.video.limits import MediaLimits, Meter, current_limits
 from vidgan.video.pyav import (
     MICROSECOND,
     Orientation,
     is_image,
     open_media,
     orientation_of,
+    out_of_memory,
     to_fraction,
     video_stream,
 )
@@ -73,16 +75,17 @@ def probe(path: Path, limits: MediaLimits | None = None) -> ClipInfo:
         NoVideoError: there is no video in it.
         LimitError: it is larger than `limits` allow.
     """
-    return examine(path, limits or MediaLimits()).info
+    return examine(path, limits or current_limits()).info
 
 
+@isolated
 def examine(path: Path, limits: MediaLimits) -> Examined:
     """What `probe` finds, with the facts that a reader needs. Raises what `probe` raises."""
     path = Path(path)
     with open_media(path, limits) as container:
         stream = video_stream(container, path, limits)
         tags = Tags.of(stream.codec_context)
-        frame, times = _first_frame(container, stream, path)
+        frame, times = _first_frame(container, stream, path, Meter(path, limits))
         geometry = _geometry(stream, frame, path)
         colour = colour_of(frame, tags)
         time_base = to_fraction(stream.time_base) or MICROSECOND
@@ -117,13 +120,14 @@ def examine(path: Path, limits: MediaLimits) -> Examined:
 _OWN_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "creation_time")
 
 
+@isolated
 def read_tags(path: Path, limits: MediaLimits | None = None) -> dict[str, str]:
     """The tags of a file, such as its title and comment, without those that describe the file as such.
 
     Raises:
         MediaError: it cannot be read.
     """
-    with open_media(path, limits or MediaLimits()) as container:
+    with open_media(path, limits or current_limits()) as container:
         return {name: value for name, value in container.metadata.items() if name.lower() not in _OWN_TAGS}
 
 
@@ -142,7 +146,9 @@ def audio_info(container: InputContainer) -> AudioInfo | None:
     )
 
 
-def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> tuple[VideoFrame, list[int]]:
+def _first_frame(
+    container: InputContainer, stream: VideoStream, path: Path, meter: Meter
+) -> tuple[VideoFrame, list[int]]:
     """The first frame that decodes, and the sorted timestamps of the first packets."""
     frame: VideoFrame | None = None
     times: list[int] = []
@@ -151,21 +157,26 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
             if packet.pts is not None and not packet.is_discard:
                 times.append(packet.pts)
             if frame is None:
-                frame = _decode_one(stream, packet)
+                frame = _decode_one(stream, packet, meter)
     except av.error.FFmpegError:
         pass  # a cut file: what came before still counts
-    frame = frame or _decode_one(stream, None)
+    frame = frame or _decode_one(stream, None, meter)
     if frame is None:
         raise MediaError(f"{path}: not one frame of it can be decoded; convert it to H.264 or record it again")
     whole = len(times) < _TIMING_PACKETS
     return frame, sorted(times) if whole else sorted(times)[:-_REORDER]
 
 
-def _decode_one(stream: VideoStream, packet: av.Packet | None) -> VideoFrame | None:
+def _decode_one(stream: VideoStream, packet: av.Packet | None, meter: Meter) -> VideoFrame | None:
     try:
-        return next(iter(stream.decode(packet)), None)
-    except av.error.FFmpegError:
+        frame = next(iter(stream.decode(packet)), None)
+    except av.error.FFmpegError as error:
+        if out_of_memory(error):
+            raise meter.no_memory() from error
         return None
+    if frame is not None:
+        meter.frame(frame.width, frame.height)
+    return frame
 
 
 def _geometry(stream: VideoStream, frame: VideoFrame, path: Path) -> Geometry:

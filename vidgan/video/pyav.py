@@ -6,6 +6,7 @@ on time is `Fraction` and orientation comes from the display matrix itself.
 
 from __future__ import annotations
 
+import errno
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,8 +23,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
-from vidgan.errors import LimitError, MediaError, NoVideoError
-from vidgan.video.limits import MediaLimits
+from vidgan.errors import MediaError, NoVideoError
+from vidgan.video.limits import MediaLimits, check_duration, check_pixels, over
 
 MICROSECOND = Fraction(1, 1_000_000)
 _MATRIX_FORMAT = "<9i"  # FFmpeg's AV_PKT_DATA_DISPLAYMATRIX: nine int32, the 2x2 part in 16.16 fixed point
@@ -45,6 +46,11 @@ def url(path: Path) -> str:
 def reason(error: BaseException) -> str:
     """What FFmpeg said, in one line."""
     return str(getattr(error, "strerror", None) or error).splitlines()[0]
+
+
+def out_of_memory(error: av.error.FFmpegError) -> bool:
+    """Whether the system gave no memory, or no thread, which it refuses for the same reason."""
+    return error.errno in (errno.ENOMEM, errno.EAGAIN)
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,7 @@ class Orientation:
 
 
 _EXIF_ORIENTATION = 0x0112
+_EXIF_FORMATS = ("JPEG", "TIFF", "PNG", "WEBP", "MPO")
 _EXIF = {  # Exif 2.32, section 4.6.4 A
     2: Orientation(flip_x=True),
     3: Orientation(flip_x=True, flip_y=True),
@@ -102,7 +109,7 @@ def orientation_of(frame: VideoFrame, path: Path) -> Orientation:
 
 def _exif_orientation(path: Path) -> Orientation:
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_EXIF_FORMATS) as image:
             return _EXIF.get(image.getexif().get(_EXIF_ORIENTATION, 1), Orientation())
     except OSError:  # a video, whose unknown side data has nothing to do with orientation
         return Orientation()
@@ -128,19 +135,15 @@ def open_media(path: Path, limits: MediaLimits, hwaccel: Any = None) -> Iterator
         LimitError: it has more streams or runs longer than `limits` allow.
     """
     _check_file(path)
-    options = {"protocol_whitelist": "file", "max_pixels": str(limits.max_pixels)}
+    options = {"protocol_whitelist": "file", "max_streams": str(limits.max_streams + 1)}
     try:
         container = av.open(url(path), "r", container_options=options, hwaccel=hwaccel, metadata_errors="replace")
     except (av.error.FFmpegError, ValueError) as error:
         raise _unreadable(path, error) from error
     with container:
         if len(container.streams) > limits.max_streams:
-            raise LimitError(f"{path}: {len(container.streams)} streams, at most {limits.max_streams} are read")
-        seconds = (container.duration or 0) * MICROSECOND
-        if seconds > limits.max_duration:
-            raise LimitError(
-                f"{path}: {float(seconds):.0f} s long, at most {limits.max_duration:.0f} s are read: cut it"
-            )
+            raise over(path, f"has more than {limits.max_streams} streams", "max_streams")
+        check_duration(path, (container.duration or 0) * MICROSECOND, limits)
         yield container
 
 
@@ -160,11 +163,9 @@ def video_stream(container: InputContainer, path: Path, limits: MediaLimits) -> 
     if not known:
         raise MediaError(f"{path}: no decoder for its video codec; convert it to H.264 first")
     stream = max(known, key=lambda s: s.codec_context.width * s.codec_context.height)
-    width, height = stream.codec_context.width, stream.codec_context.height
-    if width * height > limits.max_pixels:
-        raise LimitError(
-            f"{path}: frames of {width}x{height} are over the limit of {limits.max_pixels} pixels; scale it down"
-        )
+    check_pixels(path, stream.codec_context.width, stream.codec_context.height, limits)
+    if stream.frames > limits.max_frames:
+        raise over(path, f"has {stream.frames} frames, over the limit of {limits.max_frames}", "max_frames")
     return stream
 
 

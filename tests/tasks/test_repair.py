@@ -9,7 +9,7 @@ import torch
 from tests.train.walks import STATE, rows, same
 from vidgan.nets.repair import PoseOnlyGenerator, RepairGenerator
 from vidgan.progress import Silent
-from vidgan.tasks.transfer import build_generator
+from vidgan.tasks.repair import build_generator
 from vidgan.train.checkpoint import load_checkpoint
 from vidgan.train.loop import train
 from vidgan.train.randomness import generator
@@ -149,6 +149,20 @@ def test_the_own_picture_learns_where_the_references_have_the_weight(make_task):
     assert values[0] < 1e-6 < values[1]
 
 
+def test_the_blend_is_the_drafts_until_it_is_chosen(make_task):
+    moved = []
+    for fraction in (0.2, 0.8):
+        task = make_task(choose_after=0.5, learning_rate=2e-3)
+        head = task.generator.module.net.head.weight
+        before = head.detach().clone()
+        task.step(0, fraction)
+        change = (head.detach() - before).abs().view(-1, 4, *head.shape[1:]).amax((1, 2, 3, 4))
+        slots = task.config.references.count + 1  # the references' weights and the own picture's
+        moved.append((float(change[:slots].max()), float(change[slots:].min())))
+    assert moved[0][0] == 0 < moved[0][1]
+    assert moved[1][0] > 0
+
+
 def test_the_average_follows_the_generator(make_task):
     task = make_task()
     task.step(0, 0.0)
@@ -169,13 +183,13 @@ def test_sequences_go_on_from_earlier_outputs(make_task):
 def test_only_what_may_be_trained_on_is_drawn(make_task, subject, monkeypatch):
     task = make_task()
     seen = []
-    draw = task.examples.draw
-    monkeypatch.setattr(task.examples, "draw", lambda starts, *rest: seen.extend(starts) or draw(starts, *rest))
+    draw = task.footage.draw
+    monkeypatch.setattr(task.footage, "draw", lambda starts, *rest: seen.extend(starts) or draw(starts, *rest))
     for step in range(5):
         task.step(step, 0.1)
     last = np.array(seen) + task.config.rollout - 1
-    assert set(np.concatenate([seen, last])) <= set(task.train_frames)
-    assert not set(task.train_frames) & set(task.held_frames)
+    assert set(np.concatenate([seen, last])) <= set(task.footage.train)
+    assert not set(task.footage.train) & set(task.footage.held)
 
 
 def test_the_learning_rate_falls_at_the_end(make_task):
@@ -207,7 +221,7 @@ def test_the_best_is_a_part_of_the_state(make_task):
 
 @pytest.mark.parametrize(("name", "kind"), [("repair", RepairGenerator), ("pose-only", PoseOnlyGenerator)])
 def test_the_setting_chooses_the_network(name, kind):
-    network = build_generator(name, 2, 8, 1)
+    network = build_generator(name, 5, 2, 8, 1)
     assert isinstance(network, kind)
     assert network.references == 3
 
@@ -217,14 +231,14 @@ def test_going_on_from_an_earlier_output_leaves_the_batch_its_own_poses(make_tas
     for step in range(3):
         task.step(step, 0.1)
     drawn = []
-    draw = task.examples.draw
+    draw = task.footage.draw
 
     def remember(*args, **kwargs):
         batch = draw(*args, **kwargs)
         drawn.append((batch.points.clone(), batch.heights.clone()))
         return batch
 
-    task.examples.draw = remember
+    task.footage.draw = remember
     went_on = 0
     for seed in range(6):
         batch, before = task._draw(generator("draws", seed))

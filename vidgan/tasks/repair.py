@@ -1,4 +1,4 @@
-"""The transfer task: its networks, losses and step. What a subject's generator learns from their own footage.
+"""The repair task: its networks, losses and step. What a generator learns from a subject's own footage, body or face.
 
 Legend: B sequences, R frames of rollout, K references, S pixels of the network; pictures in [-1, 1], mattes in [0, 1].
 """
@@ -20,22 +20,10 @@ from vidgan.losses.adversarial import feature_matching, hinge_discriminator, hin
 from vidgan.losses.perceptual import PerceptualLoss
 from vidgan.nets.discriminator import TupleDiscriminator
 from vidgan.nets.repair import PoseOnlyGenerator, RepairGenerator
-from vidgan.pose.rasterise import MAPS
-from vidgan.subject.draft import Warped, flows, warp_references
-from vidgan.subject.examples import ExampleConfig, Examples, Sequences, runs_of, split
-from vidgan.subject.model import Subject
-from vidgan.subject.paint import (
-    Painted,
-    Previous,
-    columns,
-    conditioning,
-    nothing_before,
-    paint,
-    pull,
-    repair,
-    with_previous,
-)
-from vidgan.subject.reconstruct import Painter, heldout_scores
+from vidgan.subject.draft import Warped
+from vidgan.subject.footage import ExampleConfig, Footage, Sequences
+from vidgan.subject.paint import Painted, Previous, nothing_before, paint, pull, repair, with_previous
+from vidgan.subject.reconstruct import heldout_scores
 from vidgan.subject.references import ReferenceConfig
 from vidgan.subject.stored import with_matte
 from vidgan.train.ema import PowerEMA
@@ -47,8 +35,12 @@ POSE_COLOURS = 3
 LOOKED_AT = 24
 
 
-class TransferConfig(LoopConfig):
-    """Settings of the transfer task. Weights of zero turn a loss off."""
+class RepairConfig(LoopConfig):
+    """Settings of the repair task. Weights of zero turn a loss off.
+
+    Up to the share `choose_after` of a run the references keep the draft's weights: the own picture learns first, and
+    is not given up while it is still worse everywhere.
+    """
 
     enabled: bool = True
     network: Literal["repair", "pose-only"] = "repair"
@@ -69,34 +61,30 @@ class TransferConfig(LoopConfig):
     matte_weight: float = 1.0
     adversarial_weight: float = 0.05
     matching_weight: float = 0.5
+    choose_after: float = Field(0.0, ge=0, lt=1)
     adversarial_start: float = 0.35
     adversarial_ramp: float = 0.3
     discriminator_frames: int = Field(2, ge=1)
 
 
-def build_generator(network: str, references: int, width: int, depth: int) -> nn.Module:
+def build_generator(network: str, maps: int, references: int, width: int, depth: int) -> nn.Module:
     """The generator of a configuration; its references are the pictures and the previous output."""
     kind = {"repair": RepairGenerator, "pose-only": PoseOnlyGenerator}[network]
-    return kind(MAPS, references + 1, width, depth)
+    return kind(maps, references + 1, width, depth)
 
 
-class TransferTask(Trainable):
-    """Trains a generator (and its discriminator) on one subject. See `TransferConfig`."""
+class RepairTask(Trainable):
+    """Trains a generator (and its discriminator) on one subject. See `RepairConfig`."""
 
-    def __init__(self, subject: Subject, config: TransferConfig, fabric: Fabric, seed: int) -> None:
-        self.subject, self.config, self.fabric, self.seed = subject, config, fabric, seed
-        self.device = fabric.device
-        self.size = subject.crops.shape[1]
-        self.train_frames, self.held_frames = split(subject.frames, config.held_out, config.examples.apart)
-        count = config.references.count
-        self.examples = Examples(
-            subject, self.train_frames, count, config.references.facing_weight, config.examples, self.device
-        )
+    def __init__(self, footage: Footage, config: RepairConfig, fabric: Fabric, seed: int) -> None:
+        self.footage, self.config, self.fabric, self.seed = footage, config, fabric, seed
+        self.device, self.rig, self.size = fabric.device, footage.rig, footage.size
         self.tuple_length = min(config.discriminator_frames, config.rollout)
-        self.starts = runs_of(subject.frames, self.train_frames, config.rollout)
+        self.starts = footage.starts(config.rollout)
+        self.going_on = set((self.starts[footage.follows(self.starts)] - 1).tolist())
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network = build_generator(config.network, count, config.width, config.depth)
+            network = build_generator(config.network, self.rig.maps, footage.references, config.width, config.depth)
             judge = TupleDiscriminator(self.tuple_length * (3 + POSE_COLOURS))
         self.ema = PowerEMA(network.to(self.device))
         network = network.to(memory_format=torch.channels_last)
@@ -109,18 +97,18 @@ class TransferTask(Trainable):
             judge, torch.optim.Adam(judge.parameters(), lr=rate, betas=(0.0, 0.99))
         )
         self.perceptual = PerceptualLoss(config.perceptual, self.device).to(self.device)
-        self.palette = _palette(self.device)
+        self.palette = _palette(self.rig.maps, self.device)
         self.pool: list[dict[str, Any]] = []
 
     # --- the step -----------------------------------------------------------------------------------------------
 
     def step(self, step: int, fraction: float) -> dict[str, float]:
         """One generator step and, once the adversarial term is on, one discriminator step, on rolled-out sequences."""
-        rng = counter_rng("transfer", self.seed, self.fabric.global_rank, step)
+        rng = counter_rng("repair", self.seed, self.fabric.global_rank, step)
         self._set_rate(fraction)
         batch, before = self._draw(rng)
         maps = self._maps(batch)
-        painted = self._roll_out(batch, before, maps)
+        painted = self._roll_out(batch, before, maps, fraction >= self.config.choose_after)
         fake = torch.stack([one.picture for one in painted], 1)
         strength = self._strength(fraction)
         terms = self._losses(batch, painted, fake)
@@ -159,14 +147,13 @@ class TransferTask(Trainable):
         """A batch, partly going on from outputs of earlier steps, so that rollouts become as deep as in a render."""
         config = self.config
         starts = self.starts[torch.randint(len(self.starts), (config.batch,), generator=rng).numpy()]
-        after = {int(start) - 1 for start in self.starts}
-        kept = [entry for entry in self.pool if entry["position"] in after]
+        kept = [entry for entry in self.pool if entry["position"] in self.going_on]
         resumed: list[dict[str, Any] | None] = [None] * config.batch
         for index in range(config.batch):
             if kept and float(torch.rand(1, generator=rng)) < 0.6:
                 entry = kept[int(torch.randint(len(kept), (1,), generator=rng))]
                 resumed[index], starts[index] = entry, entry["position"] + 1
-        batch = self.examples.draw(starts, config.rollout, rng)
+        batch = self.footage.draw(starts, config.rollout, rng)
         self.last_positions = starts + config.rollout - 1
         before = nothing_before(batch.points[:, 0], batch.heights[:, 0], self.size)
         for index, found in enumerate(resumed):
@@ -179,24 +166,24 @@ class TransferTask(Trainable):
 
     def _maps(self, batch: Sequences) -> Tensor:
         """The pose maps of all frames, once for all networks: (B, R, M, S / 2, S / 2)."""
-        maps = conditioning(batch.points.flatten(0, 1), batch.visibility.flatten(0, 1), self.size)
+        maps = self.rig.conditioning(batch.points.flatten(0, 1), batch.visibility.flatten(0, 1), self.size)
         return maps.unflatten(0, batch.heights.shape)
 
-    def _roll_out(self, batch: Sequences, before: Previous, maps: Tensor) -> list[Painted]:
+    def _roll_out(self, batch: Sequences, before: Previous, maps: Tensor, choosing: bool = True) -> list[Painted]:
         """Paint the frames one after another, each seeing the one before: R paintings of (B, ...).
 
-        maps: (B, R, M, S / 2, S / 2).
+        maps: (B, R, M, S / 2, S / 2); choosing: whether the generator's blend weights count.
         """
-        flat = batch.pose()
         b, r = batch.heights.shape
-        warped = warp_references(batch.references.flatten(0, 1), flows(flat, self.size), flat.fade, self.size)
+        warped, inner = batch.warped(), self.rig.columns(batch.points, self.size)
         painted: list[Painted] = []
         for t in range(r):
             here = Warped(*(value.unflatten(0, (b, r))[:, t] for value in vars(warped).values()))
             points, heights = batch.points[:, t], batch.heights[:, t]
-            pulled = pull(before, points, heights, self.size)
+            pulled = pull(before, points, heights, self.size, self.rig)
             full = with_previous(here, pulled)
-            out = repair(self.generator, maps[:, t], columns(points, self.size), batch.plate[:, t], full)
+            out = repair(self.generator, maps[:, t], inner, batch.plate[:, t], full)
+            out = out if choosing else out._replace(logits=torch.zeros_like(out.logits))
             painted.append(paint(out, here, batch.plate[:, t]))
             before = Previous.of(painted[-1].colour, painted[-1].matte, points, heights).detached()
         return painted
@@ -220,7 +207,7 @@ class TransferTask(Trainable):
         weight, too. Its perceptual distance is taken on the last frame alone, which costs a third.
         """
         config = self.config
-        inner = columns(batch.points, self.size)
+        inner = self.rig.columns(batch.points, self.size)
         terms = self._likeness(batch, fake)
         matte = torch.stack([one.matte for one in painted], 1)
         terms["matte"] = config.matte_weight * F.l1_loss(matte, batch.matte)
@@ -243,7 +230,7 @@ class TransferTask(Trainable):
     def _likeness(self, batch: Sequences, pictures: Tensor) -> dict[str, Tensor]:
         """Pictures (B, R, 3, S, S) against the footage, pixel by pixel: each, and its change from the one before."""
         config = self.config
-        emphasis = 0.5 + 2.5 * batch.matte
+        emphasis = batch.emphasis
         wrong = pictures - batch.picture
         terms = {"pixel": config.pixel_weight * (emphasis * wrong.abs()).mean()}
         if pictures.shape[1] > 1 and config.change_weight:
@@ -262,7 +249,7 @@ class TransferTask(Trainable):
         """Consecutive (pose, frame) tuples: (B, R, 3, S, S) → (B * (R - n + 1), n * (3 + 3), S, S)."""
         r, n = pictures.shape[1], self.tuple_length
         frames = torch.cat([pictures, poses], 2)
-        frames = frames[..., columns(batch.points, self.size)]
+        frames = frames[..., self.rig.columns(batch.points, self.size)]
         return torch.stack([frames[:, t : t + n].flatten(1, 2) for t in range(r - n + 1)], 1).flatten(0, 1)
 
     def _adversarial(self, real: Tensor, made: Tensor) -> dict[str, Tensor]:
@@ -288,21 +275,18 @@ class TransferTask(Trainable):
 
     # --- looking ------------------------------------------------------------------------------------------------
 
-    def painter(self) -> Painter:
-        """The averaged generator, ready to paint."""
-        return Painter(self.subject, self.ema.network, self.config.references, self.device)
-
     def evaluate(self) -> dict[str, float]:
         """Perceptual distance and flicker on the held-out tail; the score weighs a grey level of flicker as 0.05."""
-        held = self.held_frames[:LOOKED_AT]
-        self.looked_at = np.stack([one.picture for one in self.painter().reconstruct(self.train_frames, held)])
-        scores = heldout_scores(self.looked_at, self.subject.crops[held][..., :3], self.perceptual, self.device)
+        held = self.footage.held[:LOOKED_AT]
+        self.truth = self.footage.truth(held)[..., :3]
+        self.looked_at = np.stack([one.picture for one in self.footage.make(self.ema.network, held)])
+        scores = heldout_scores(self.looked_at, self.truth, self.perceptual, self.device)
         return {**scores, "score": scores["perceptual"] + 0.05 * scores["flicker"]}
 
     def preview(self) -> NDArray[np.uint8]:
         """Four of the frames evaluated last, truth over output."""
         shown = np.linspace(0, len(self.looked_at) - 1, min(4, len(self.looked_at))).astype(int)
-        pairs = [np.vstack([self.subject.crops[self.held_frames[i], :, :, :3], self.looked_at[i]]) for i in shown]
+        pairs = [np.vstack([self.truth[i], self.looked_at[i]]) for i in shown]
         return np.asarray(cv2.resize(np.hstack(pairs), None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA))
 
     # --- the state ----------------------------------------------------------------------------------------------
@@ -330,8 +314,8 @@ class TransferTask(Trainable):
         return {"ema": self.ema.network.state_dict()}
 
 
-def _palette(device: torch.device) -> Tensor:
+def _palette(maps: int, device: torch.device) -> Tensor:
     """Distinct colours for the pose maps, (M, 3): what the discriminator sees of a pose."""
-    angle = torch.arange(MAPS) * 2.399963  # the golden angle
+    angle = torch.arange(maps) * 2.399963  # the golden angle
     phases = torch.tensor([0.0, 2.094395, 4.18879])
     return (0.5 + 0.5 * torch.cos(angle[:, None] + phases)).to(device)

@@ -1,0 +1,127 @@
+"""Takes as footage, and drafts mended by what was learnt of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from tests.subject.takes import SIZE, filmed, write_takes
+from vidgan.nets.repair import RepairGenerator
+from vidgan.subject.footage import ExampleConfig
+from vidgan.subject.mend import Mender, face_region, face_windows, mend_side, mended_frame
+from vidgan.subject.rig import FACE
+from vidgan.subject.takes import TakeFootage
+from vidgan.train.randomness import generator
+
+
+@pytest.fixture(scope="module")
+def takes(tmp_path_factory):
+    return write_takes(tmp_path_factory.mktemp("takes"))
+
+
+@pytest.fixture
+def footage(takes):
+    return TakeFootage(takes, ExampleConfig())
+
+
+def mender(scale=0.0, own=0.0):
+    """A generator that shows the draft, or with `own` only its own picture, which is grey."""
+    torch.manual_seed(0)
+    network = RepairGenerator(FACE.maps, 2, 8, 1)
+    with torch.no_grad():
+        network.net.head.weight.mul_(scale)
+        network.net.head.bias.zero_()
+        network.net.head.bias.view(-1, 4)[1] += own  # pixel shuffle: four values a channel
+        network.net.head.bias.view(-1, 4)[-1] += 20.0
+    return Mender(network.eval(), SIZE)
+
+
+def test_no_sequence_runs_from_one_take_into_the_other(footage):
+    for rollout in (1, 3, 5):
+        starts = footage.starts(rollout)
+        ends = starts + rollout - 1
+        assert ((starts < 20) == (ends < 20)).all()
+        assert footage.takes.train[starts].all()
+        assert footage.takes.train[ends].all()
+    assert not footage.follows(np.array([0, 20])).any()
+    assert footage.follows(np.array([1, 19, 21])).all()
+
+
+def test_what_is_held_out_is_one_way_and_never_trained_on(footage):
+    assert footage.held.tolist() == [16, 17, 18, 19]
+    assert set(footage.train) == {*range(16), *range(20, 36)}
+
+
+def test_the_truth_is_the_film_inside_the_matte_and_the_draft_outside(footage):
+    batch = footage.draw(np.array([2, 23]), 3, generator(0), augment=False)
+    for sequence, first in enumerate((2, 3)):
+        for t in range(3):
+            inside = batch.matte[sequence, t, 0] == 1
+            picture = torch.from_numpy(filmed(first + t)).movedim(-1, 0).float() / 127.5 - 1
+            torch.testing.assert_close(batch.picture[sequence, t][:, inside], picture[:, inside])
+            torch.testing.assert_close(batch.picture[sequence, t][:, ~inside], batch.plate[sequence, t][:, ~inside])
+    assert (batch.plate[0] < batch.plate[1].max()).any()
+
+
+def test_a_drawn_sequence_is_moved_and_lit_as_one(footage):
+    batch = footage.draw(np.array([2, 23]), 3, generator(4))
+    assert batch.picture.shape == (2, 3, 3, SIZE, SIZE)
+    assert batch.warped().colour.shape == (6, 1, 3, SIZE, SIZE)
+    assert batch.emphasis.shape == batch.matte.shape
+    torch.testing.assert_close(batch.heights, batch.heights[:, :1].expand(-1, 3))
+    assert not torch.equal(batch.heights[0], batch.heights[1])
+    assert batch.picture.abs().max() <= 1
+
+
+def test_mouth_and_eyes_count_more(footage):
+    batch = footage.draw(np.array([2]), 1, generator(4), augment=False)
+    weight = batch.emphasis[0, 0, 0]
+    assert weight.max() > 4
+    assert weight[0, 0] == 0.5
+
+
+def test_a_generator_that_trusts_the_draft_changes_nothing(footage):
+    positions = footage.held
+    drafts = [one.picture for one in footage.make(None, positions)]
+    network = mender(own=-60.0).generator
+    for made, draft in zip(footage.make(network, positions), drafts, strict=True):
+        assert np.abs(made.picture.astype(int) - draft).max() <= 1
+
+
+def test_outside_the_matte_the_draft_stays(footage):
+    network = mender(own=60.0).generator
+    drafts = list(footage.make(None, footage.held))
+    for made, draft in zip(footage.make(network, footage.held), drafts, strict=True):
+        outside = draft.matte == 0
+        assert np.array_equal(made.picture[outside], draft.picture[outside])
+        inside = made.picture[draft.matte == 255].astype(int)
+        assert np.abs(inside - 127.5).max() < 2  # its own picture, grey
+
+
+def test_a_frame_is_mended_within_its_window_alone():
+    rng = np.random.default_rng(0)
+    frame = rng.integers(0, 255, (90, 120, 3), dtype=np.uint8)
+    points = np.zeros((478, 3))
+    points[:, :2] = rng.uniform([8, 18], [32, 42], (478, 2))  # the window leaves the picture
+    side = mend_side(20.0)
+    out, state = mended_frame(mender(own=60.0), frame, points, 20.0, side, None)
+    left, top = np.round(face_windows(points[None], np.array([side]))[0, :2]).astype(int)
+    changed = np.argwhere((out != frame).any(-1))
+    assert len(changed) > 50
+    assert (changed >= [max(0, top), max(0, left)]).all()
+    assert (changed < [top + side, left + side]).all()
+    assert state.picture.shape == (1, 4, SIZE, SIZE)
+
+
+def test_mending_goes_on_from_the_frame_before():
+    points = np.random.default_rng(0).uniform(0.2, 0.8, (478, 2))
+    matte = face_region(points, SIZE)
+    one, other = filmed(0), filmed(9)
+    seeing = mender(scale=300.0)
+    _, state = seeing.mend(one, matte, points, 0.8, None)
+    alone, _ = seeing.mend(other, matte, points, 0.8, None)
+    after, _ = seeing.mend(other, matte, points, 0.8, state)
+    again, _ = seeing.mend(other, matte, points, 0.8, state)
+    assert np.array_equal(after, again)
+    assert not np.array_equal(after, alone)

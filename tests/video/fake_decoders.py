@@ -1,0 +1,92 @@
+"""Functions that do in a decoder process what a fault in a real decoder would do there."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidgan.errors import PersonError
+from vidgan.video.isolate import isolated
+from vidgan.video.limits import Meter, current_limits
+
+
+@isolated
+def process(path: Path) -> int:
+    return os.getpid()
+
+
+@isolated
+def kills_itself(path: Path, number: int) -> int:
+    os.kill(os.getpid(), number)
+    return 0
+
+
+@isolated
+def exits(path: Path) -> int:
+    os._exit(7)
+
+
+@isolated
+def sleeps(path: Path, seconds: float) -> int:
+    time.sleep(seconds)
+    return os.getpid()
+
+
+@isolated
+def works_long(path: Path, seconds: float) -> int:
+    """Decodes something all the time, and gives nothing back before the end."""
+    meter, until = Meter(path, current_limits()), time.monotonic() + seconds
+    while time.monotonic() < until:
+        meter.packet(1)
+        time.sleep(0.01)
+    return os.getpid()
+
+
+@isolated
+def allocates(path: Path, megabytes: int) -> int:
+    return int(np.ones(megabytes << 20, np.uint8)[-1])
+
+
+@isolated
+def writes(path: Path, size: int) -> int:
+    return path.write_bytes(bytes(size))
+
+
+@isolated
+def core_size(path: Path) -> int:
+    return resource.getrlimit(resource.RLIMIT_CORE)[0]
+
+
+@isolated
+def is_wrong(path: Path) -> int:
+    raise KeyError("a mistake of the programmer")
+
+
+@isolated
+def finds_nobody(path: Path) -> int:
+    raise PersonError(f"{path}: nobody")
+
+
+@isolated
+def lies(path: Path) -> int:
+    return "no number"  # type: ignore[return-value]
+
+
+@isolated
+def length(file: Path | bytes) -> int:
+    return len(file) if isinstance(file, bytes) else file.stat().st_size
+
+
+@isolated
+def counts(path: Path, until: int, crash: bool = False) -> Iterator[tuple[NDArray[np.float32], int]]:
+    for number in range(until):
+        yield np.full((number, 2), number, np.float32), os.getpid()
+    if crash:
+        os.kill(os.getpid(), signal.SIGABRT)

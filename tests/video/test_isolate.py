@@ -1,0 +1,167 @@
+"""A decoder that crashes, hangs or grows becomes one clear line, and the process that asked goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.video import fake_decoders as fakes
+from tests.video.clips import number_of
+from vidgan.errors import LimitError, MediaError, PersonError
+from vidgan.video.isolate import DecoderFault
+from vidgan.video.limits import MediaLimits, limited
+from vidgan.video.read import ClipReader
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIP = Path("clip.mp4")
+
+
+def line(error, call, *args):
+    with pytest.raises(error) as caught:
+        call(CLIP, *args)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith("clip.mp4: ")
+    return message
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL, signal.SIGILL])
+def test_a_decoder_that_crashes(number):
+    assert f"killed by {number.name}" in line(MediaError, fakes.kills_itself, int(number))
+    assert fakes.process(CLIP) != os.getpid()
+
+
+def test_a_decoder_that_ends():
+    assert "exit code 7" in line(MediaError, fakes.exits)
+
+
+def test_a_decoder_that_hangs_is_ended():
+    first = fakes.process(CLIP)
+    began = time.monotonic()
+    with limited(MediaLimits(timeout=0.5)):
+        assert "media.timeout" in line(LimitError, fakes.sleeps, 60)
+    assert time.monotonic() - began < 20
+    with pytest.raises(ProcessLookupError):
+        os.kill(first, 0)
+
+
+def test_long_work_is_no_hang():
+    with limited(MediaLimits(timeout=2)):
+        assert fakes.works_long(CLIP, 3) != os.getpid()
+
+
+def test_a_decoder_that_wants_too_much_memory():
+    with limited(MediaLimits(max_memory=0.3)):
+        assert "0.3 GiB" in line(LimitError, fakes.allocates, 300)
+    assert fakes.allocates(CLIP, 300) == 1
+
+
+def test_a_decoder_writes_no_large_files_and_no_cores(tmp_path):
+    with pytest.raises(DecoderFault, match="File too large"):
+        fakes.writes(tmp_path / "large", 32 << 20)
+    assert fakes.core_size(CLIP) == 0
+
+
+def test_errors_come_back_as_they_are():
+    line(PersonError, fakes.finds_nobody)
+    with pytest.raises(DecoderFault, match="KeyError") as caught:
+        fakes.is_wrong(CLIP)
+    assert "is_wrong" in caught.value.__notes__[0]
+
+
+def test_what_comes_back_is_checked():
+    with pytest.raises(ValueError, match="int"):
+        fakes.lies(CLIP)
+
+
+def test_a_decoder_serves_again_and_two_at_once():
+    first = fakes.process(CLIP)
+    assert fakes.process(CLIP) == first
+    with closing(fakes.counts(CLIP, 3)) as running:
+        assert next(running)[1] == first
+        assert fakes.process(CLIP) != first
+    assert fakes.process(CLIP) in (first, fakes.process(CLIP))
+
+
+def test_arrays_come_in_order():
+    found = list(fakes.counts(CLIP, 5))
+    for number, (array, _) in enumerate(found):
+        np.testing.assert_array_equal(array, np.full((number, 2), number, np.float32))
+    assert len(found) == 5
+
+
+def test_what_is_broken_off_leaves_the_decoder_in_order():
+    first = fakes.process(CLIP)
+    for _ in range(20):
+        with closing(fakes.counts(CLIP, 1000)) as running:
+            assert [len(array) for array, _ in islice(running, 3)] == [0, 1, 2]
+    assert fakes.process(CLIP) == first
+
+
+def test_a_crash_in_the_middle():
+    running = fakes.counts(CLIP, 3, crash=True)
+    assert len(list(islice(running, 3))) == 3
+    with pytest.raises(MediaError, match="SIGABRT"):
+        next(running)
+
+
+def test_bytes_go_as_they_are():
+    assert fakes.length(bytes(range(256)) * 1000) == 256_000
+    assert fakes.length(Path(__file__)) == Path(__file__).stat().st_size
+
+
+def test_off():
+    with limited(MediaLimits(isolated=False)):
+        assert fakes.process(CLIP) == os.getpid()
+
+
+def test_frames_are_the_same_in_both(bframes_clip):
+    with ClipReader(bframes_clip) as there, ClipReader(bframes_clip, limits=MediaLimits(isolated=False)) as here:
+        for one, other in zip(there, here, strict=True):
+            assert one.pts == other.pts
+            np.testing.assert_array_equal(one.rgb, other.rgb)
+        assert there.info == here.info
+        assert there.notes == here.notes
+
+
+def test_frames_may_be_written_on_and_kept(bframes_clip):
+    with ClipReader(bframes_clip) as clip:
+        kept = [frame.rgb for frame in clip]
+    assert [number_of(rgb) for rgb in kept] == list(range(40))
+    kept[0][:] = 0
+
+
+def test_a_relative_path_after_the_folder_changed(bframes_clip, monkeypatch):
+    fakes.process(CLIP)
+    monkeypatch.chdir(bframes_clip.parent)
+    with ClipReader(Path(bframes_clip.name)) as clip:
+        assert str(clip.info.path) == bframes_clip.name
+
+
+def test_a_decoder_ends_with_the_process_that_asks(tmp_path):
+    """However busy it is, and though the other one was killed."""
+    code = (
+        "import sys; from pathlib import Path; from tests.video import fake_decoders as fakes\n"
+        "print(fakes.process(Path('a')), flush=True); fakes.sleeps(Path('a'), 60)"
+    )
+    asking = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    decoder = int(asking.stdout.readline())
+    asking.kill()
+    asking.wait()
+    for _ in range(100):
+        if not Path(f"/proc/{decoder}").exists():
+            return
+        time.sleep(0.1)
+    os.kill(decoder, signal.SIGKILL)
+    pytest.fail("the decoder lives on")

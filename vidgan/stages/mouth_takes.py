@@ -1,0 +1,96 @@
+"""The mouth takes stage: what a generator learns to mend a film's mouths from."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from vidgan.config import Config
+from vidgan.face.track import FaceTrack
+from vidgan.stages.base import Stage, StageContext
+from vidgan.stages.voice import Voice
+from vidgan.subject.dubbing import Choice, MouthConfig, MouthPainter, to_matte
+from vidgan.subject.mend import HEIGHT
+from vidgan.subject.mouths import Mouths
+from vidgan.subject.rehearse import spread_blocks, uses
+from vidgan.subject.takes import TakesWriter
+
+HOLD = 8
+"""Frames for which a mouth taken at random is held."""
+
+
+class MouthTakesConfig(Config):
+    """Windows of at most `size` pixels; at most `frames` of the film, the last `held_out` of them kept for judging.
+
+    Each is drafted with the mouth that fits it best, and `ways` - 1 times with another of about the same head pose, all
+    at least `apart` frames away.
+    """
+
+    size: int = Field(192, ge=32, multiple_of=32)
+    frames: int = Field(360, ge=24)
+    ways: int = Field(3, ge=1)
+    apart: int = Field(15, ge=1)
+    turned: float = Field(8.0, gt=0, description="Degrees within which two heads are posed alike.")
+    held_out: float = Field(0.15, gt=0, le=0.5)
+
+
+class MouthTakesStage(Stage[MouthTakesConfig]):
+    """Inputs: `face`, `voice`, `mouths` (stages). Files: `Takes`. Facts: what was taken."""
+
+    name: ClassVar[str] = "mouth_takes"
+    seeded: ClassVar[bool] = True
+    version: ClassVar[int] = 1
+    Config: ClassVar[type[Config]] = MouthTakesConfig
+
+    def run(self, context: StageContext) -> dict[str, Any]:
+        """Draft the kept frames from each other."""
+        config = self.config
+        mouths, shape = Mouths.load(context.input("mouths")), Voice.load(context.input("voice")).shape
+        track = FaceTrack.load(context.input("face") / "track.npz")[mouths.frames]
+        taken = spread_blocks(np.ones(len(mouths), bool), config.frames)
+        use = uses(taken, config.held_out)
+        known = np.zeros(len(mouths), bool)
+        known[taken[[one == "train" for one in use]]] = True
+        near = np.abs(mouths.frames[:, None] - mouths.frames[None]) < min(config.apart, max(1, len(mouths) // 8))
+        banned = near | ~known[None]
+        shots = np.concatenate([[0], np.cumsum(np.diff(mouths.frames) != 1)])
+        painter = MouthPainter(track, track, shots, mouths, shape, MouthConfig(occlusion=False), banned)
+        rng = np.random.default_rng(context.seed)
+        others = [self._others(rng, mouths, banned) for _ in range(config.ways - 1)]
+        size = min(config.size, 32 * max(1, -(-mouths.size // 32)))
+        writer = TakesWriter(context.dir, config.ways * len(taken), len(taken), size)
+        context.progress.start("rehearse", len(taken), "frames")
+        for index, position in enumerate(taken):
+            frame = np.asarray(mouths.crops[position])
+            for way, choice in enumerate([painter.likeness, *others]):
+                draft, cover = painter.drafted(frame, int(position), choice)
+                judged = "apart" if way and use[index] == "held" else use[index]
+                row, number = way * len(taken) + index, int(mouths.frames[position])
+                writer.draft(row, _at(draft, size), index, way, number, judged)
+            place = mouths.face(int(position)).points / mouths.size
+            height = HEIGHT * float(painter.unit[position]) / mouths.size
+            writer.film(index, _at(frame, size), _at(to_matte(cover), size), place, height)
+            context.progress.advance()
+        writer.close()
+        return {"frames": len(taken), "ways": config.ways, "drafts": len(writer.of), "size": size}
+
+    def _others(self, rng: np.random.Generator, mouths: Mouths, banned: NDArray[np.bool_]) -> Choice:
+        """Mouths at random among those of about the same head pose, each held for some frames."""
+        index = np.zeros((len(mouths), 2), np.int64)
+        for start in range(0, len(mouths), HOLD):
+            alike = np.abs(mouths.turned - mouths.turned[start]).max(1) < self.config.turned
+            end = min(start + HOLD, len(mouths))
+            free = ~banned[start:end].any(0)
+            among = np.flatnonzero(alike & free) if (alike & free).any() else np.flatnonzero(free)
+            index[start:end] = rng.choice(among) if len(among) else 0
+        return Choice(index, np.tile(np.array([1, 0], np.float32), (len(mouths), 1)))
+
+
+def _at(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """A square picture at another size."""
+    way = cv2.INTER_AREA if len(picture) > size else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, (size, size), interpolation=way), np.uint8)

@@ -1,0 +1,140 @@
+"""The takes stage: what a generator learns to mend a reanimated face from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from vidgan.config import Config
+from vidgan.face.head import head_pose_of
+from vidgan.face.motion import SUFFIX
+from vidgan.face.mouths import Mouths
+from vidgan.face.track import FaceTrack
+from vidgan.face.transfer import Driven, FaceTransferConfig, drive, whole
+from vidgan.stages.base import Stage, StageContext
+from vidgan.stages.driver import load_motion
+from vidgan.subject.mend import SIDE
+from vidgan.subject.portrait import Portrait
+from vidgan.subject.rehearse import OVERSIZE, Rehearsal, homes, spread_blocks, uses
+from vidgan.subject.takes import TakesWriter
+from vidgan.video.read import ClipReader
+
+ENOUGH = 48
+"""Frames with a face from which on a clip is worth rehearsing on."""
+
+
+class TakesConfig(Config):
+    """Windows of `size` pixels; of a clip at most `frames`, each drafted from `ways` other frames, the last `held_out`
+    of them kept for judging; `portrait` poses from which the portrait is brought back.
+    """
+
+    size: int = Field(192, ge=32, multiple_of=32)
+    frames: int = Field(240, ge=24)
+    ways: int = Field(3, ge=1)
+    portrait: int = Field(120, ge=0)
+    held_out: float = Field(0.15, gt=0, le=0.5)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A video with a face in it: points (T, J, 3) in the track's pixels, and its mouths, if they may be lent."""
+
+    path: Path
+    track: FaceTrack
+    mouths: Mouths | None
+
+    @property
+    def points(self) -> NDArray[np.float64]:
+        """The landmarks of every frame, of lost frames interpolated."""
+        return whole(self.track.points, self.track.present, self.track.seconds)
+
+
+class TakesStage(Stage[TakesConfig]):
+    """Inputs: `target` and `driving` (files), `target_face`, `driver`, `portrait`. Files: `Takes`.
+
+    A video of the target is rehearsed on itself. For a picture the driver's video stands in, with the picture itself
+    driven away and back, so that mending warps is learnt, and not a face. How the motion is transferred in the end does
+    not count, so that changing that trains nothing anew. Facts: what was taken.
+    """
+
+    name: ClassVar[str] = "takes"
+    version: ClassVar[int] = 1
+    Config: ClassVar[type[Config]] = TakesConfig
+
+    def run(self, context: StageContext) -> dict[str, Any]:
+        """Draft known pictures."""
+        config = self.config
+        portrait = Portrait.load(context.input("portrait"))
+        driven = self._driven(context, portrait)
+        clip, whose = self._clip(context)
+        taken = spread_blocks(clip.track.present, config.frames) if clip else np.zeros(0, np.int64)
+        ways = self._homes(clip, taken) if clip else np.zeros(0, np.int64)
+        poses = np.linspace(0, len(driven) - 1, min(config.portrait, len(driven))).round().astype(int)
+        drafts = len(ways) * len(taken)
+        writer = TakesWriter(context.dir, drafts + len(poses), len(taken) + 1, config.size)
+        rehearsal = Rehearsal(writer, config.held_out)
+        context.progress.start("rehearse", len(taken) + len(poses), "frames")
+        if clip:
+            for _ in self._rehearse(rehearsal, clip, taken, ways):
+                context.progress.advance()
+        driven = _chosen(driven, poses)
+        for _ in rehearsal.of_portrait(portrait, driven, len(ways), drafts, len(taken), clip is None):
+            context.progress.advance()
+        writer.close()
+        return {"whose": whose, "frames": len(taken), "ways": len(ways), "drafts": len(writer.of), "size": config.size}
+
+    def _driven(self, context: StageContext, portrait: Portrait) -> Driven:
+        motion = load_motion(context.input("driver"))
+        points = whole(motion.track.points, motion.track.present, motion.track.seconds)
+        return drive(points, motion.neutral, portrait.points, FaceTransferConfig(), portrait.looks)
+
+    def _clip(self, context: StageContext) -> tuple[Clip | None, str]:
+        """The clip to rehearse on, and whose it is."""
+        own = FaceTrack.load(context.input("target_face") / "track.npz")
+        if own.present.sum() >= ENOUGH:
+            return Clip(context.input("target"), own, None), "target"
+        motion, path = load_motion(context.input("driver")), context.input("driving")
+        if path.suffix.lower() != SUFFIX and motion.track.present.sum() >= ENOUGH:
+            return Clip(path, motion.track, motion.mouths), "driver"
+        context.progress.note(
+            f"neither target nor driver is a video of {ENOUGH} frames or more: the portrait alone is learnt from"
+        )
+        return None, "portrait"
+
+    def _homes(self, clip: Clip, taken: NDArray[np.int64]) -> NDArray[np.int64]:
+        known = taken[[use == "train" for use in uses(taken, self.config.held_out)]]
+        return homes(clip.track, known, self.config.ways)
+
+    def _rehearse(
+        self, rehearsal: Rehearsal, clip: Clip, taken: NDArray[np.int64], ways: NDArray[np.int64]
+    ) -> Iterator[int]:
+        with ClipReader(clip.path) as whole_size:
+            width, height = whole_size.width, whole_size.height
+        scale = float(np.median(head_pose_of(clip.points[taken]).scale)) * width / clip.track.width
+        factor = min(1.0, OVERSIZE * self.config.size / (SIDE * scale))
+        with ClipReader(clip.path, max_side=max(64, round(factor * max(width, height)))) as reader:
+            across, down = reader.width / clip.track.width, reader.height / clip.track.height
+            points = clip.points * np.array([across, down, across])
+            pictures = {int(home): next(iter(reader.frames(int(home)))).rgb for home in ways}
+            frames = _wanted(reader, taken)
+            yield from rehearsal.of_clip(frames, pictures, points, taken, clip.mouths, 0, 0)
+
+
+def _wanted(reader: ClipReader, frames: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """The wanted frames, in order."""
+    wanted = set(frames.tolist())
+    for index, frame in enumerate(reader):
+        if index in wanted:
+            yield index, frame.rgb
+        if index >= frames[-1]:
+            return
+
+
+def _chosen(driven: Driven, frames: NDArray[np.int64]) -> Driven:
+    return Driven(driven.points[frames], driven.pose[frames], driven.gaze[frames], driven.asked[frames])

@@ -1,0 +1,110 @@
+"""Drafts of a face repaired by a generator, frame after frame, inside a window that follows the face.
+
+The one reference of the blend is the draft itself, and so is the plate: what the generator does not touch stays.
+
+Legend: S pixels of the window, s of the network, J = 478 landmarks in window units.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vidgan.face.mesh import polygon
+from vidgan.face.regions import OVAL
+from vidgan.subject.draft import Warped
+from vidgan.subject.paint import Previous, nothing_before, paint, pull, repair, with_previous
+from vidgan.subject.rig import FACE
+from vidgan.subject.stored import as_pictures
+
+Array = NDArray[np.float32]
+
+SIDE = 2.5
+"""The window's side in distances of the outer eye corners."""
+
+GROWN, SOFT = 1.05, 0.02
+"""The repaired region: the face's outline, so many times as large; its soft edge as a share of the window."""
+
+HEIGHT = 2.2
+"""A face's height in distances of the outer eye corners."""
+
+
+def face_windows(points: NDArray, side: NDArray) -> Array:
+    """The windows of landmarks (T, J, 2+) with sides (T,) in pixels: (T, 3) left, top, side."""
+    ring = points[:, list(OVAL), :2]
+    middle = (ring.min(1) + ring.max(1)) / 2
+    return np.column_stack([middle - side[:, None] / 2, side]).astype(np.float32)
+
+
+def mend_side(scale: float) -> int:
+    """The side, even, in whole pixels, of windows for a face of so many pixels between its outer eye corners."""
+    return 2 * round(SIDE * scale / 2)
+
+
+def face_region(points: NDArray, size: int) -> NDArray[np.uint8]:
+    """What of a window may be repaired, from landmarks (J, 2) in window units: (S, S) uint8."""
+    ring = points[list(OVAL), :2] * size
+    middle = ring.mean(0)
+    cover = polygon(middle + GROWN * (ring - middle), (size, size), SOFT * size)
+    return np.asarray(cover * 255 + 0.5, np.uint8)
+
+
+def shown_draft(draft: Tensor, matte: Tensor) -> Warped:
+    """A draft (B, 3, S, S) with the matte (B, 1, S, S) of what may be repaired, as the blend's one reference."""
+    return Warped(draft[:, None], matte, torch.ones_like(matte))
+
+
+class Mender:
+    """Repairs drafts with a generator that works at `size` pixels."""
+
+    def __init__(self, generator: nn.Module, size: int, device: torch.device | str = "cpu") -> None:
+        self.generator, self.size, self.device = generator, size, torch.device(device)
+
+    @torch.inference_mode()
+    def mend(
+        self, draft: NDArray[np.uint8], matte: NDArray[np.uint8], points: NDArray, height: float,
+        before: Previous | None,
+    ) -> tuple[NDArray[np.uint8], Previous]:  # fmt: skip
+        """One window's draft (S, S, 3) repaired where the matte (S, S) allows it, and the state after it.
+
+        points: (J, 2) and height: the face in window units; before: the state after the frame before, None at the
+        beginning of a shot.
+        """
+        small = self.size
+        plate, cover = (as_pictures(one[None]).to(self.device) for one in (draft, matte[..., None]))
+        cover = (cover + 1) / 2
+        less, less_cover = (F.interpolate(one, (small, small), mode="area") for one in (plate, cover))
+        at = torch.from_numpy(np.ascontiguousarray(points[None, :, :2], np.float32)).to(self.device)
+        heights = torch.full((1,), height, device=self.device)
+        last = before or nothing_before(at, heights, small)
+        full = with_previous(shown_draft(less, less_cover), pull(last, at, heights, small, FACE))
+        seen = torch.ones(at.shape[:2], device=self.device)
+        maps = FACE.conditioning(at, seen, small)
+        out = repair(self.generator, maps, FACE.columns(at, small), less, full)
+        painted = paint(out, shown_draft(plate, cover), plate)
+        picture = plate + cover * (painted.picture - plate)
+        colour, there = (F.interpolate(one, (small, small), mode="area") for one in (painted.colour, painted.matte))
+        rounded = ((picture[0].clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+        return rounded.movedim(0, -1).cpu().numpy(), Previous.of(colour, there, at, heights)
+
+
+def mended_frame(
+    mender: Mender, rgb: NDArray[np.uint8], points: NDArray, scale: float, side: int, before: Previous | None
+) -> tuple[NDArray[np.uint8], Previous]:
+    """A whole draft frame (H, W, 3) with its face repaired.
+
+    points: (J, 2+) in pixels; scale: pixels between the outer eye corners; side: of the window, in whole pixels.
+    """
+    left, top = np.round(face_windows(points[None], np.array([side]))[0, :2]).astype(int)
+    height, width = rgb.shape[:2]
+    rows, columns = (np.arange(start, start + side).clip(0, most - 1) for start, most in ((top, height), (left, width)))
+    place = (points[:, :2] - [left, top]) / side
+    draft = np.ascontiguousarray(rgb[rows[:, None], columns])
+    picture, after = mender.mend(draft, face_region(place, side), place, HEIGHT * scale / side, before)
+    out = rgb.copy()
+    inside = np.s_[max(0, top) : max(0, min(height, top + side)), max(0, left) : max(0, min(width, left + side))]
+    out[inside] = picture[inside[0].start - top : inside[0].stop - top, inside[1].start - left : inside[1].stop - left]
+    return out, after

@@ -1,0 +1,151 @@
+"""A face rehearsed on known pictures: drafts of its own frames from other frames of it, and of a picture from itself.
+
+Legend: T frames of a clip, V ways (frames taken as the portrait), S pixels of a window, J = 478 landmarks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vidgan.face.expression import expression, neutral_frame
+from vidgan.face.head import HeadPose, angles, head_pose, head_pose_of, to_head
+from vidgan.face.mouths import Mouths, skin_colour
+from vidgan.face.track import FaceTrack
+from vidgan.face.transfer import Driven
+from vidgan.subject.animate import FacePainter
+from vidgan.subject.footage import Positions
+from vidgan.subject.mend import HEIGHT, SIDE, face_region, face_windows
+from vidgan.subject.portrait import Portrait
+from vidgan.subject.takes import TakesWriter, Use
+from vidgan.subject.window import crop
+
+BLOCK = 24
+"""Frames in a row that are taken from a long clip."""
+
+OVERSIZE = 1.25
+"""Pictures are drafted at so many times the size at which they are kept."""
+
+
+def spread_blocks(present: NDArray[np.bool_], most: int) -> Positions:
+    """At most `most` of the frames (T,) that are present, in blocks of consecutive ones spread over the clip."""
+    frames = np.flatnonzero(present)
+    if len(frames) <= most:
+        return frames
+    count = max(1, most // BLOCK)
+    starts = np.linspace(0, len(frames) - BLOCK, count).astype(int)
+    return np.unique(np.concatenate([frames[start : start + BLOCK] for start in starts]))
+
+
+def homes(track: FaceTrack, among: Positions, ways: int) -> Positions:
+    """The frames to draft from, as a portrait would be: of each part of the turns to the side, the one most at rest."""
+    yaw = angles(head_pose(track[among]).rotation)[:, 0]
+    found = []
+    for part in np.array_split(among[np.argsort(yaw)], min(ways, len(among))):
+        here = np.zeros(len(track), bool)
+        here[part] = True
+        found.append(neutral_frame(replace(track, present=here)))
+    return np.array(found)
+
+
+def uses(frames: Positions, held_out: float, gap: int = 12) -> list[Use]:
+    """What each frame is for: the last share is held out, those shortly before it are for nothing."""
+    first = len(frames) - max(1, round(held_out * len(frames)))
+    gap = min(gap, first // 2)
+    return ["held" if i >= first else "train" if i < first - gap else "apart" for i in range(len(frames))]
+
+
+def as_portrait(picture: NDArray[np.uint8], points: NDArray) -> Portrait:
+    """A frame as a portrait whose surroundings bend with it, which shows no mouth but its own."""
+    skin = skin_colour(picture, points)
+    none = Mouths(np.zeros((0, 1, 1, 3), np.uint8), np.zeros((0, 1, 2), np.float32), skin)
+    return Portrait(picture, np.full(picture.shape[:2], 255, np.uint8), picture, points.astype(np.float32), none)
+
+
+def self_driven(points: NDArray, home: int) -> Driven:
+    """A clip's own landmarks (T, J, 3) as the motion of its `home` frame."""
+    pose = head_pose_of(points)
+    gazes = expression(to_head(points, pose))
+    gaze = np.stack([gazes.gaze_x, gazes.gaze_y], 1)
+    return Driven(points, pose, gaze - gaze[home], points)
+
+
+class Rehearsal:
+    """Writes takes of `size` pixels; `painted` windows of drafts and frames, cut alike."""
+
+    def __init__(self, writer: TakesWriter, held_out: float) -> None:
+        self.writer, self.held_out = writer, held_out
+
+    def of_clip(
+        self, frames: Iterator[tuple[int, NDArray[np.uint8]]], pictures: dict[int, NDArray[np.uint8]],
+        points: NDArray, taken: Positions, lent: Mouths | None, row: int, number: int,
+    ) -> Iterator[int]:  # fmt: skip
+        """Takes of a clip: for each of the home `pictures`, by their frames, a draft of all `taken` frames.
+
+        frames: pictures of the taken frames in order, with their numbers; points: (T, J, 3) in their pixels; lent: the
+        clip's mouths (T); row, number: the first draft and filmed picture to write. Yields the frames as they are done.
+        """
+        motion, at = points[taken], {int(frame): index for index, frame in enumerate(taken)}
+        use, sides = uses(taken, self.held_out), SIDE * head_pose_of(motion).scale
+        windows = face_windows(motion, sides)
+        mouths = None if lent is None else lent[taken]
+        painters = [
+            FacePainter(as_portrait(picture, points[home]), self_driven(motion, at[home]), mouths)
+            for home, picture in pictures.items()
+        ]
+        middle = int(np.argmin([abs(int(home) - int(np.median(list(pictures)))) for home in pictures]))
+        for index, (_, rgb) in zip(range(len(taken)), frames, strict=False):
+            self._film(number + index, rgb, motion[index], windows[index])
+            for way, painter in enumerate(painters):
+                judged: Use = "apart" if use[index] == "held" and way != middle else use[index]
+                draft = crop(painter.paint(index), windows[index], self.writer.size)
+                self.writer.draft(row + way * len(taken) + index, draft, number + index, way, int(taken[index]), judged)
+            yield index
+
+    def of_portrait(
+        self, portrait: Portrait, driven: Driven, take: int, row: int, number: int, alone: bool
+    ) -> Iterator[int]:
+        """One take of a portrait: driven away and back again, so that what warps do to this picture is mended.
+
+        alone: there is no clip beside it, so that a part of this take has to be held out.
+        """
+        portrait, driven = shrunk(portrait, driven, self.writer.size)
+        home, pose = portrait.points, portrait.pose
+        window = face_windows(home[None], SIDE * pose.scale)[0]
+        self._film(number, portrait.picture, home, window)
+        there = FacePainter(replace(portrait, mouths=as_portrait(portrait.picture, home).mouths), driven, None)
+        still = Driven(home[None].astype(np.float64), pose, np.zeros((1, 2)), home[None].astype(np.float64))
+        use: list[Use] = uses(np.arange(len(driven)), self.held_out) if alone else ["train"] * len(driven)
+        for index in range(len(driven)):
+            away = as_portrait(there.paint(index), driven.points[index])
+            back = replace(still, gaze=-driven.gaze[index : index + 1])
+            draft = crop(FacePainter(away, back, None).paint(0), window, self.writer.size)
+            self.writer.draft(row + index, draft, number, take, index, use[index])
+            yield index
+
+    def _film(self, number: int, rgb: NDArray[np.uint8], points: NDArray, window: NDArray) -> None:
+        place = (points[:, :2] - window[:2]) / window[2]
+        picture = crop(rgb, window, self.writer.size)
+        self.writer.film(number, picture, face_region(place, self.writer.size), place, HEIGHT / SIDE)
+
+
+def shrunk(portrait: Portrait, driven: Driven, size: int) -> tuple[Portrait, Driven]:
+    """A portrait and its motion at the scale at which its face is kept in windows of `size` pixels, if it is larger."""
+    factor = OVERSIZE * size / (SIDE * float(portrait.pose.scale[0]))
+    if factor >= 1:
+        return portrait, driven
+    height, width = (max(2, round(side * factor)) for side in portrait.matte.shape)
+
+    def less(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+    small = Portrait(
+        less(portrait.picture), less(portrait.matte), less(portrait.plate),
+        (factor * portrait.points).astype(np.float32), portrait.mouths, portrait.looks,
+    )  # fmt: skip
+    pose = HeadPose(driven.pose.rotation, factor * driven.pose.scale, factor * driven.pose.translation)
+    return small, Driven(factor * driven.points, pose, driven.gaze, factor * driven.asked)
