@@ -114,6 +114,25 @@ def test_a_frame_is_mended_within_its_window_alone():
     assert state.picture.shape == (1, 4, SIZE, SIZE)
 
 
+def test_a_face_beyond_the_picture_mends_nothing():
+    frame = np.full((40, 60, 3), 90, np.uint8)
+    points = np.zeros((478, 3))
+    points[:, :2] = np.random.default_rng(0).uniform([80, 70], [100, 90], (478, 2))
+    out, _ = mended_frame(mender(own=60.0), frame, points, 12.0, mend_side(12.0), None)
+    assert np.array_equal(out, frame)
+
+
+def test_a_window_smaller_than_the_network_is_shown_to_it_without_steps():
+    seen, by = [], mender()
+    by.generator.register_forward_pre_hook(lambda _, given: seen.append(given[1]))
+    slope = np.tile(np.linspace(0, 240, SIZE // 2).astype(np.uint8)[:, None], (SIZE // 2, 1, 3))
+    by.mend(
+        slope, np.full(slope.shape[:2], 255, np.uint8), np.random.default_rng(0).uniform(0.2, 0.8, (478, 2)), 0.8, None
+    )
+    assert seen[0].shape[-1] == SIZE
+    assert (seen[0][0, 0, 8, 2:-2].diff() > 0).all()
+
+
 def test_mending_goes_on_from_the_frame_before():
     points = np.random.default_rng(0).uniform(0.2, 0.8, (478, 2))
     matte = face_region(points, SIZE)
