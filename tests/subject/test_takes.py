@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,8 @@ from vidgan.subject.footage import ExampleConfig
 from vidgan.subject.mend import Mender, face_region, face_windows, mend_side, mended_frame
 from vidgan.subject.rig import FACE
 from vidgan.subject.takes import TakeFootage
+from vidgan.tasks.repair import RepairConfig, RepairTask
+from vidgan.train.engine import launch
 from vidgan.train.randomness import generator
 
 
@@ -72,6 +76,25 @@ def test_a_drawn_sequence_is_moved_and_lit_as_one(footage):
     torch.testing.assert_close(batch.heights, batch.heights[:, :1].expand(-1, 3))
     assert not torch.equal(batch.heights[0], batch.heights[1])
     assert batch.picture.abs().max() <= 1
+
+
+def test_what_a_sequence_goes_on_from_has_its_light(tmp_path):
+    takes = write_takes(tmp_path)
+    filmed_grey = np.array(takes.filmed)
+    filmed_grey[..., :3] = 100
+    takes = replace(takes, drafts=np.full(takes.drafts.shape, 100, np.uint8), filmed=filmed_grey)
+    config = RepairConfig(width=8, depth=1, batch=4, perceptual_weight=0)
+    task = RepairTask(TakeFootage(takes, config.examples), config, launch("cpu", "32-true"), 0)
+    batch, before = task._draw(generator(0))
+    shown = task._roll_out(batch, before, task._maps(batch))[-1]
+    task._remember(batch, [replace(shown, colour=batch.picture[:, -1])])
+    off = []
+    for seed in range(5):
+        batch, before = task._draw(generator(seed))
+        apart = (before.picture[:, :3] - batch.picture[:, 0])[..., 16, 16].abs()
+        off += apart[before.trust > 0].flatten().tolist()
+    assert len(off) > 10
+    assert max(off) < 0.01
 
 
 def test_mouth_and_eyes_count_more(footage):

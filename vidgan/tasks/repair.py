@@ -21,7 +21,7 @@ from vidgan.losses.perceptual import PerceptualLoss
 from vidgan.nets.discriminator import TupleDiscriminator
 from vidgan.nets.repair import PoseOnlyGenerator, RepairGenerator
 from vidgan.subject.draft import Warped
-from vidgan.subject.footage import ExampleConfig, Footage, Sequences
+from vidgan.subject.footage import ExampleConfig, Footage, Sequences, relit
 from vidgan.subject.paint import Painted, Previous, nothing_before, paint, pull, repair, with_previous
 from vidgan.subject.reconstruct import heldout_scores
 from vidgan.subject.references import ReferenceConfig
@@ -160,6 +160,8 @@ class RepairTask(Trainable):
             if found is not None:
                 picture = with_matte(found["picture"].to(self.device).float() / 127.5 - 1)
                 before.picture[index] = picture
+                change = batch.light[index] / found["light"].to(self.device)
+                before.picture[index, :3] = relit(picture[:3], change)
                 before.trust[index] = 1.0
                 before.points[index], before.heights[index] = found["points"], found["height"]
         return batch, before
@@ -197,6 +199,7 @@ class RepairTask(Trainable):
             self.pool.append({
                 "position": int(position), "picture": stored[index].clone(),
                 "points": batch.points[index, -1].cpu().clone(), "height": batch.heights[index, -1].cpu().clone(),
+                "light": batch.light[index].cpu().clone(),
             })  # fmt: skip
         self.pool = self.pool[-POOL:]
 
