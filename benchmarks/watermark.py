@@ -80,6 +80,25 @@ def blurred(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.GaussianBlur(rgb, (0, 0), 0.01 * min(rgb.shape[:2])))
 
 
+def median(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Median of 7x7 pixels."""
+    return np.asarray(cv2.medianBlur(rgb, 7))
+
+
+def denoised(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Bilateral filter: what differs by up to 25 grey levels within 1 % of the frame's shorter side is evened out."""
+    return np.asarray(cv2.bilateralFilter(rgb, -1, 25, 0.01 * min(rgb.shape[:2])))
+
+
+def turned(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Turned by 2 degrees, enlarged by 6 % so that no corner shows."""
+    height, width = rgb.shape[:2]
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), 2, 1.06)
+    return np.asarray(
+        cv2.warpAffine(rgb, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    )
+
+
 def resampled(frames: Iterator[Timed], info: ClipInfo) -> Iterator[Timed]:
     """Four fifths of the frame rate: at each new time the frame that was shown."""
     step, shown, number = 1 / (info.rate * Fraction(4, 5)), None, 0
@@ -127,6 +146,10 @@ ATTACKS = (
     Attack("removal: noise", each(noisy), 23, judged=True),
     Attack("removal: blur", each(blurred), 23, judged=True),
     Attack("removal: mean over time", averaged, 23, judged=True),
+    Attack("removal: median", each(median), 23, judged=True),
+    Attack("removal: denoised", each(denoised), 23, judged=True),
+    Attack("removal: turned by 2 degrees and cropped", each(turned), 23),
+    Attack("removal: CRF 40", same, 40),
 )
 
 
@@ -213,32 +236,78 @@ def robustness(clips: tuple[Path, ...], seconds: float, only: str = "") -> list[
                 found.append((find_watermark(encode(changed, file, info.rate * attack.speed, attack.crf)), number))
                 say(f"{attack.name}: {clip.name}: log10 p {found[-1][0].log10_p:.1f}, {found[-1][0].number == number}")
             rows.append(row(attack.name, found, quality))
-        if only in _UNMADE:
-            rows.append(_with_key(clips, numbers, seconds, file))
-        if only in _FORGED:
-            rows.append(_copied(clips, numbers, seconds, file))
+        for expert in (it for it in EXPERTS if only in it.name):
+            rows.append(_by_expert(expert, clips, numbers, seconds, file))
     return rows
 
 
-_UNMADE, _FORGED = "removal: by the public key", "forgery: copied onto another clip"
+@dataclass(frozen=True)
+class Expert:
+    """Something done by somebody who has read this source: from a clip, the next clip, seconds and the mark that the
+    public key makes to frames, and to those that PSNR is taken against.
+
+    `secret`: what was marked was marked by a secret that the expert has not, and that is searched by.
+    """
+
+    name: str
+    frames: Callable[[Path, Path, float, Watermark], Iterator[Timed]]
+    against: Callable[[Path, Path, float, Watermark], Iterator[Timed]]
+    forges: bool
+    secret: bool = False
 
 
-def _with_key(clips: tuple[Path, ...], numbers: list[int], seconds: float, file: Path) -> Row:
-    found, quality = [], []
-    for clip, number in zip(clips, numbers, strict=True):
-        mark, info = Watermark(number), ClipReader(clip).info
-        quality.append(psnr(unmade(clip, seconds, mark), marked(clip, seconds, mark)))
-        found.append((find_watermark(encode(unmade(clip, seconds, mark), file, info.rate, 23)), number))
-    return row(_UNMADE, found, quality)
+def _unmade_blindly(clip: Path, _: Path, seconds: float, mark: Watermark) -> Iterator[Timed]:
+    """The public key's mark of the same number taken away from a clip that a secret marked."""
+    for (rgb, at), (plain, _) in zip(_by_secret(clip, clip, seconds, mark), read_frames(clip, seconds), strict=True):
+        change = mark(plain, float(at)).astype(np.int16) - plain
+        yield np.clip(rgb - change, 0, 255).astype(np.uint8), at
 
 
-def _copied(clips: tuple[Path, ...], numbers: list[int], seconds: float, file: Path) -> Row:
+def _by_secret(clip: Path, _: Path, seconds: float, mark: Watermark) -> Iterator[Timed]:
+    return marked(clip, seconds, Watermark(number_of(clip.name), _SECRET))
+
+
+_SECRET = Key(b"a secret of a studio's own")
+EXPERTS = (
+    Expert(
+        "removal: by the public key",
+        lambda clip, onto, seconds, mark: unmade(clip, seconds, mark),
+        lambda clip, onto, seconds, mark: marked(clip, seconds, mark),
+        forges=False,
+    ),
+    Expert("removal: by the public key, of a secret's mark", _unmade_blindly, _by_secret, forges=False, secret=True),
+    Expert(
+        "forgery: copied onto another clip",
+        forged,
+        lambda clip, onto, seconds, mark: read_frames(onto, seconds),
+        forges=True,
+    ),
+    Expert(
+        "forgery: by the public key",
+        lambda clip, onto, seconds, mark: marked(onto, seconds, mark),
+        lambda clip, onto, seconds, mark: read_frames(onto, seconds),
+        forges=True,
+    ),
+    Expert(
+        "forgery: by the public key, where a secret is searched",
+        lambda clip, onto, seconds, mark: marked(onto, seconds, mark),
+        lambda clip, onto, seconds, mark: read_frames(onto, seconds),
+        forges=True,
+        secret=True,
+    ),
+)
+
+
+def _by_expert(expert: Expert, clips: tuple[Path, ...], numbers: list[int], seconds: float, file: Path) -> Row:
     found, quality = [], []
     for clip, onto, number in zip(clips, clips[1:] + clips[:1], numbers, strict=True):
-        mark, info = Watermark(number), ClipReader(onto).info
-        quality.append(psnr(forged(clip, onto, seconds, mark), read_frames(onto, seconds)))
-        found.append((find_watermark(encode(forged(clip, onto, seconds, mark), file, info.rate, 18)), number))
-    return row(_FORGED, found, quality)
+        given = (clip, onto, seconds, Watermark(number))
+        quality.append(psnr(expert.frames(*given), expert.against(*given)))
+        rate = ClipReader(onto if expert.forges else clip).info.rate
+        path = encode(expert.frames(*given), file, rate, 18 if expert.forges else 23)
+        found.append((find_watermark(path, _SECRET if expert.secret else None), number))
+        say(f"{expert.name}: {clip.name}: log10 p {found[-1][0].log10_p:.1f}, {found[-1][0].number == number}")
+    return row(expert.name, found, quality)
 
 
 def speed(clips: tuple[Path, ...], frames: int = 20) -> list[Row]:

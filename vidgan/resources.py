@@ -1,4 +1,4 @@
-"""Where things are: the YAML files and the model that come with the package, and the user's own folders."""
+"""Where things are: the YAML files and the models that come with the package, and the user's own folders."""
 
 from __future__ import annotations
 
@@ -48,7 +48,20 @@ def shipped_model() -> Path:
     Raises:
         DependencyError: this installation has none.
     """
-    path = ROOT / "models" / "performers.safetensors"
+    return _model("performers", "give the folder of a RUN")
+
+
+def shipped_detector() -> Path:
+    """The forensic detector that comes with vidgan.
+
+    Raises:
+        DependencyError: this installation has none.
+    """
+    return _model("forensic", "install vidgan again")
+
+
+def _model(name: str, instead: str) -> Path:
+    path = ROOT / "models" / f"{name}.safetensors"
     if not path.is_file():
-        raise DependencyError(f"this vidgan came without its own model ({path} is missing): give the folder of a RUN")
+        raise DependencyError(f"this vidgan came without its own model ({path} is missing): {instead}")
     return path

@@ -12,6 +12,7 @@ from vidgan.cli.verify import _rows
 from vidgan.trust import detect
 from vidgan.trust.credentials import Credentials, Ingredient, Statement, sign
 from vidgan.trust.detect import Found, Guess
+from vidgan.trust.forensic import Judgement
 from vidgan.trust.keys import load_identity, new_keys
 from vidgan.trust.mark import FrameMarks
 from vidgan.trust.verify import Verdict
@@ -56,6 +57,17 @@ def test_what_is_found_is_the_exit_code(vidgan, files, name, code, verdict, says
     said = json.loads(out)
     assert (got, said["verdict"]) == (code, verdict)
     assert says in said["sentence"]
+    assert 0 < said["forensic"]["score"] < 1
+
+
+@pytest.mark.parametrize("score", [0.001, 0.999])
+def test_how_a_video_looks_is_shown_and_changes_no_exit_code(vidgan, files, monkeypatch, score):
+    monkeypatch.setattr("vidgan.trust.verify.judge", lambda video: Judgement(score))
+    code, out, _ = vidgan("verify", files / "clean.mp4")
+    assert code == 3
+    assert ("forensic     1.00: looks made by vidgan or alike" in out) == (score > 0.5)
+    assert ("forensic     0.00: does not look made by vidgan" in out) == (score < 0.5)
+    assert vidgan("verify", files / "mark.mp4")[0] == 0
 
 
 def test_the_watermark_of_an_input_is_no_contradiction(vidgan, files, tmp_path):
@@ -70,9 +82,8 @@ def test_the_watermark_of_an_input_is_no_contradiction(vidgan, files, tmp_path):
 
 
 def test_all_problems_are_shown():
-    verdict = Verdict(
-        "a.mp4", Credentials("tampered", problems=("one", "two", "three", "four")), Found(0, None, Guess())
-    )
+    credentials = Credentials("tampered", problems=("one", "two", "three", "four"))
+    verdict = Verdict("a.mp4", credentials, Found(0, None, Guess()), Judgement(0.5))
     assert [text for name, text in _rows(verdict).items() if "problem" in name] == ["one", "two", "three", "four"]
 
 

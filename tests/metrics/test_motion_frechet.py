@@ -52,6 +52,17 @@ def test_one_clip_of_each_class_has_no_diversity_within_classes():
     assert score(collapsed, labels)["movement_diversity_ratio"] == 0
 
 
+def test_classes_are_told_when_they_were_learnt():
+    (held, labels), (train, which) = swinging_discs(10, seed=1), swinging_discs(12, seed=2)
+    labels, which = torch.from_numpy(labels), torch.from_numpy(which)
+    score = MotionScore(held, labels=labels)
+    assert "class_accuracy" not in score(held, labels)
+    score.learn_classes(train, which, 2)
+    assert score(held, labels)["class_accuracy"] == 1
+    assert score(held, 1 - labels)["class_accuracy"] == 0
+    assert "class_accuracy" not in score(held)
+
+
 def test_takes_tensors_and_is_deterministic(score):
     assert score(torch.from_numpy(REAL)) == score(REAL)
 

@@ -101,6 +101,21 @@ def test_runs_in_bfloat16_near_to_float32():
         torch.testing.assert_close(rough.float(), critic(clips(), label), atol=0.1, rtol=0.1)
 
 
+def test_with_a_deviation_the_motion_critic_sees_only_what_moves():
+    critic = made("pair", norm="none", deviation=4.0)
+    seen = []
+    critic.motion.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    still = clips()[:, :, :1].expand(-1, -1, 8, -1, -1)
+    critic(still)
+    torch.testing.assert_close(seen[0], torch.zeros(4, 3, 8, 16, 16), atol=1e-5, rtol=0)
+    moving = clips()
+    critic(moving)
+    critic(moving + still)  # another picture behind the same motion
+    torch.testing.assert_close(seen[1], seen[2], atol=1e-5, rtol=0)
+    halved = moving.unfold(3, 2, 2).unfold(4, 2, 2).mean((-1, -2))
+    torch.testing.assert_close(seen[1], 4 * (halved - halved.mean(2, keepdim=True)), atol=1e-5, rtol=1e-4)
+
+
 # --- minibatch standard deviation -----------------------------------------------------------------------------------
 
 

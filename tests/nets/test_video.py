@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from vidgan.config import load_config
 from vidgan.errors import ConfigError
 from vidgan.nets.temporal import resample_motion
-from vidgan.nets.video import GeneratorConfig, build_generator, draw_latents
+from vidgan.nets.video import GeneratorConfig, build_generator, draw_latents, over_still
 from vidgan.train.checkpoint import read_network, save_network
 from vidgan.train.ema import PowerEMA
 
@@ -64,6 +64,31 @@ def test_frames_between_frames(image):
         longer = generator.images(themes(), resample_motion(motion, 15))
         torch.testing.assert_close(longer[:, :, ::2], generator.images(themes(), motion), atol=1e-4, rtol=1e-3)
     assert longer.shape[2] == 15
+
+
+@pytest.mark.parametrize("image", KINDS)
+def test_a_still_clip_is_frames_over_the_picture_of_no_motion(image):
+    generator = made(image, still=True).eval()
+    with torch.no_grad():
+        motion = generator.motion(themes())
+        clip = generator.images(themes(), motion)
+        longer = generator.images(themes(), resample_motion(motion, 15))
+        behind = generator.image(themes(), torch.zeros(2, 1, 12))
+    assert clip.shape == (2, 3, 8, 32, 32)
+    assert longer.shape[2] == 15
+    frames = generator.image(themes(), motion)
+    share = (clip - behind[:, :3]) / (frames[:, :3] - behind[:, :3])
+    sure = (frames[:, :3] - behind[:, :3]).abs() > 1e-2
+    matte = (0.5 + 0.5 * frames[:, 3:]).square().expand_as(share)
+    torch.testing.assert_close(share[sure], matte[sure], atol=1e-2, rtol=1e-2)
+
+
+def test_over_still_by_hand():
+    """Behind -0.5, the frame 0.5; mattes 1, 0 and (1 / 2)^2."""
+    drawn = torch.full((1, 4, 4, 1, 1), 0.5)
+    drawn[:, :, 0] = -0.5
+    drawn[0, 3, 1:, 0, 0] = torch.tensor([1.0, -1.0, 0.0])
+    assert over_still(drawn)[0, :, :, 0, 0].tolist() == [[0.5, -0.5, -0.25]] * 3
 
 
 @pytest.mark.parametrize("image", KINDS)

@@ -1,20 +1,22 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import numpy as np
 import pytest
 import torch
 
-from tests.tasks.squares import settings, square_clips, task
+from tests.tasks.squares import settings, square_clip, square_clips, task
 from tests.train.walks import same
 from vidgan.config import check_layer, read_layers
 from vidgan.errors import ConfigError
 from vidgan.nets.video import VideoGenerator
 from vidgan.progress import Silent
 from vidgan.resources import shipped
-from vidgan.tasks.generate import channels_last_, clip_, gradient_norm
+from vidgan.tasks.generate import channels_last_, clip_, gradient_norm, overall
 from vidgan.tasks.generate_config import ClippingConfig, GenerateConfig
+from vidgan.tasks.sequences import Latents
 from vidgan.train.loop import train
 
 
@@ -27,6 +29,7 @@ EVERYTHING = {
     "regularisers": {"r1": 0.1, "r2": 0.1, "interval": 2, "gradient_penalty": 1.0},
     "instance_noise": 0.1,
     "label_smoothing": 0.1,
+    "mismatch": 0.5,
     "critic_steps": 2,
     "accumulate": 2,
 }
@@ -160,7 +163,8 @@ def test_evaluation_scores_held_out_clips_and_changes_nothing():
     one = task()
     before = copy.deepcopy(one.state())
     scores = one.evaluate()
-    assert scores["score"] == scores["motion_frechet"] > 0
+    assert scores["score"] == overall(scores) > 0
+    assert 0 <= scores["class_accuracy"] <= 1
     assert one.evaluate() == scores
     same(before, one.state())
     assert one.preview().dtype == np.uint8
@@ -170,7 +174,7 @@ def test_evaluation_scores_held_out_clips_and_changes_nothing():
 def test_the_windows_scored_against_are_of_held_out_clips():
     clips = square_clips()
     one = task(clips=clips)
-    windows = one.held_windows()
+    windows, labels = one.held_windows()
     held = {
         frame.tobytes()
         for clip in clips.clips
@@ -178,7 +182,84 @@ def test_the_windows_scored_against_are_of_held_out_clips():
         for frame in clips.frames[clip.start : clip.start + clip.length]
     }
     assert windows.shape == (4, 4, 32, 32, 3)
+    assert labels.tolist() == [0, 0, 1, 1]
     assert all(frame.tobytes() in held for window in windows for frame in window)
+
+
+GOOD = {
+    "motion_frechet": 400.0,
+    "frame_frechet": 900.0,
+    "class_accuracy": 0.5,
+    "appearance_diversity_ratio": 0.8,
+    "movement_diversity_ratio": 1.7,
+}
+
+
+def test_what_decides_which_state_is_kept_by_hand():
+    """√(400 x 900) = 600, over 0.5 x 0.8 x 1: more diversity than real clips have is no merit."""
+    assert overall(GOOD) == pytest.approx(1500)
+    without_classes = {name: value for name, value in GOOD.items() if name != "class_accuracy"}
+    assert overall(without_classes) == pytest.approx(750)
+    assert overall(GOOD | {"movement_diversity_ratio": float("nan")}) == pytest.approx(1500)  # one clip of a class
+    assert overall(GOOD | {"appearance_diversity_ratio": 0.0}) == pytest.approx(24_000)  # a twentieth at least
+
+
+def test_a_collapsed_state_is_not_preferred_for_its_lower_distance():
+    collapsed = GOOD | {"motion_frechet": 100.0, "movement_diversity_ratio": 0.1}
+    assert overall(GOOD) < overall(collapsed)
+
+
+def test_diversity_is_that_within_classes():
+    one = task()
+    one.sequences = lambda: Repeated()
+    scores = one.evaluate()
+    assert scores["appearance_diversity_ratio"] == pytest.approx(0, abs=1e-6)
+    assert scores["class_accuracy"] == 1
+
+
+class Repeated:
+    """A generator that makes one clip of each class."""
+
+    def latents(self, seeds):
+        count = len(seeds)
+        return Latents(torch.zeros(count, 1), torch.zeros(count, 1), torch.arange(count) % 2)
+
+    def sample(self, seeds):
+        return np.stack([square_clip(seed % 2, np.array([200, 90, 90]), 2, length=4) for seed in seeds])
+
+
+def test_mismatch_asks_the_critic_of_real_clips_of_other_classes():
+    """Its loss is 2 log 2 at the start of a critic that says 0 to all, and 1 + weight times that with the mismatch."""
+    losses = {}
+    for weight in (0.0, 0.5):
+        one = task(settings(mismatch=weight))
+        asked = []
+        forward = one.judge.forward
+
+        def judge(clips, label=None, asked=asked, forward=forward):
+            asked.append((clips.detach().clone(), label))
+            return 0 * forward(clips, label)
+
+        one.judge.forward = judge
+        losses[weight] = steps(one, 1)[0]["critic"]
+    assert losses[0.0] == pytest.approx(2 * math.log(2), rel=1e-4)
+    assert losses[0.5] == pytest.approx(3 * math.log(2), rel=1e-4)
+    _, (real, label), _, (again, other) = asked  # the generator's turn, then real, made, real of another class
+    assert torch.equal(real, again)
+    assert (other == 1 - label).all()
+
+
+def test_other_classes_are_those_of_the_whole_batch():
+    """Two parts hear what one whole would, and a class is never its own other."""
+    config = {"batch": 8, "mismatch": 1.0}
+    whole, parted = task(settings(**config)), task(settings(**config, accumulate=2))
+    whole.classes = parted.classes = 5
+    one = whole._part(3, 0)
+    others = whole._other_classes(one, 3)
+    parts = [parted._part(3, part) for part in range(2)]
+    assert torch.equal(others, torch.cat([parted._other_classes(part, 3) for part in parts]))
+    assert (others != one.label).all()
+    assert set(others.tolist()) <= set(range(5))
 
 
 def test_collapse_is_said_once_when_it_lasts():

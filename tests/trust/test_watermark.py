@@ -112,6 +112,15 @@ def test_black_stays_black_and_a_plain_wall_beside_an_edge_plain():
     assert strength(luma).max() < 1.1
 
 
+@pytest.mark.parametrize("seed", [85, 112, 113, 126])
+def test_a_flat_field_below_texture_has_a_strength(seed):
+    rng = np.random.default_rng(seed)  # seeds by which running sums of squares fall below 0
+    luma = np.full((128, 128), rng.uniform(1, 250), np.float32)
+    rows = int(rng.integers(90, 124))
+    luma[:rows] += rng.normal(0, 40, (rows, 128)).astype(np.float32)
+    assert np.isfinite(strength(luma)).all()
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (16, 16), (31, 64), (64, 900), (900, 64)])
 def test_frames_of_any_size_and_shape(shape):
     rgb = np.full((*shape, 3), 128, np.uint8)

@@ -34,7 +34,7 @@ def line(error, call, *args):
     return message
 
 
-@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL, signal.SIGILL])
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
 def test_a_decoder_that_crashes(number):
     assert f"killed by {number.name}" in line(MediaError, fakes.kills_itself, int(number))
     assert fakes.process(CLIP) != os.getpid()
@@ -55,8 +55,8 @@ def test_a_decoder_that_hangs_is_ended():
 
 
 def test_long_work_is_no_hang():
-    with limited(MediaLimits(timeout=2)):
-        assert fakes.works_long(CLIP, 3) != os.getpid()
+    with limited(MediaLimits(timeout=1.5)):
+        assert fakes.works_long(CLIP, 2) != os.getpid()
 
 
 def test_a_decoder_that_wants_too_much_memory():

@@ -28,10 +28,10 @@ _STATES = {
 @LIMITS_OPTION
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 def command(video: Path, trust: Path | None, watermark_key: Path | None, limits: tuple[str, ...], as_json: bool) -> int:
-    """Look for content credentials and for vidgan's invisible watermark in VIDEO.
+    """Look for content credentials and for vidgan's invisible watermark in VIDEO, and say whether it looks made.
 
     Exit code 0: marked, by credentials that are intact, a watermark, or both; 1: tampered with, or not readable; 3:
-    nothing found.
+    nothing found. How VIDEO looks is an estimate and changes no exit code: docs/trust.md says how often it errs.
     """
     from vidgan.output import check_inputs
     from vidgan.trust.verify import verify
@@ -65,6 +65,8 @@ def _rows(verdict: Verdict) -> dict[str, object]:
         rows["watermark"] = f"found (by chance less than once in 10^{-mark.log10_p:.0f} videos), run {run}"
     else:
         rows["watermark"] = "none found"
+    score, says = verdict.forensic.score, verdict.forensic.sentence
+    rows["forensic"] = says if score is None else f"{score:.2f}: {says}"
     return rows
 
 

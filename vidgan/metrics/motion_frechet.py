@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from vidgan.metrics.change import inter_frame_change, ratio, second_difference
+from vidgan.metrics.class_accuracy import ActionClassifier
 from vidgan.metrics.diversity import diversity
 from vidgan.metrics.frechet import frechet_distance
 from vidgan.metrics.video_features import Clips, VideoFeatureNetwork, VideoFeatures
@@ -50,15 +51,24 @@ class MotionScore:
         self.feature_network = self.network.name
         self.held = self.network(held)
         self.labels = labels
+        self.classifier: ActionClassifier | None = None
         self.change = float(inter_frame_change(held).mean())
         self.jitter = float(second_difference(held).mean())
+
+    def learn_classes(self, clips: Clips, labels: Tensor | None, classes: int) -> None:
+        """Say from now on also how surely labelled samples move like their class, as real training clips
+        (N, T, S, S, 3) of classes (N,) in 0..`classes` - 1 show it.
+        """
+        assert labels is not None
+        self.classifier = ActionClassifier(self.network(clips).action, labels, classes)
 
     def __call__(self, fake: Clips, labels: Tensor | None = None) -> dict[str, float]:
         """Score samples (N, T, S, S, 3) uint8, diversity within each class when both sides have `labels` (N,).
 
         `motion_frechet` and `frame_frechet`, lower is better; `change_ratio`, `jitter_ratio` (inter-frame change and
         second difference over real clips'), `appearance_diversity_ratio` and `movement_diversity_ratio` (over real
-        clips', see `vidgan.metrics.diversity.collapse_warning`), each best near 1.
+        clips', see `vidgan.metrics.diversity.collapse_warning`), each best near 1; after
+        `learn_classes` also `class_accuracy` in [0, 1] of samples with `labels`.
         """
         features = self.network(fake)
         ours, theirs = (labels, self.labels) if labels is not None and self.labels is not None else (None, None)
@@ -66,6 +76,9 @@ class MotionScore:
             name: ratio(diversity(getattr(features, name), ours), diversity(getattr(self.held, name), theirs))
             for name in ("appearance", "movement")
         }
+        told = {}
+        if self.classifier is not None and labels is not None:
+            told["class_accuracy"] = self.classifier.accuracy(features.action, labels)
         return {
             "motion_frechet": motion_frechet(features, self.held),
             "frame_frechet": frame_frechet(features, self.held),
@@ -73,4 +86,5 @@ class MotionScore:
             "jitter_ratio": ratio(float(second_difference(fake).mean()), self.jitter),
             "appearance_diversity_ratio": diverse["appearance"],
             "movement_diversity_ratio": diverse["movement"],
+            **told,
         }

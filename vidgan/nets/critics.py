@@ -31,7 +31,10 @@ class CriticConfig(Config):
     `width` is the channels of the first layer, doubled each layer up to eightfold. Classes are seen by
     `label_channels` (one-hot constant channels beside the colours, TGAN's), by `projection`, or both. `frames_judged`,
     `motion_scale` and `tuple_frames` are the pair's: how many frames the image critic sees, how much smaller than them
-    the motion critic's pictures are, and how many consecutive frames it sees (all when unset). `init` "auto" is uniform
+    the motion critic's pictures are, and how many consecutive frames it sees (all when unset). With a
+    `deviation` above 0 the motion critic sees not the frames but, that many times larger, how they differ from the
+    clip's mean over time: what stands still is 0, and what moves, little of a picture, is not drowned by looks.
+    `init` "auto" is uniform
     with batch norm, as in TGAN, orthogonal with spectral norm, and he without.
     """
 
@@ -46,6 +49,7 @@ class CriticConfig(Config):
     frames_judged: int = Field(default=4, ge=1)
     motion_scale: Literal[1, 2, 4] = 2
     tuple_frames: int | None = Field(default=None, ge=2)
+    deviation: float = Field(default=0.0, ge=0)
 
 
 class MinibatchStd(nn.Module):
@@ -146,6 +150,7 @@ class PairCritic(nn.Module):
         self.judged = min(config.frames_judged, frames)
         self.scale = min(config.motion_scale, size // 8)
         self.tuple = min(config.tuple_frames or frames, frames)
+        self.deviation = config.deviation
         self.image = ConvolutionCritic(config, size, None, classes)
         self.motion = ConvolutionCritic(config, size // self.scale, self.tuple, classes)
 
@@ -154,6 +159,8 @@ class PairCritic(nn.Module):
         frames = rearrange(turning_frames(clips, self.judged), "b c f h w -> (b f) c h w")
         quality = self.image(frames, None if label is None else repeat(label, "b -> (b f)", f=self.judged))
         moving = F.avg_pool3d(turning_tuple(clips, self.tuple), (1, self.scale, self.scale))
+        if self.deviation:
+            moving = self.deviation * (moving - moving.mean(2, keepdim=True))
         return torch.cat([reduce(quality, "(b f) 1 -> b 1", "mean", f=self.judged), self.motion(moving, label)], 1)
 
 

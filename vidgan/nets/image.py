@@ -18,13 +18,16 @@ SIZES = (32, 64, 128)
 
 
 class ImageShape(NamedTuple):
-    """What an image generator is built for. `width` multiplies the channels of its architecture."""
+    """What an image generator is built for. `width` multiplies the channels of its architecture; `colours` are the
+    channels it draws, 3 or, with a matte, 4.
+    """
 
     size: int = 64
     latent: int = 100
     motion: int = 100
     classes: int = 0
     width: float = 1.0
+    colours: int = 3
 
 
 class ImageGenerator(nn.Module, ABC):
@@ -37,7 +40,7 @@ class ImageGenerator(nn.Module, ABC):
     def forward(
         self, theme: Tensor, motion: Tensor, label: Tensor | None = None, truncation: float | None = None
     ) -> Tensor:
-        """theme (B, Z), motion (B, T, M) for any T, label (B,) → clips (B, 3, T, S, S) in [-1, 1]."""
+        """theme (B, Z), motion (B, T, M) for any T, label (B,) → clips (B, colours, T, S, S) in [-1, 1]."""
 
 
 def resolutions(size: int) -> list[int]:
@@ -53,7 +56,7 @@ def channels(count: float, width: float) -> int:
 
 
 def as_clips(pictures: Tensor, frames: int) -> Tensor:
-    """Raw pictures (B * T, 3, S, S) → clips (B, 3, T, S, S) in [-1, 1], float32.
+    """Raw pictures (B * T, C, S, S) → clips (B, C, T, S, S) in [-1, 1], float32.
 
     Pictures in channels_last are clips in channels_last_3d already: nothing is copied.
     """

@@ -66,7 +66,7 @@ class BigGANImage(ImageGenerator):
             self.looks.append(SelfAttention(outputs) if side == attention else nn.Identity())
             inputs = outputs
         self.norm = BatchNorm(inputs)
-        self.rgb = spectral_norm(nn.Conv2d(inputs, 3, 3, padding=1))
+        self.rgb = spectral_norm(nn.Conv2d(inputs, shape.colours, 3, padding=1))
 
     def forward(
         self, theme: Tensor, motion: Tensor, label: Tensor | None = None, truncation: float | None = None

@@ -34,7 +34,7 @@ class DCGANImage(ImageGenerator):
             outputs = channels(256 / 2**index, shape.width)
             layers += [nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False), BatchNorm(outputs), nn.ReLU()]
             inputs = outputs
-        self.layers = nn.Sequential(*layers, nn.Conv2d(inputs, 3, 3, padding=1))
+        self.layers = nn.Sequential(*layers, nn.Conv2d(inputs, shape.colours, 3, padding=1))
 
     def forward(
         self, theme: Tensor, motion: Tensor, label: Tensor | None = None, truncation: float | None = None

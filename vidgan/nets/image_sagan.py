@@ -38,7 +38,7 @@ class SAGANImage(ImageGenerator):
             self.norms.append(self._norm(outputs))
             self.looks.append(SelfAttention(outputs) if side == attention else nn.Identity())
             inputs = outputs
-        self.rgb = spectral_norm(nn.Conv2d(inputs, 3, 3, padding=1))
+        self.rgb = spectral_norm(nn.Conv2d(inputs, shape.colours, 3, padding=1))
 
     def _norm(self, width: int) -> nn.Module:
         return ConditionalBatchNorm(width, self.classes) if self.classes else BatchNorm(width)

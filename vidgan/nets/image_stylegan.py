@@ -100,18 +100,18 @@ class StyledLayer(nn.Module):
 
 
 class ToRGB(nn.Module):
-    """A modulated 1x1 convolution to three channels, without demodulation, as one product per picture."""
+    """A modulated 1x1 convolution to the colours, without demodulation, as one product per picture."""
 
-    def __init__(self, inputs: int, style: int) -> None:
+    def __init__(self, inputs: int, style: int, colours: int = 3) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(3, inputs))
+        self.weight = nn.Parameter(torch.randn(colours, inputs))
         self.gain = 1 / math.sqrt(inputs)
         self.style = EqualLinear(style, inputs, bias=1.0)
-        self.bias = nn.Parameter(torch.zeros(3))
+        self.bias = nn.Parameter(torch.zeros(colours))
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """x (N, C, H, W), style (B, W) → (N, 3, H, W)."""
-        kernels = self.weight * self.gain * self.style(style)[:, None]  # (B, 3, C)
+        """x (N, C, H, W), style (B, W) → (N, colours, H, W)."""
+        kernels = self.weight * self.gain * self.style(style)[:, None]  # (B, colours, C)
         pixels = rearrange(x, "(b t) c h w -> b (t h w) c", b=len(style))
         out = torch.baddbmm(self.bias.to(x.dtype), pixels, rearrange(kernels, "b o c -> b c o").to(x.dtype))
         return rearrange(out, "b (t h w) o -> (b t) o h w", h=x.shape[2], w=x.shape[3])
@@ -148,11 +148,11 @@ class StyleGANImage(ImageGenerator):
         moved = [shape.motion if side <= coarse else None for side in sides]
         self.start = nn.Parameter(torch.randn(1, widths[0], 4, 4))
         self.layers = nn.ModuleList([StyledLayer(widths[0], widths[0], style, moved[0], up=False, noise=noise)])
-        self.rgbs = nn.ModuleList([ToRGB(widths[0], style)])
+        self.rgbs = nn.ModuleList([ToRGB(widths[0], style, shape.colours)])
         for (inputs, outputs), motion in zip(pairwise(widths), moved[1:], strict=True):
             self.layers.append(StyledLayer(inputs, outputs, style, motion, up=True, noise=noise))
             self.layers.append(StyledLayer(outputs, outputs, style, motion, up=False, noise=noise))
-            self.rgbs.append(ToRGB(outputs, style))
+            self.rgbs.append(ToRGB(outputs, style, shape.colours))
         self.noisy = noise
         rng = torch.Generator().manual_seed(NOISE_SEED)
         for side in sides if noise else ():

@@ -31,7 +31,8 @@ class GeneratorConfig(Config):
     of a style, layers of the mapping, the largest side that motion styles, and noise, which short runs on few clips do
     not learn to turn down and show as speckles. As its weights are equalised, stylegan wants a learning rate near 0.01
     in such runs. `init` "auto" is uniform for dcgan, as in TGAN, and orthogonal for the others; stylegan's image part
-    has its own.
+    has its own. With `still` a clip is what moves over a picture that stands still (`over_still`): for a camera
+    that does not move.
     """
 
     image: Literal["dcgan", "sagan", "biggan", "stylegan"] = "dcgan"
@@ -49,6 +50,7 @@ class GeneratorConfig(Config):
     mapping: int = Field(default=4, ge=1)
     coarse: int = Field(default=16, ge=4)
     noise: bool = False
+    still: bool = False
 
 
 class VideoGenerator(nn.Module):
@@ -90,7 +92,10 @@ class VideoGenerator(nn.Module):
         self, theme: Tensor, motion: Tensor, label: Tensor | None = None, truncation: float | None = None
     ) -> Tensor:
         """(B, Z), (B, T, M), (B,) → (B, 3, T, S, S) in [-1, 1] for any T (see `temporal.resample_motion`)."""
-        return self.image(theme, motion, label, truncation)
+        if not self.config.still:
+            return self.image(theme, motion, label, truncation)
+        motion = torch.cat([torch.zeros_like(motion[:, :1]), motion], 1)
+        return over_still(self.image(theme, motion, label, truncation))
 
     def latents(self, count: int, rng: torch.Generator, truncation: float | None = None) -> Tensor:
         """`count` themes or motion seeds from the prior, (count, Z), on the generator's device.
@@ -105,6 +110,18 @@ class VideoGenerator(nn.Module):
         cut = None if self.image.truncates else truncation
         drawn = draw_latents((count, self.config.latent), self.config.prior, rng, cut)
         return drawn.to(next(self.parameters()).device)
+
+
+def over_still(drawn: Tensor) -> Tensor:
+    """Frames laid by mattes over a first one that stands still: (B, 4, 1 + T, S, S) → (B, 3, T, S, S), in [-1, 1].
+
+    m f + (1 - m) b (Vondrick et al. 2016, "Generating Videos with Scene Dynamics", eq. 1). The matte m is the square of
+    the fourth channel taken to [0, 1], so that it starts at a quarter. Where it is 0 nothing moves or flickers, without
+    having to be learnt. Deviations: the picture b is drawn by the network that draws the frames, of no motion, not by
+    one of its own; no penalty on m.
+    """
+    colours, matte = drawn[:, :3], ((drawn[:, 3:, 1:] + 1) / 2).square()
+    return torch.lerp(colours[:, :, :1], colours[:, :, 1:], matte)
 
 
 def draw_latents(
@@ -133,7 +150,7 @@ def build_generator(config: GeneratorConfig, classes: int = 0) -> VideoGenerator
 
 
 def _image_generator(config: GeneratorConfig, classes: int) -> ImageGenerator:
-    shape = ImageShape(config.size, config.latent, config.motion, classes, config.width)
+    shape = ImageShape(config.size, config.latent, config.motion, classes, config.width, 4 if config.still else 3)
     match config.image:
         case "dcgan":
             return DCGANImage(shape)

@@ -23,11 +23,15 @@ from vidgan.trust.label import LABEL, unwritable
 from vidgan.trust.mark import NO_MARK, FrameMarks, number_of, read_key
 from vidgan.video.encoders import ENCODERS
 from vidgan.video.kept import further_tracks
+from vidgan.video.limits import MediaLimits
 from vidgan.video.probe import read_tags
 from vidgan.video.read import ClipReader
 from vidgan.video.write import ClipWriter
 
 RENDER_INDEX = "render.json"
+
+_OWN = MediaLimits(isolated=False)
+"""Segments are vidgan's own: no process of their own for each."""
 
 _HELD = {"webm": ("av1",), "mov": ("h264", "hevc"), "m4v": ("h264", "hevc")}
 """What a container holds, where it does not hold every codec."""
@@ -159,7 +163,7 @@ def finished_video(directory: Path) -> Path:
 
 
 def _frames(path: Path) -> Iterator[NDArray[np.uint8]]:
-    with ClipReader(path) as reader:
+    with ClipReader(path, limits=_OWN) as reader:
         for frame in reader:
             yield frame.rgb
 

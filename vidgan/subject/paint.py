@@ -21,9 +21,6 @@ from vidgan.subject.draft import FLOW_STRIDE, Warped, blend_logits, composite, m
 from vidgan.subject.rig import Rig
 from vidgan.subject.warp import grid_points, resize_flow, sample
 
-OWN_LOGIT = -1.5
-"""How much the own picture is trusted before anything is learned, against all references together."""
-
 AGREEMENT = 0.15
 """The difference between own picture and references at which 1/e of their detail is taken; colours are in [-1, 1]."""
 
@@ -137,16 +134,16 @@ def repair(generator: nn.Module, maps: Tensor, inner: slice, plate: Tensor, warp
     )
 
 
-def paint(out: Repair, warped: Warped, plate: Tensor, fine: bool = True) -> Painted:
-    """Blend the references `warped` (without the previous output) at its size and that of `plate`, which may be
-    larger than the generator's: weights and own picture are upsampled, and what is finer than that comes from the
-    references, unless `fine` is False (for a generator that knows no references).
+def paint(out: Repair, warped: Warped, plate: Tensor, trust: float, fine: bool = True) -> Painted:
+    """Blend the references `warped` (without the previous output) at its size and that of `plate`, which may be larger
+    than the generator's: weights and own picture are upsampled, and what is finer than that comes from the references,
+    unless `fine` is False (for a generator that knows no references). trust: see `Rig`.
     """
     small, size = out.matte.shape[-1], plate.shape[-1]
     out = _at_size(out, size)
     base = blend_logits(warped)
     # Below all references together, so that moments when every slot fades do not fall to the own picture.
-    own_base = base.logsumexp(1, keepdim=True) + OWN_LOGIT
+    own_base = base.logsumexp(1, keepdim=True) + trust
     logits = torch.cat([base, own_base], 1) + out.logits
     own_colour, own_matte = out.colour, torch.sigmoid(out.matte)
     if fine and size > small:

@@ -33,9 +33,14 @@ SPREAD = 0.06
 
 
 class Rig(Protocol):
-    """A kind of subject. `maps` is the number M of its pose maps."""
+    """A kind of subject.
+
+    maps: the number M of its pose maps; trust: how much a generator's own picture is trusted before anything is
+    learned, a logit against all references together.
+    """
 
     maps: int
+    trust: float
 
     def flow(self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, grid: int) -> Flow:
         """The backward flow of every reference on a grid x grid: driving (B, J, 2), reference (B, K, J, 2), heights
@@ -58,6 +63,7 @@ class BodyRig:
     """A whole person: rigid parts (see `vidgan.subject.warp`)."""
 
     maps = BODY_MAPS
+    trust = -1.5
 
     def flow(self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, grid: int) -> Flow:
         """See `Rig.flow`."""
@@ -79,6 +85,7 @@ class FaceRig:
     """A face: pixels move as the landmarks about them do."""
 
     maps = FACE_MAPS
+    trust = -0.5
 
     def flow(self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, grid: int) -> Flow:
         """See `Rig.flow`: the landmarks' displacements, averaged with Gaussian weights (Nadaraya 1964), for the small

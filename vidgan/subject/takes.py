@@ -35,7 +35,7 @@ Use = Literal["train", "held", "apart"]
 APART = 1_000_000
 """Between the frame numbers of two takes, so that no sequence runs from one into the other."""
 
-FEATURES = ((LIPS_OUTER, 3.0), (LEFT_EYE, 2.0), (RIGHT_EYE, 2.0))
+FEATURES = ((LIPS_OUTER, 6.0), (LEFT_EYE, 4.0), (RIGHT_EYE, 4.0))
 """What counts more in the losses, and by how much."""
 
 FEATURE_SIZE = 0.14

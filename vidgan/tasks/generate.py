@@ -9,7 +9,8 @@ which each takes its rows. A process goes through its rows in `accumulate` parts
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -38,6 +39,10 @@ from vidgan.train.randomness import generator as counter_rng
 from vidgan.train.sampler import WindowSampler, as_clips
 
 PREVIEWED, PREVIEW_FRAMES, PREVIEW_SIZE = 6, 8, 96
+LEARNT = 3
+"""How many times as many training windows the classifier of the scores learns from as held-out ones are scored."""
+DIVERSITIES = ("appearance_diversity_ratio", "movement_diversity_ratio")
+LEAST = 0.05
 LOW_LOOKS = 2
 """Evaluations in a row that must look collapsed before it is said: an untrained generator does, too."""
 
@@ -186,7 +191,11 @@ class GenerateTask(Trainable):
             shown_fake = self._shown(fake, part, "fake", now, noise)
             with self.fabric.no_backward_sync(self.critic, enabled=part is not parts[-1]):
                 real, made = self.critic(shown_real, part.label), self.critic(shown_fake, part.label)
-                loss = self.objective.critic(real, made, self.config.label_smoothing) / len(parts)
+                loss = self.objective.critic(real, made, self.config.label_smoothing)
+                if self.classes > 1 and self.config.mismatch:
+                    wrong = self.critic(shown_real, self._other_classes(part, now))
+                    loss = loss + self.config.mismatch * self.objective.critic(real, wrong)
+                loss = loss / len(parts)
                 penalty = self._penalty(shown_real, shown_fake, part, now) / len(parts)
                 self.fabric.backward(loss + penalty)
             loss_total += float(loss.detach())
@@ -197,6 +206,13 @@ class GenerateTask(Trainable):
         clip_(self.judge, self.config.clipping, now)
         values = {"critic": loss_total, "critic_gradient": norm, "certainty": certainty}
         return values | ({"penalty": penalty_total} if penalty_total else {})
+
+    def _other_classes(self, part: Part, now: int) -> Tensor:
+        """A class (B,) for each clip of the part that it is not of, all others equally likely."""
+        assert part.label is not None
+        steps = torch.randint(1, self.classes, (self.config.batch,), generator=counter_rng("other", self.seed, now))
+        rows = slice(part.block * len(part.label), (part.block + 1) * len(part.label))
+        return (part.label + steps[rows].to(part.label.device)) % self.classes
 
     def _penalty(self, real: Tensor, fake: Tensor, part: Part, now: int) -> Tensor:
         config = self.config.regularisers
@@ -227,26 +243,38 @@ class GenerateTask(Trainable):
         return Sequences(averaged(self.ema), self.config.shared_latent, self.device)
 
     def evaluate(self) -> dict[str, float]:
-        """Scores against held-out clips (training clips when none are held out); motion Fréchet distance decides."""
+        """Scores against held-out clips (training clips when none are held out); see `overall` for what decides."""
         if self.scorer is None:
-            self.scorer = MotionScore(self.held_windows(), self.device)
-        self.looked_at = self.sequences().sample(range(len(self.scorer.held)))
-        scores = self.scorer(self.looked_at)
-        collapsed = collapse_warning(scores["appearance_diversity_ratio"], scores["movement_diversity_ratio"])
+            self.scorer = self._new_scorer()
+        sequences, seeds = self.sequences(), range(len(self.scorer.held))
+        self.looked_at = sequences.sample(seeds)
+        scores = self.scorer(self.looked_at, sequences.latents(seeds).label)
+        collapsed = collapse_warning(*(scores[name] for name in DIVERSITIES))
         self.low_looks = self.low_looks + 1 if collapsed else 0
         if collapsed and self.low_looks == LOW_LOOKS:
             self.warn(collapsed)
-        return {**scores, "score": scores["motion_frechet"]}
+        return {**scores, "score": overall(scores)}
 
-    def held_windows(self) -> NDArray[np.uint8]:
-        """Up to `evaluated` windows (N, T, S, S, 3) spread evenly over the held-out clips."""
+    def _new_scorer(self) -> MotionScore:
+        """Knows the held-out clips and, where classes are asked for, what those of training look like."""
+        held, labels = self.held_windows()
+        scorer = MotionScore(held, self.device, labels)
+        if self.classes > 1 and labels is not None:
+            scorer.learn_classes(*self._spread(self.clips.train(), LEARNT * self.config.evaluated), self.classes)
+        return scorer
+
+    def held_windows(self) -> tuple[NDArray[np.uint8], Tensor | None]:
+        """Up to `evaluated` windows (N, T, S, S, 3) spread evenly over the held-out clips, and their classes (N,)."""
+        held = self.clips.held()
+        enough = len(held.windows(self.config.clips.frames, self.config.clips.stride)) >= 2
+        return self._spread(held if enough else self.clips.train(), self.config.evaluated)
+
+    def _spread(self, clips: ClipSet, count: int) -> tuple[NDArray[np.uint8], Tensor | None]:
         frames, stride = self.config.clips.frames, self.config.clips.stride
-        for clips in (self.clips.held(), self.clips.train()):
-            windows = clips.windows(frames, stride)
-            if len(windows) >= 2:
-                break
-        chosen = np.linspace(0, len(windows) - 1, min(len(windows), self.config.evaluated)).round().astype(int)
-        return clips.gather(windows[chosen], frames, stride)
+        windows = clips.windows(frames, stride)
+        chosen = windows[np.linspace(0, len(windows) - 1, min(len(windows), count)).round().astype(int)]
+        labels = clips.labels
+        return clips.gather(chosen, frames, stride), None if labels is None else torch.from_numpy(labels[chosen[:, 0]])
 
     def preview(self) -> NDArray[np.uint8]:
         """Some of the sequences evaluated last, a row each, time to the right; small pictures magnified."""
@@ -280,6 +308,18 @@ class GenerateTask(Trainable):
     def best(self) -> dict[str, Any]:
         """The averaged generator."""
         return {"ema": self.ema.network.state_dict()}
+
+
+def overall(scores: Mapping[str, float]) -> float:
+    """What decides which state is kept, lower is better: √(motion x frame Fréchet distance) / (class accuracy x
+    min(1, diversity of looks over real clips') x min(1, diversity of movement over real clips')).
+
+    The distances alone prefer a blur to a person and one clip again and again to many: half the diversity, or half the
+    class accuracy, counts as twice the distance here, down to a share of `LEAST`. What is not known counts as 1.
+    """
+    shares = [scores.get(name, 1.0) for name in ("class_accuracy", *DIVERSITIES)]
+    known = [min(1.0, max(LEAST, share)) for share in shares if math.isfinite(share)]
+    return math.sqrt(scores["motion_frechet"] * scores["frame_frechet"]) / math.prod(known)
 
 
 def averaged(ema: HalfLifeEMA) -> VideoGenerator:

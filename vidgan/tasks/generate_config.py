@@ -66,7 +66,10 @@ class GenerateConfig(LoopConfig):
     section. `batch` clips make a step, on all processes together; each process goes through its share in `accumulate`
     parts, for batches that do not fit the memory. With `shared_latent` one latent gives both theme and motion, as in
     TGAN (Saito et al. 2017, section 3); otherwise the motion seed is drawn for itself, and theme and motion can be
-    exchanged between sequences. `label_smoothing` lowers the target of real clips by itself;
+    exchanged between sequences. `mismatch` weighs a second task of the critic, to tell real clips of their class from
+    the same clips of another (GAN-CLS, Reed et al. 2016, "Generative Adversarial Text to Image Synthesis", section 4.1;
+    apart from the first, not averaged with it): without it a critic that sees few clips hears little of the classes.
+    `label_smoothing` lowers the target of real clips by itself;
     `instance_noise` is the standard deviation of the noise on what the critic sees, falling to 0 at the share
     `instance_noise_until` of the run.
     """
@@ -85,6 +88,7 @@ class GenerateConfig(LoopConfig):
     batch: int = Field(default=16, ge=2)
     accumulate: int = Field(default=1, ge=1)
     critic_steps: int = Field(default=1, ge=1)
+    mismatch: float = Field(default=0.0, ge=0)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     instance_noise: float = Field(default=0.0, ge=0)
     instance_noise_until: float = Field(default=0.5, gt=0, le=1)

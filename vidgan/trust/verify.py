@@ -1,4 +1,6 @@
-"""What a file says about where it comes from: its credentials and its watermark, and what the two are worth."""
+"""What a file says about where it comes from: its credentials and its watermark, what the two are worth, and whether it
+looks made.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from typing import Any
 from vidgan.text import printable
 from vidgan.trust.credentials import Credentials, read_credentials
 from vidgan.trust.detect import Found, find_watermark
+from vidgan.trust.forensic import Judgement, judge
 from vidgan.trust.mark import read_key
 
 MARKED, TAMPERED, NOTHING = 0, 1, 3
@@ -17,11 +20,12 @@ MARKED, TAMPERED, NOTHING = 0, 1, 3
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found in a file."""
+    """What was found in a file. How it looks is an estimate and no mark: it changes neither `code` nor `sentence`."""
 
     file: str
     credentials: Credentials
     watermark: Found
+    forensic: Judgement
 
     @property
     def contradiction(self) -> bool:
@@ -81,6 +85,7 @@ class Verdict:
                 "log10_p": round(found.log10_p, 1),
                 "changes": asdict(found.guess) if found.present else None,
             },
+            "forensic": {"score": self.forensic.score, "says": self.forensic.sentence},
             "verdict": {MARKED: "marked", TAMPERED: "tampered", NOTHING: "nothing"}[self.code],
             "sentence": self.sentence,
         }
@@ -92,7 +97,7 @@ def _run(number: int | None) -> str | None:
 
 
 def verify(video: Path, trust: Path | None = None, key: Path | None = None) -> Verdict:
-    """Look for credentials and watermark in a video.
+    """Look for credentials and watermark in a video, and at how it looks.
 
     Args:
         video: the file.
@@ -102,6 +107,8 @@ def verify(video: Path, trust: Path | None = None, key: Path | None = None) -> V
     Raises:
         MediaError: the video cannot be read.
         TrustError: `trust` or `key` cannot be read.
+        DependencyError: this installation has no forensic detector.
     """
     secret = read_key(key)
-    return Verdict(printable(video.name), read_credentials(video, trust), find_watermark(video, secret))
+    found = read_credentials(video, trust), find_watermark(video, secret)
+    return Verdict(printable(video.name), *found, judge(video))

@@ -67,7 +67,7 @@ def strength(luma: Cells) -> Cells:
     a plain wall beside an edge stays plain. Black shows anything.
     """
     fine = luma - cv2.blur(luma, (3, 3))
-    contrast = np.sqrt(cv2.blur(fine * fine, _LOCAL))
+    contrast = np.sqrt(np.maximum(cv2.blur(fine * fine, _LOCAL), 0))  # its running sums fall below 0 where it is flat
     texture = cv2.blur(cv2.erode(contrast, _NEAR), _LOCAL)
     lit = np.minimum(luma / DARK, 1)
     return np.asarray(np.minimum(FLAT + TEXTURE * texture, LARGEST) * lit, np.float32)

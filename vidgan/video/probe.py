@@ -154,6 +154,7 @@ def _first_frame(
     times: list[int] = []
     try:
         for packet in islice(container.demux(stream), _TIMING_PACKETS):
+            meter.packet(packet.size)
             if packet.pts is not None and not packet.is_discard:
                 times.append(packet.pts)
             if frame is None:

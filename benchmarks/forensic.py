@@ -1,0 +1,320 @@
+"""How well the forensic detector tells what vidgan made from footage, on people that it never met.
+
+    python -m benchmarks.forensic out/forensic                # the tables; `benchmarks.forensic_data` makes the data
+    python -m benchmarks.forensic out/forensic --ship FILE    # and the network that ships, trained on all people
+
+Two folds of people take turns: a network trained on one is judged on the other. The score of a segment of a video is
+the mean logit of its moments. AUC is the chance that a made segment scores above a real one of its own kind (bodies,
+faces, 64-pixel clips), the mean of both folds with their half difference. `all but it` never saw the method. Training
+goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import nn
+
+from benchmarks.common import FILE, FOLDER, JSON_OPTION, Row, finish, say
+from benchmarks.forensic_data import read_table
+from vidgan.display import choose_display
+from vidgan.metrics.auc import auc
+from vidgan.nets.forensic import TraceDetector
+from vidgan.progress import EventProgress
+from vidgan.tasks.forensic import Attack, Bags, ForensicConfig, ForensicTask, scores
+from vidgan.train.engine import launch
+from vidgan.train.loop import train
+from vidgan.trust.forensic import judge
+
+METHODS = {
+    "transfer": ("transfer draft", "transfer standard"),
+    "reanimate": ("reanimate",),
+    "dub": ("dub",),
+    "generate": ("generate",),
+}
+"""What is left out, or trained on, together: the two qualities of transfer share their draft."""
+EVERY = tuple(name for names in METHODS.values() for name in names)
+FOLDS = ("a", "b")
+SURE = 0.9
+"""The score from which `vidgan verify` says that a video looks made."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A segment of a video at one CRF: where its bags are, and what is known of it."""
+
+    rows: NDArray[np.int64]
+    file: str
+    method: str
+    kind: str
+    fold: str
+    people: tuple[str, ...]
+    crf: int
+    marked: bool
+
+
+@dataclass(frozen=True)
+class Data:
+    """All bags and their units."""
+
+    patches: NDArray[np.uint8]
+    units: list[Unit]
+
+    @classmethod
+    def load(cls, folder: Path) -> Data:
+        """What `benchmarks.forensic_data` left."""
+        facts = json.loads((folder / "bags.json").read_text())
+        starts = np.cumsum([0, *(one["bags"] for one in facts)])
+        names = ("file", "method", "kind", "fold", "crf", "marked")
+        units = [
+            Unit(np.arange(a, b), people=tuple(one["people"]), **{name: one[name] for name in names})
+            for one, a, b in zip(facts, starts, starts[1:], strict=False)
+        ]
+        return cls(np.load(folder / "bags.npy", mmap_mode="r", allow_pickle=False), units)
+
+    def bags(self, wanted: Callable[[Unit], bool]) -> Bags:
+        """Units to train on. Real ones are drawn by kind, made ones by method, each alike."""
+        units = [unit for unit in self.units if wanted(unit)]
+        video = np.full(len(self.patches), -1)
+        for number, unit in enumerate(units):
+            video[unit.rows] = number
+        return Bags(self.patches, video, tuple(it.method for it in units), tuple(it.method or it.kind for it in units))
+
+
+def fit(
+    data: Data,
+    folder: Path,
+    folds: Iterable[str],
+    methods: Iterable[str],
+    config: ForensicConfig,
+    attack: Attack | None = None,
+    start: nn.Module | None = None,
+) -> TraceDetector:
+    """The averaged network after training on some folds and methods; one that is finished is read."""
+    folds, methods = tuple(folds), ("", *methods)
+    bags = data.bags(lambda unit: unit.fold in folds and unit.method in methods)
+    task = ForensicTask(bags, config, launch("cpu", "32-true"), 0, attack)
+    if start is not None:
+        task.start_from(start.state_dict())
+    with choose_display() as display:
+        _, best = train(task, config, folder, EventProgress(folder.name, display.emit))
+    task.average.load_state_dict(best["ema"])
+    return task.average
+
+
+def unit_scores(network: nn.Module, data: Data, units: Sequence[Unit]) -> NDArray[np.float64]:
+    """The mean logit of each unit."""
+    return np.array([scores(network, data.patches[unit.rows]).mean() for unit in units])
+
+
+# --- Tables -----------------------------------------------------------------------------------------------------------
+
+Scored = dict[str, list[tuple[Unit, float]]]
+"""The units of each fold with the scores of a network that never met its people."""
+
+
+def judged(
+    data: Data,
+    folder: Path,
+    name: str,
+    methods: Iterable[str],
+    config: ForensicConfig,
+    wanted: Callable[[Unit], bool] = lambda unit: True,
+) -> Scored:
+    """Train on each fold, score the units of the other that are wanted."""
+    methods = tuple(methods)
+    found: Scored = {}
+    for fold in FOLDS:
+        network = fit(data, folder / f"{name}-without-{fold}", [it for it in FOLDS if it != fold], methods, config)
+        units = [unit for unit in data.units if unit.fold == fold and wanted(unit)]
+        found[fold] = list(zip(units, unit_scores(network, data, units).tolist(), strict=True))
+    return found
+
+
+def fold_aucs(
+    scored: Scored, methods: Iterable[str], made: Callable[[Unit], bool], real: Callable[[Unit], bool]
+) -> list[float]:
+    """The AUC of each fold, over the units that are wanted; the real ones of the kinds that the made ones have."""
+    values = []
+    for units in scored.values():
+        high = [(unit, score) for unit, score in units if unit.method in methods and made(unit)]
+        kinds = {unit.kind for unit, _ in high}
+        low = [score for unit, score in units if not unit.method and unit.kind in kinds and real(unit)]
+        values.append(auc([score for _, score in high], low))
+    return values
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean and half difference of two folds."""
+    return f"{np.mean(values):.3f} ± {(max(values) - min(values)) / 2:.3f}"
+
+
+def by_crf(scored: Scored) -> list[Row]:
+    """A row for each method, and for all."""
+    rows = []
+    for name, methods in [*((it, (it,)) for it in EVERY), ("all", EVERY)]:
+        row: Row = {"method": name}
+        units = [unit for units in scored.values() for unit, _ in units if unit.method in methods]
+        row["videos"] = str(len({unit.file for unit in units}))
+        row["people"] = str(len({person for unit in units for person in unit.people}) or "-")
+        for crf in sorted({unit.crf for unit in units}):
+            row[f"CRF {crf}"] = spread(fold_aucs(scored, methods, _at(crf), _at(crf)))
+        rows.append(row)
+    return rows
+
+
+def _at(crf: int) -> Callable[[Unit], bool]:
+    return lambda unit: unit.crf == crf
+
+
+def by_marks(scored: Scored) -> list[Row]:
+    """Whether the watermark is what is seen: it must not matter who carries one."""
+    rows = []
+    for made in (False, True):
+        for real in (False, True):
+            values = fold_aucs(scored, EVERY, lambda it, m=made: it.marked == m, lambda it, m=real: it.marked == m)  # type: ignore[misc]
+            rows.append({"made": _marked(made), "real": _marked(real), "AUC": spread(values)})
+    return rows
+
+
+def _marked(marked: bool) -> str:
+    return "watermarked" if marked else "plain"
+
+
+def across(data: Data, folder: Path, whole: Scored, config: ForensicConfig) -> list[Row]:
+    """Each method at CRF 28 by networks that saw all, and all but it."""
+    rows = []
+    for name, methods in METHODS.items():
+        without = judged(data, folder, f"no-{name}", [it for it in EVERY if it not in methods], config, _at(28))
+        row: Row = {"method": name}
+        for title, scored in (("all", whole), ("all but it", without)):
+            row[title] = spread(fold_aucs(scored, methods, _any, _any))
+        rows.append(row)
+    return rows
+
+
+def _any(unit: Unit) -> bool:
+    return True
+
+
+# --- What ships -------------------------------------------------------------------------------------------------------
+
+
+def calibrated(scored: Scored) -> tuple[float, float]:
+    """Scale and offset of the logits by which they are the log odds on people never met, real and made alike likely
+    (Platt 1999; Newton's method on the weighted logistic loss).
+    """
+    units = [it for units in scored.values() for it in units]
+    logits, made = np.array([score for _, score in units]), np.array([bool(unit.method) for unit, _ in units])
+    weights = np.where(made, 0.5 / made.sum(), 0.5 / (~made).sum())
+    inputs, fitted = np.stack([logits, np.ones_like(logits)], 1), np.array([1.0, 0.0])
+    for _ in range(50):
+        likely = 1 / (1 + np.exp(-inputs @ fitted))
+        gradient = inputs.T @ (weights * (likely - made)) + 1e-3 * fitted * [1, 0]
+        curvature = (inputs * (weights * likely * (1 - likely))[:, None]).T @ inputs + np.diag([1e-3, 0])
+        fitted -= np.linalg.solve(curvature, gradient)
+    return float(fitted[0]), float(fitted[1])
+
+
+def errors(scored: Scored, scale: float, offset: float) -> list[Row]:
+    """How many look made from `SURE` on, by kind and method."""
+    rows = []
+    sure = np.log(SURE / (1 - SURE))
+    for name, wanted in [
+        *((f"real, {kind}", ("", kind)) for kind in ("body", "face", "small")),
+        *((method, (method, None)) for method in EVERY),
+    ]:
+        found = [
+            score * scale + offset
+            for units in scored.values()
+            for unit, score in units
+            if unit.method == wanted[0] and wanted[1] in (None, unit.kind)
+        ]
+        rows.append({"videos": name, "segments": str(len(found)), "look made": float(np.mean(np.array(found) >= sure))})
+    return rows
+
+
+def as_filmed(
+    data: Data, folder: Path, table: Path, root: Path, config: ForensicConfig, calibration: tuple[float, float]
+) -> list[Row]:
+    """Footage of the table as it is, at its own size and codec, judged by networks that never met its people."""
+    networks = {}
+    for fold in FOLDS:
+        networks[fold] = fit(data, folder / f"all-without-{fold}", [it for it in FOLDS if it != fold], EVERY, config)
+        networks[fold].calibration.copy_(torch.tensor(calibration))
+    rows = []
+    for one in read_table(table, root):
+        if one.kind in ("body", "face"):
+            score = judge(one.file, networks[one.fold].eval()).score
+            rows.append({"footage": one.file.name, "score": score})
+            say(str(rows[-1]))
+    return rows
+
+
+def ship(data: Data, folder: Path, scored: Scored, config: ForensicConfig, file: Path) -> None:
+    """The network trained on both folds, with its calibration, as safetensors."""
+    network = fit(data, folder / "shipped", FOLDS, EVERY, config)
+    network.calibration.copy_(torch.tensor(calibrated(scored)))
+    save_file({name: value.contiguous() for name, value in network.state_dict().items()}, file)
+    say(f"{file}: {file.stat().st_size / 1000:.0f} kB")
+
+
+@click.command(help=__doc__.split("\n", 1)[0])
+@click.argument("folder", type=FOLDER)
+@click.option("--steps", default=300, show_default=True, help="Of each training.")
+@click.option(
+    "--across",
+    "fewer",
+    type=int,
+    metavar="STEPS",
+    help="Make the table across methods, too, by trainings of so many steps.",
+)
+@click.option("--table", type=FILE, help="The footage, to judge it as it is, too.")
+@click.option("--root", type=FOLDER, default=Path(), help="The folder of the footage.")
+@click.option("--ship", "file", type=click.Path(path_type=Path), metavar="FILE", help="Train what ships, too.")
+@JSON_OPTION
+def main(
+    folder: Path,
+    steps: int,
+    fewer: int | None,
+    table: Path | None,
+    root: Path,
+    file: Path | None,
+    json_file: Path | None,
+) -> None:
+    """Train, measure, print the tables."""
+    data, config = Data.load(folder), ForensicConfig(steps=steps)
+    runs = folder / f"runs-{steps}"
+    whole = judged(data, runs, "all", EVERY, config)
+    tables: dict[str, Any] = {"by CRF": by_crf(whole), "marks": by_marks(whole)}
+    scale, offset = calibrated(whole)
+    tables["errors"] = errors(whole, scale, offset)
+    if table:
+        tables["as filmed"] = as_filmed(data, runs, table, root, config, (scale, offset))
+    if fewer:
+        few, short = folder / f"runs-{fewer}", ForensicConfig(steps=fewer)
+        tables["across"] = across(data, few, judged(data, few, "all", EVERY, short, _at(28)), short)
+    finish(
+        "AUC by method and CRF, people held out", tables["by CRF"], {}, json_file, scale=scale, offset=offset, **tables
+    )
+    finish("AUC by who carries a watermark", tables["marks"], {}, None)
+    finish(f"Share that scores {SURE} or more", tables["errors"], {}, None)
+    if table:
+        finish("Footage as it is", tables["as filmed"], {}, None)
+    if fewer:
+        finish("AUC across methods, CRF 28", tables["across"], {}, None)
+    if file:
+        ship(data, runs, whole, config, file)
+
+
+if __name__ == "__main__":
+    main()

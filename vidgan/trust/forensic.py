@@ -1,0 +1,138 @@
+"""Whether a video looks made by vidgan: patches of consecutive frames, judged by a small network.
+
+Legend: H, W pixels of a frame, T = 3 consecutive frames, K patches of a bag, S pixels of a patch's side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+
+from vidgan.nets.forensic import TraceDetector
+from vidgan.resources import shipped_detector
+from vidgan.video.read import ClipReader
+
+FRAMES, PLACES, SIDE = 3, 4, 64
+BAG = (PLACES, FRAMES, SIDE, SIDE)
+"""K, T, S, S: what is looked at of one moment."""
+_GRID = 8
+"""Patches begin at its multiples, so that a codec's blocks lie in all of them alike."""
+
+MOMENTS = 16
+SECONDS = 20
+"""Of a video are looked at, from its beginning."""
+MADE, REAL = 0.9, 0.1
+"""Scores from which a video looks made, and up to which it does not; in between it is not said."""
+
+Luma = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """`score` in (0, 1), the more the more made a video looks; None when it was not judged, for the reason `why`."""
+
+    score: float | None
+    why: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What it says, in plain words."""
+        if self.score is None:
+            return f"not judged: {self.why}"
+        if self.score >= MADE:
+            return "looks made by vidgan or alike"
+        return "does not look made by vidgan" if self.score <= REAL else "cannot be told"
+
+
+def judge(video: Path, network: TraceDetector | None = None) -> Judgement:
+    """Judge the first `SECONDS` of a video, by the shipped detector where no other `network` is given. A finding is no
+    mark and no proof: its error rates are in docs/trust.md, and it knows nothing of other generators.
+
+    Raises:
+        MediaError: the video cannot be read.
+        DependencyError: this installation has no detector.
+    """
+    with ClipReader(video) as clip:
+        if min(clip.width, clip.height) < SIDE:
+            return Judgement(None, f"the pictures are smaller than {SIDE}x{SIDE}")
+        found = bags(_begin(clip), MOMENTS)
+    if not found:
+        return Judgement(None, f"there are fewer than {FRAMES} frames")
+    network = network or load_detector()
+    with torch.inference_mode():
+        logits = torch.cat([network(torch.from_numpy(bag[None])) for bag in found])
+        return Judgement(float(network.likelihood(logits)))
+
+
+def load_detector() -> TraceDetector:
+    """The shipped detector. Raises DependencyError when this installation has none."""
+    network = TraceDetector()
+    network.load_state_dict(load_file(shipped_detector()))
+    return network.eval().requires_grad_(False)
+
+
+def _begin(clip: ClipReader) -> Iterator[NDArray[np.uint8]]:
+    start = None
+    for frame in clip:
+        start = frame.time if start is None else start
+        if frame.time - start >= SECONDS:
+            return
+        yield frame.rgb
+
+
+def bags(frames: Iterable[NDArray[np.uint8]], most: int) -> list[Luma]:
+    """Bags (K, T, S, S) of moments spread over a video, `most / 2` to `most` of them, fewer where frames are fewer.
+
+    Every moment is taken until there are too many; then every second of them is dropped and the steps are doubled. So
+    the length need not be known, and only patches are kept. Frames are (H, W, 3) RGB, H and W at least S.
+    """
+    kept: list[Luma] = []
+    step = 1
+    before: list[Luma] = []
+    for number, rgb in enumerate(frames):
+        before = [*before[-(FRAMES - 1) :], luma(rgb)]
+        if number < FRAMES - 1 or (number - FRAMES + 1) % step:
+            continue
+        kept.append(telling(np.stack(before)))
+        if len(kept) > most:
+            kept, step = kept[::2], 2 * step
+    return kept
+
+
+def luma(rgb: NDArray[np.uint8]) -> Luma:
+    """BT.709 luma (H, W), full range."""
+    return np.asarray(cv2.transform(rgb, np.array([[0.2126, 0.7152, 0.0722]])))
+
+
+def telling(frames: Luma) -> Luma:
+    """K patches (K, T, S, S) of frames (T, H, W), apart from each other: half of them those that change most, where the
+    person moves, half those of the middle rank, mostly ground, which is frozen in much that is made. Where there is no
+    room for more, the first again.
+    """
+    total = _change(cv2.absdiff(frames[0], frames[-1]))
+    found: list[tuple[int, int]] = []
+    for number in range(PLACES):
+        free = np.flatnonzero(total >= 0)
+        if not len(free):
+            break
+        ranked = free[np.argsort(total.flat[free], kind="stable")]
+        row, column = divmod(int(ranked[-1 if number < PLACES // 2 else len(ranked) // 2]), total.shape[1])
+        found.append((_GRID * row, _GRID * column))
+        near = SIDE // _GRID - 1
+        total[max(0, row - near) : row + near + 1, max(0, column - near) : column + near + 1] = -1
+    found += [found[0]] * (PLACES - len(found))
+    return np.stack([frames[:, top : top + SIDE, left : left + SIDE] for top, left in found])
+
+
+def _change(change: Luma) -> NDArray[np.float64]:
+    """The sum of a picture (H, W) over the patch that begins at each point of the grid."""
+    sums = cv2.integral(change)[::_GRID, ::_GRID].astype(np.float64)
+    wide = SIDE // _GRID
+    return sums[wide:, wide:] - sums[:-wide, wide:] - sums[wide:, :-wide] + sums[:-wide, :-wide]
