@@ -97,7 +97,7 @@ class Rehearsal:
             FacePainter(as_portrait(picture, points[home]), self_driven(motion, at[home]), mouths)
             for home, picture in pictures.items()
         ]
-        middle = int(np.argmin([abs(int(home) - int(np.median(list(pictures)))) for home in pictures]))
+        middle = len(painters) // 2  # of the turns to the side
         for index, (_, rgb) in zip(range(len(taken)), frames, strict=False):
             self._film(number + index, rgb, motion[index], windows[index])
             for way, painter in enumerate(painters):

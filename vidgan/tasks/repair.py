@@ -39,7 +39,7 @@ class RepairConfig(LoopConfig):
     """Settings of the repair task. Weights of zero turn a loss off.
 
     Up to the share `choose_after` of a run the references keep the draft's weights: the own picture learns first, and
-    is not given up while it is still worse everywhere.
+    is not given up while it is still worse everywhere. With 1 its share stays fixed.
     """
 
     enabled: bool = True
@@ -61,7 +61,7 @@ class RepairConfig(LoopConfig):
     matte_weight: float = 1.0
     adversarial_weight: float = 0.05
     matching_weight: float = 0.5
-    choose_after: float = Field(0.0, ge=0, lt=1)
+    choose_after: float = Field(0.0, ge=0, le=1)
     adversarial_start: float = 0.35
     adversarial_ramp: float = 0.3
     discriminator_frames: int = Field(2, ge=1)
