@@ -50,6 +50,14 @@ def works_long(path: Path, seconds: float) -> int:
 
 
 @isolated
+def works_silently(path: Path, steps: int, seconds: float) -> int:
+    """So many steps of work, nothing of which is seen before the end."""
+    for _ in range(steps):
+        time.sleep(seconds)
+    return os.getpid()
+
+
+@isolated
 def allocates(path: Path, megabytes: int) -> int:
     return int(np.ones(megabytes << 20, np.uint8)[-1])
 

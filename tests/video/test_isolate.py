@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from itertools import islice
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import pytest
 from tests.video import fake_decoders as fakes
 from tests.video.clips import number_of
 from vidgan.errors import LimitError, MediaError, PersonError
-from vidgan.video.isolate import DecoderFault
+from vidgan.video.isolate import DecoderFault, end_idle
 from vidgan.video.limits import MediaLimits, limited
 from vidgan.video.read import ClipReader
 
@@ -59,6 +60,42 @@ def test_long_work_is_no_hang():
         assert fakes.works_long(CLIP, 2) != os.getpid()
 
 
+def test_time_in_which_nothing_could_run_is_no_hang():
+    """As in a container that is paused, or after Ctrl-Z."""
+    asking = asks("with limited(MediaLimits(timeout=1.9)): print(fakes.works_silently(Path('a'), 100, 0.01))")
+    decoder = int(asking.stdout.readline())
+    time.sleep(0.2)
+    for number in (signal.SIGSTOP, signal.SIGCONT):
+        for process in (decoder, asking.pid):
+            os.kill(process, number)
+        time.sleep(2.5 if number == signal.SIGSTOP else 0)
+    assert asking.communicate(timeout=60)[0] == f"{decoder}\n"
+
+
+def test_a_slow_reader_is_no_hang():
+    with limited(MediaLimits(timeout=0.5)), closing(fakes.counts(CLIP, 6)) as running:
+        for _ in running:
+            time.sleep(0.6)
+
+
+def test_many_open_files():
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if -1 < before[1] < 2000:
+        pytest.skip("so many files may not be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2000, before[1]))
+    end_idle()
+    with ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, before)
+        for _ in range(1100):
+            stack.enter_context(Path(os.devnull).open())
+        assert fakes.length(Path(__file__)) == Path(__file__).stat().st_size
+        end_idle()
+
+
+def test_ctrl_c_is_not_the_decoders():
+    assert os.getsid(fakes.process(CLIP)) != os.getsid(0)
+
+
 def test_a_decoder_that_wants_too_much_memory():
     with limited(MediaLimits(max_memory=0.3)):
         assert "0.3 GiB" in line(LimitError, fakes.allocates, 300)
@@ -88,8 +125,9 @@ def test_a_decoder_serves_again_and_two_at_once():
     assert fakes.process(CLIP) == first
     with closing(fakes.counts(CLIP, 3)) as running:
         assert next(running)[1] == first
-        assert fakes.process(CLIP) != first
-    assert fakes.process(CLIP) in (first, fakes.process(CLIP))
+        second = fakes.process(CLIP)
+        assert second != first
+    assert fakes.process(CLIP) in (first, second)
 
 
 def test_arrays_come_in_order():
@@ -105,6 +143,13 @@ def test_what_is_broken_off_leaves_the_decoder_in_order():
         with closing(fakes.counts(CLIP, 1000)) as running:
             assert [len(array) for array, _ in islice(running, 3)] == [0, 1, 2]
     assert fakes.process(CLIP) == first
+
+
+def test_frames_that_nobody_reads_on_hold_no_decoder(bframes_clip):
+    first = fakes.process(CLIP)
+    with ClipReader(bframes_clip) as clip:
+        assert [number_of(next(clip.frames(start)).rgb) for start in (3, 1, 2)] == [3, 1, 2]
+        assert fakes.process(CLIP) == first
 
 
 def test_a_crash_in_the_middle():
@@ -147,15 +192,22 @@ def test_a_relative_path_after_the_folder_changed(bframes_clip, monkeypatch):
         assert str(clip.info.path) == bframes_clip.name
 
 
-def test_a_decoder_ends_with_the_process_that_asks(tmp_path):
+def asks(code):
+    """A process that asks a decoder, prints the decoder's number, and goes on with the code."""
+    before = (
+        "from pathlib import Path; from tests.video import fake_decoders as fakes\n"
+        "from vidgan.video.limits import MediaLimits, limited\n"
+        "print(fakes.process(Path('a')), flush=True)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [sys.executable, "-c", before + code], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
+    )
+
+
+def test_a_decoder_ends_with_the_process_that_asks():
     """However busy it is, and though the other one was killed."""
-    code = (
-        "import sys; from pathlib import Path; from tests.video import fake_decoders as fakes\n"
-        "print(fakes.process(Path('a')), flush=True); fakes.sleeps(Path('a'), 60)"
-    )
-    asking = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
+    asking = asks("fakes.sleeps(Path('a'), 60)")
     decoder = int(asking.stdout.readline())
     asking.kill()
     asking.wait()

@@ -9,7 +9,7 @@ import av.error
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
-from vidgan.video.decode import Damage, decode
+from vidgan.video.decode import Damage, decode, set_threads
 from vidgan.video.isolate import isolated
 from vidgan.video.limits import MediaLimits, Meter, current_limits
 from vidgan.video.pyav import MICROSECOND, open_media, to_fraction, video_stream
@@ -31,7 +31,7 @@ def find_cuts(path: Path, threshold: float = THRESHOLD, limits: MediaLimits | No
     limits = limits or current_limits()
     with open_media(Path(path), limits) as container:
         stream = video_stream(container, Path(path), limits)
-        stream.codec_context.thread_type = "AUTO"
+        set_threads(stream)
         marks = _marked(decode(container, stream, Damage(), Meter(path, limits)), threshold)
         return [number for number, cut in enumerate(marks) if cut and number]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +17,8 @@ from av.video.stream import VideoStream
 from vidgan.video.limits import Meter
 from vidgan.video.pyav import MICROSECOND, out_of_memory, reason, to_fraction
 
+_DECODER_BUDGET = 1 << 30  # bytes of frames that decoder threads may hold between them
+
 
 @dataclass
 class Damage:
@@ -24,6 +27,14 @@ class Damage:
     packets: int = 0
     bad: int = 0
     stopped: str | None = None
+
+
+def set_threads(stream: VideoStream) -> None:
+    """Decode on all cores, with fewer threads where each of them would hold a huge frame."""
+    context = stream.codec_context
+    frame_bytes = max(1, context.width * context.height * 3)
+    context.thread_type = "AUTO"
+    context.thread_count = max(1, min(os.cpu_count() or 1, 16, _DECODER_BUDGET // (4 * frame_bytes)))
 
 
 def decode(container: InputContainer, stream: VideoStream, damage: Damage, meter: Meter) -> Iterator[VideoFrame]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import resource
-import signal
 import sys
 import threading
 import time
@@ -32,7 +31,6 @@ _BEAT_S = 0.5
 
 def main(writing: int, memory: int, free: int) -> None:
     """Make the calls that come, one after the other."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, whose end is this one's
     wire, calls = Wire(0, writing, Slots(memory, free)), SimpleQueue[Message]()
     threading.Thread(target=_listen, args=(wire, calls), daemon=True).start()
     media.on_decoded = _beat(wire)

@@ -5,7 +5,6 @@ Legend: H, W are the displayed size, rotation and pixel aspect applied.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 
 from vidgan.errors import MediaError
 from vidgan.video.clip import ClipInfo
-from vidgan.video.decode import Damage, decode, deinterlace
+from vidgan.video.decode import Damage, decode, deinterlace, set_threads
 from vidgan.video.hdr import LUT_FORMAT, ToneMapper
 from vidgan.video.isolate import isolated
 from vidgan.video.limits import MediaLimits, Meter
@@ -30,7 +29,6 @@ from vidgan.video.matroska import missing_bytes
 from vidgan.video.probe import Examined
 from vidgan.video.pyav import Orientation, open_media, reason, video_stream
 
-_DECODER_BUDGET = 1 << 30  # bytes of frames that decoder threads may hold between them
 _HARDWARE_FORMATS = ("nv12", "p010le", "p016le", "nv16", "p210le", "yuv444p16le", "cuda")
 
 
@@ -66,7 +64,7 @@ class _Reading:
         count = 0
         with self._opened() as container:
             stream = video_stream(container, self.info.path, self._limits)
-            _set_threads(stream)
+            set_threads(stream)
             convert = Converter(self._examined, self._max_side)
             timed = self._timed(self._decoded(container, stream, damage))
             for frame, pts in timed:
@@ -200,11 +198,3 @@ def _promised(stream: VideoStream, info: ClipInfo) -> int:
         if all(entry.pos + entry.size <= size for entry in stream.index_entries):
             return 0
     return int(stream.frames)
-
-
-def _set_threads(stream: VideoStream) -> None:
-    """Decode on all cores, with fewer threads where each of them would hold a huge frame."""
-    context = stream.codec_context
-    frame_bytes = max(1, context.width * context.height * 3)
-    context.thread_type = "AUTO"
-    context.thread_count = max(1, min(os.cpu_count() or 1, 16, _DECODER_BUDGET // (4 * frame_bytes)))

@@ -137,6 +137,7 @@ class _Decoder:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             pass_fds=[writing, *slots.descriptors],
+            start_new_session=True,  # Ctrl-C and Ctrl-Z are the parent's, whose end is this one's
             env={**os.environ, **_THREADS, "PYTHONPATH": path},
         )
         os.close(writing)

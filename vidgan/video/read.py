@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from weakref import WeakSet
 
 from vidgan.errors import DeviceError
 from vidgan.video.clip import ClipInfo, Frame
@@ -43,7 +44,7 @@ class ClipReader:
         self._examined: Examined = examine(Path(path), self._limits)
         self._max_side = min(max_side or MAX_SIDE, MAX_SIDE)
         self._cuda = _cuda_index(device)
-        self._open: list[Iterator[Frame]] = []
+        self._open: WeakSet[Iterator[Frame]] = WeakSet()  # what nobody reads on lets go of its decoder at once
         self.info: ClipInfo = self._examined.info
         self.width, self.height = self._examined.geometry.displayed(self._max_side)
         self.notes: list[str] = []
@@ -59,9 +60,8 @@ class ClipReader:
 
     def close(self) -> None:
         """End all iterations and let go of the file."""
-        for frames in self._open:
+        for frames in list(self._open):
             frames.close()  # type: ignore[attr-defined]
-        self._open.clear()
 
     def __iter__(self) -> Iterator[Frame]:
         return self.frames()
@@ -73,7 +73,7 @@ class ClipReader:
             MediaError: while reading, when not one frame can be decoded.
         """
         frames = self._read(start)
-        self._open.append(frames)
+        self._open.add(frames)
         return frames
 
     def _read(self, start: int) -> Iterator[Frame]:

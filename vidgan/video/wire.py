@@ -13,7 +13,6 @@ import mmap
 import os
 import select
 import struct
-import time
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -24,6 +23,7 @@ _LENGTHS = struct.Struct("<QQ")
 _TYPES = {"uint8": np.uint8, "float32": np.float32}
 _LONGEST = 1 << 32  # bytes of a message: more is a decoder that has lost its mind
 _SMALL = 1 << 15  # bytes that go through the pipe with less ado
+_SLICE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -123,15 +123,29 @@ class Wire:
         """Exactly so many bytes."""
         content = np.empty(size, np.uint8)
         rest = memoryview(content.data)
-        until = None if timeout is None else time.monotonic() + timeout
         while rest:
-            if until is not None and not select.select([self._reading], [], [], max(0.0, until - time.monotonic()))[0]:
+            if timeout is not None and not _ready(self._reading, timeout):
                 raise TimeoutError
             count = os.readv(self._reading, [rest])
             if not count:
                 raise EOFError
             rest = rest[count:]
         return content
+
+
+def _ready(descriptor: int, timeout: float) -> bool:
+    """Whether there is something to read within `timeout` seconds.
+
+    It waits a second at a time: one in which both processes stood still, as after Ctrl-Z, counts as one however long it
+    was. `select` would not take descriptors above 1023.
+    """
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    while timeout > 0:
+        if poll.poll(1000 * min(timeout, _SLICE_S)):
+            return True
+        timeout -= _SLICE_S
+    return False
 
 
 def _write(descriptor: int, content: bytes) -> None:
