@@ -85,7 +85,7 @@ class Mender:
         seen = torch.ones(at.shape[:2], device=self.device)
         maps = FACE.conditioning(at, seen, small)
         out = repair(self.generator, maps, FACE.columns(at, small), less, full)
-        painted = paint(out, shown_draft(plate, cover), plate, FACE.trust)
+        painted = paint(out, shown_draft(plate, cover), plate, FACE)
         picture = plate + cover * (painted.picture - plate)
         colour, there = (_resized(one, small) for one in (painted.colour, painted.matte))
         rounded = ((picture[0].clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)

@@ -21,9 +21,6 @@ from vidgan.subject.draft import FLOW_STRIDE, Warped, blend_logits, composite, m
 from vidgan.subject.rig import Rig
 from vidgan.subject.warp import grid_points, resize_flow, sample
 
-AGREEMENT = 0.15
-"""The difference between own picture and references at which 1/e of their detail is taken; colours are in [-1, 1]."""
-
 STEADINESS = 0.5
 """The share of the draft's last picture, pulled along by the motion, in its next one."""
 
@@ -134,35 +131,35 @@ def repair(generator: nn.Module, maps: Tensor, inner: slice, plate: Tensor, warp
     )
 
 
-def paint(out: Repair, warped: Warped, plate: Tensor, trust: float, fine: bool = True) -> Painted:
+def paint(out: Repair, warped: Warped, plate: Tensor, rig: Rig, fine: bool = True) -> Painted:
     """Blend the references `warped` (without the previous output) at its size and that of `plate`, which may be larger
     than the generator's: weights and own picture are upsampled, and what is finer than that comes from the references,
-    unless `fine` is False (for a generator that knows no references). trust: see `Rig`.
+    unless `fine` is False (for a generator that knows no references). rig: says how far the own picture is trusted.
     """
     small, size = out.matte.shape[-1], plate.shape[-1]
     out = _at_size(out, size)
     base = blend_logits(warped)
     # Below all references together, so that moments when every slot fades do not fall to the own picture.
-    own_base = base.logsumexp(1, keepdim=True) + trust
+    own_base = base.logsumexp(1, keepdim=True) + rig.trust
     logits = torch.cat([base, own_base], 1) + out.logits
     own_colour, own_matte = out.colour, torch.sigmoid(out.matte)
     if fine and size > small:
         shown, there = mix(torch.softmax(logits[:, :-1], 1), warped)
-        own_colour = finer(own_colour, shown, small).clamp(-1, 1)
-        own_matte = finer(own_matte, there, small).clamp(0, 1)
+        own_colour = finer(own_colour, shown, small, rig.agreement).clamp(-1, 1)
+        own_matte = finer(own_matte, there, small, rig.agreement).clamp(0, 1)
     weights = torch.softmax(logits, 1)
     colour, matte = mix(weights, with_slot(warped, own_colour, own_matte, own_matte))
     own = composite(own_colour, own_matte, plate)
     return Painted(composite(colour, matte, plate), colour, matte, weights, own)
 
 
-def finer(own: Tensor, references: Tensor, small: int) -> Tensor:
+def finer(own: Tensor, references: Tensor, small: int, agreement: float) -> Tensor:
     """The own picture with the detail of the references that `small` x `small` pixels cannot hold, as far as the two
-    agree on what these can: (B, C, S, S) both → the same.
+    agree on what these can: (B, C, S, S) both → the same. agreement: see `Rig`.
     """
     coarse = F.interpolate(references, (small, small), mode="area")
     coarse = F.interpolate(coarse, own.shape[-2:], mode="bilinear", align_corners=False)
-    agree = torch.exp(-(own - coarse).abs().mean(1, keepdim=True) / AGREEMENT)
+    agree = torch.exp(-(own - coarse).abs().mean(1, keepdim=True) / agreement)
     return own + agree * (references - coarse)
 
 

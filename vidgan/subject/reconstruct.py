@@ -83,7 +83,7 @@ class Painter:
                 seen = _tensor(motion.visibility[t : t + 1]).to(self.device)
                 fewer = self.subject.small_references[choice.index[t]]
                 out = self._repaired(here, seen, warped, plate, flow, fewer, last)
-                painted = paint(out, warped, plate, BODY.trust, fine=bool(self.generator.blends))
+                painted = paint(out, warped, plate, BODY, fine=bool(self.generator.blends))
                 picture, colour, matte = painted.picture, painted.colour, painted.matte
             before = Previous.of(colour, matte, here.driving, here.height)
             if not motion.present[t]:

@@ -36,11 +36,13 @@ class Rig(Protocol):
     """A kind of subject.
 
     maps: the number M of its pose maps; trust: how much a generator's own picture is trusted before anything is
-    learned, a logit against all references together.
+    learned, a logit against all references together; agreement: the difference between own picture and references, of
+    colours in [-1, 1], at which it gets 1/e of their finest detail.
     """
 
     maps: int
     trust: float
+    agreement: float
 
     def flow(self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, grid: int) -> Flow:
         """The backward flow of every reference on a grid x grid: driving (B, J, 2), reference (B, K, J, 2), heights
@@ -64,6 +66,7 @@ class BodyRig:
 
     maps = BODY_MAPS
     trust = -1.5
+    agreement = 0.15
 
     def flow(self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, grid: int) -> Flow:
         """See `Rig.flow`."""
@@ -86,6 +89,7 @@ class FaceRig:
 
     maps = FACE_MAPS
     trust = -0.5
+    agreement = 0.6
 
     def flow(self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, grid: int) -> Flow:
         """See `Rig.flow`: the landmarks' displacements, averaged with Gaussian weights (Nadaraya 1964), for the small

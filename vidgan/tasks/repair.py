@@ -186,7 +186,7 @@ class RepairTask(Trainable):
             full = with_previous(here, pulled)
             out = repair(self.generator, maps[:, t], inner, batch.plate[:, t], full)
             out = out if choosing else out._replace(logits=torch.zeros_like(out.logits))
-            painted.append(paint(out, here, batch.plate[:, t], self.rig.trust))
+            painted.append(paint(out, here, batch.plate[:, t], self.rig))
             before = Previous.of(painted[-1].colour, painted[-1].matte, points, heights).detached()
         return painted
 
