@@ -110,6 +110,9 @@ def test_a_decoder_writes_no_large_files_and_no_cores(tmp_path):
 
 def test_errors_come_back_as_they_are():
     line(PersonError, fakes.finds_nobody)
+    with pytest.raises(PersonError) as caught:
+        fakes.finds_nobody(CLIP)
+    assert "finds_nobody" in caught.value.__notes__[0]
     with pytest.raises(DecoderFault, match="KeyError") as caught:
         fakes.is_wrong(CLIP)
     assert "is_wrong" in caught.value.__notes__[0]

@@ -200,11 +200,9 @@ class _Decoder:
 
 def _error(header: Mapping[str, Any]) -> Exception:
     known = known_error(header["type"], header["message"])
-    if known is not None:
-        return known
-    fault = DecoderFault(f"{header['type']}: {header['message']}")
-    fault.add_note(header["traceback"])
-    return fault
+    error = known or DecoderFault(f"{header['type']}: {header['message']}")
+    error.add_note(header["traceback"])
+    return error
 
 
 _idle: list[_Decoder] = []
