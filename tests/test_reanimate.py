@@ -13,6 +13,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+import torch
 
 import vidgan
 from tests.conftest import ROOT
@@ -24,6 +25,8 @@ from vidgan.progress import Silent
 from vidgan.stages.animate import AnimateConfig, AnimateStage
 from vidgan.stages.base import StageContext
 from vidgan.stages.encode import RenderedFrames
+from vidgan.subject.mend import Mender
+from vidgan.subject.paint import Previous
 from vidgan.video.read import ClipReader
 
 FACES = ROOT / "samples" / "faces"
@@ -189,13 +192,27 @@ def test_how_the_motion_is_transferred_trains_nothing_anew(mended, tmp_path):
     assert {actions[name] for name in ("takes", "train", "heldout")} == {"cached"}
 
 
+def animating(result, folder, progress):
+    inputs = {"portrait": "portrait", "driver": "driver", "motion": "drive", "model": "train"}
+    return StageContext(folder, {name: result.stages[stage] for name, stage in inputs.items()}, "cpu", 0, progress)
+
+
+def test_the_state_of_mending_stays_on_its_device_from_segment_to_segment(mended, tmp_path, monkeypatch):
+    seen = []
+
+    def mend(self, draft, matte, points, height, before):
+        seen.append(before and before.picture.device.type)
+        return draft, Previous.of(*(torch.zeros(1, n, 4, 4, device="meta") for n in (3, 1)), *torch.zeros(2, 1, 1))
+
+    monkeypatch.setattr(Mender, "mend", mend)
+    AnimateStage(AnimateConfig(segment=40)).run(animating(mended[1], tmp_path, Silent()))
+    assert seen == [None] + 74 * ["meta"]
+
+
 def test_a_killed_mending_goes_on_and_gives_the_same(mended, tmp_path):
     _, result, _ = mended
     whole = result.stages["animate"]
-    inputs = {"portrait": "portrait", "driver": "driver", "motion": "drive", "model": "train"}
-    context = StageContext(
-        tmp_path, {name: result.stages[stage] for name, stage in inputs.items()}, "cpu", 0, Killing(40)
-    )
+    context = animating(result, tmp_path, Killing(40))
     stage = AnimateStage(AnimateConfig(segment=25))
     with pytest.raises(Killed):
         stage.run(context)

@@ -181,7 +181,7 @@ def transfer(
         budget: time for training, in seconds or as "5m"; by default 5 minutes on a CPU and 10 on a GPU.
         size: height of the output in pixels; the target's when None.
         audio: "source", "target" or "none".
-        person: "largest", "center" or a number, counted from the left, from 1.
+        person: "largest", "center", "left", "right" or a number from 1, from the left.
         **common: see `RunOptions`.
 
     Raises:

@@ -10,14 +10,16 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from benchmarks import clock, common, heldout, memory, retarget, speed, transfer, truth, watermark
+from benchmarks import clock, common, heldout, memory, mending, retarget, speed, transfer, truth, watermark
 from tests.metrics.people import standing_track
+from vidgan import resources
+from vidgan.config import check_layer, read_layers
 from vidgan.pose.track import JOINT
-from vidgan.stages.pipeline import read_pipeline
+from vidgan.stages.pipeline import read_pipeline, settings_model
 from vidgan.video.read import ClipReader
 
 
-@pytest.mark.parametrize("module", [transfer, heldout, speed, memory, retarget, watermark])
+@pytest.mark.parametrize("module", [transfer, heldout, speed, memory, mending, retarget, watermark])
 def test_help_says_the_options(module):
     result = CliRunner().invoke(module.main, ["--help"])
     assert result.exit_code == 0
@@ -25,7 +27,7 @@ def test_help_says_the_options(module):
 
 
 def test_every_module_says_its_command():
-    for module in (transfer, heldout, speed, memory, retarget, watermark):
+    for module in (transfer, heldout, speed, memory, mending, retarget, watermark):
         assert f"python -m {module.__name__}" in module.__doc__
 
 
@@ -42,6 +44,14 @@ def test_a_part_may_take_another_class_with_the_same_settings(tmp_path):
     part = read_pipeline(common.part_of("transfer", ["retarget"], tmp_path, {"retarget": "some.module:Class"}))
     stage = next(stage for stage in part.stages if stage.name == "retarget")
     assert (stage.stage, stage.section) == ("some.module:Class", "retarget")
+
+
+@pytest.mark.parametrize("pipeline", ["transfer", "reanimate", "dub"])
+@pytest.mark.parametrize("preset", ["standard", "high"])
+def test_a_part_of_a_pipeline_takes_its_presets(tmp_path, pipeline, preset):
+    part = read_pipeline(common.part_of(pipeline, ["heldout"], tmp_path))
+    layer = read_layers([resources.find("configs", f"{pipeline}/{preset}")])
+    assert check_layer(settings_model(part), layer).model_dump()["train"]["enabled"]
 
 
 def test_markdown_keeps_columns_apart_and_marks_what_is_missing():

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 
 from tests.audio.test_sound import wav
 from tests.face.talker import LATE, RATE, SOUND_RATE, frames_of, loudness, talking_track, voice, write_film
@@ -26,7 +27,9 @@ from vidgan.stages.sound import SoundConfig, SoundStage
 from vidgan.stages.speak import Shown, SpeakConfig, SpeakStage
 from vidgan.stages.train import TrainStage
 from vidgan.stages.voice import Voice, VoiceConfig, VoiceStage
+from vidgan.subject.mend import Mender
 from vidgan.subject.mouths import Mouths
+from vidgan.subject.paint import Previous
 from vidgan.subject.takes import Takes
 from vidgan.tasks.repair import RepairConfig
 from vidgan.video.probe import read_tags
@@ -213,6 +216,40 @@ def test_mended_frames_are_the_films_outside_the_hull(made, rendered, mending, t
             assert np.array_equal(picture[~touched], frame.rgb[~touched])
             differ += bool((picture != draft).any())
     assert differ > 0.9 * SECONDS * RATE
+
+
+def test_a_mender_that_changes_nothing_leaves_the_draft(made, rendered, mending, tmp_path, monkeypatch):
+    seen = []
+
+    def mend(self, draft, matte, points, height, before):
+        seen.append(before and before.picture.device.type)  # the state stays on its device from segment to segment
+        return draft, Previous.of(*(torch.zeros(1, n, 4, 4, device="meta") for n in (3, 1)), *torch.zeros(2, 1, 1))
+
+    monkeypatch.setattr(Mender, "mend", mend)
+    run(DubStage(DubConfig(segment=25)), tmp_path, **stages(made, model=mending[1]))
+    for (picture, _), (draft, _) in zip(RenderedFrames.load(tmp_path), RenderedFrames.load(rendered[0]), strict=True):
+        assert np.array_equal(picture, draft)
+    assert seen == [None] + (SECONDS * RATE - 1) * ["meta"]
+
+
+@pytest.mark.parametrize("frames", [16, 20])
+def test_takes_of_moments_never_show_the_mouth_that_was_filmed(made, tmp_path, frames):
+    inputs = {name: made["folder"] / name for name in ("face", "voice")}
+    run(MouthsStage(MouthsConfig(max_frames=frames)), tmp_path / "mouths", film=made["film"], **inputs)
+    run(MouthTakesStage(MouthTakesConfig(size=64)), tmp_path / "takes", mouths=tmp_path / "mouths", **inputs)
+    takes = Takes.load(tmp_path / "takes")
+    apart = [
+        np.abs(one.astype(int) - takes.filmed[of][..., :3]).mean()
+        for one, of in zip(takes.drafts, takes.of, strict=True)
+    ]
+    assert min(apart) > 0.04
+
+
+def test_two_mouths_are_too_few_to_learn_from(made, tmp_path):
+    inputs = {name: made["folder"] / name for name in ("face", "voice")}
+    run(MouthsStage(MouthsConfig(max_frames=2)), tmp_path / "mouths", film=made["film"], **inputs)
+    with pytest.raises(PersonError, match="seen in 2 frames, which is too few to learn to mend it"):
+        run(MouthTakesStage(MouthTakesConfig(size=64)), tmp_path / "takes", mouths=tmp_path / "mouths", **inputs)
 
 
 def test_killed_mending_goes_on_and_gives_the_same(made, mending, tmp_path):

@@ -16,7 +16,10 @@ from vidgan.stages.base import StageContext
 from vidgan.stages.encode import RenderedFrames
 from vidgan.stages.render import Canvas, RenderConfig, RenderStage, aligned, canvas_for
 from vidgan.stages.train import WEIGHTS
+from vidgan.subject.footage import Picture
 from vidgan.subject.model import Subject
+from vidgan.subject.paint import Previous
+from vidgan.subject.reconstruct import Painter
 from vidgan.subject.references import ReferenceConfig
 from vidgan.subject.rig import BODY
 from vidgan.tasks.repair import build_generator
@@ -132,6 +135,20 @@ def test_how_frames_are_cut_into_segments_does_not_show(render, model_dir):
     short, *_ = render("short", track, model_dir, segment=2)
     long, *_ = render("long", track, model_dir, segment=100)
     np.testing.assert_array_equal(short, long)
+
+
+def test_the_state_stays_on_its_device_from_segment_to_segment(render, monkeypatch):
+    seen = []
+
+    def paint(painter, motion, choice, plates, size, before=None):
+        for _ in range(len(motion)):
+            seen.append(before and before.picture.device.type)
+            before = Previous.of(*(torch.zeros(1, n, 4, 4, device="meta") for n in (3, 1)), *torch.zeros(2, 1, 1))
+            yield Picture(np.zeros((size, size, 3), np.uint8), np.zeros((size, size), np.uint8)), before
+
+    monkeypatch.setattr(Painter, "paint", paint)
+    render("held", stick_track(6, phase=PHASE), segment=2)
+    assert seen == [None] + 5 * ["meta"]
 
 
 def test_a_model_changes_the_picture(render, model_dir):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,8 @@ from vidgan.subject.footage import ExampleConfig
 from vidgan.subject.mend import Mender, face_region, face_windows, mend_side, mended_frame
 from vidgan.subject.rig import FACE
 from vidgan.subject.takes import TakeFootage
+from vidgan.tasks.repair import RepairConfig, RepairTask
+from vidgan.train.engine import launch
 from vidgan.train.randomness import generator
 
 
@@ -74,6 +78,25 @@ def test_a_drawn_sequence_is_moved_and_lit_as_one(footage):
     assert batch.picture.abs().max() <= 1
 
 
+def test_what_a_sequence_goes_on_from_has_its_light(tmp_path):
+    takes = write_takes(tmp_path)
+    filmed_grey = np.array(takes.filmed)
+    filmed_grey[..., :3] = 100
+    takes = replace(takes, drafts=np.full(takes.drafts.shape, 100, np.uint8), filmed=filmed_grey)
+    config = RepairConfig(width=8, depth=1, batch=4, perceptual_weight=0)
+    task = RepairTask(TakeFootage(takes, config.examples), config, launch("cpu", "32-true"), 0)
+    batch, before = task._draw(generator(0))
+    shown = task._roll_out(batch, before, task._maps(batch))[-1]
+    task._remember(batch, [replace(shown, colour=batch.picture[:, -1])])
+    off = []
+    for seed in range(5):
+        batch, before = task._draw(generator(seed))
+        apart = (before.picture[:, :3] - batch.picture[:, 0])[..., 16, 16].abs()
+        off += apart[before.trust > 0].flatten().tolist()
+    assert len(off) > 10
+    assert max(off) < 0.01
+
+
 def test_mouth_and_eyes_count_more(footage):
     batch = footage.draw(np.array([2]), 1, generator(4), augment=False)
     weight = batch.emphasis[0, 0, 0]
@@ -112,6 +135,25 @@ def test_a_frame_is_mended_within_its_window_alone():
     assert (changed >= [max(0, top), max(0, left)]).all()
     assert (changed < [top + side, left + side]).all()
     assert state.picture.shape == (1, 4, SIZE, SIZE)
+
+
+def test_a_face_beyond_the_picture_mends_nothing():
+    frame = np.full((40, 60, 3), 90, np.uint8)
+    points = np.zeros((478, 3))
+    points[:, :2] = np.random.default_rng(0).uniform([80, 70], [100, 90], (478, 2))
+    out, _ = mended_frame(mender(own=60.0), frame, points, 12.0, mend_side(12.0), None)
+    assert np.array_equal(out, frame)
+
+
+def test_a_window_smaller_than_the_network_is_shown_to_it_without_steps():
+    seen, by = [], mender()
+    by.generator.register_forward_pre_hook(lambda _, given: seen.append(given[1]))
+    slope = np.tile(np.linspace(0, 240, SIZE // 2).astype(np.uint8)[:, None], (SIZE // 2, 1, 3))
+    by.mend(
+        slope, np.full(slope.shape[:2], 255, np.uint8), np.random.default_rng(0).uniform(0.2, 0.8, (478, 2)), 0.8, None
+    )
+    assert seen[0].shape[-1] == SIZE
+    assert (seen[0][0, 0, 8, 2:-2].diff() > 0).all()
 
 
 def test_mending_goes_on_from_the_frame_before():

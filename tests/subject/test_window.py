@@ -39,6 +39,15 @@ def test_it_lands_there_for_any_window(left, top, side, size):
     assert np.abs(found - wanted).max() < 0.5
 
 
+def test_beyond_the_picture_its_edge_goes_on_when_asked():
+    picture = np.random.default_rng(0).integers(1, 255, (40, 50, 3), dtype=np.uint8)
+    left_out = np.float32([-8, 4, 32])
+    assert not crop(picture, left_out, 32)[:, :7].any()
+    whole = crop(picture, left_out, 32, border=None)
+    assert np.array_equal(whole[:, :8], np.repeat(picture[4:36, :1], 8, 1))
+    assert np.array_equal(whole[:, 8:], picture[4:36, :24])
+
+
 def test_a_homography_brings_the_picture_to_the_plate_first():
     shift = np.array([[1.0, 0, 12], [0, 1, -7], [0, 0, 1]])
     window = np.float32([10, 10, 90])

@@ -35,7 +35,7 @@ class AnimateStage(Stage[AnimateConfig]):
     """
 
     name: ClassVar[str] = "animate"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     Config: ClassVar[type[Config]] = AnimateConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class AnimateStage(Stage[AnimateConfig]):
                     continue
                 scale = float(driven.pose.scale[index])
                 picture, before = mended_frame(mender, picture, driven.points[index], scale, side, before)
-                yield picture, {name: value.cpu() for name, value in vars(before).items()}
+                yield picture, vars(before)
 
         write_segments(context, track.pts, track.time_base, (width, height), self.config.segment, paint)
         borrowed = painter.borrowed.share

@@ -44,7 +44,7 @@ class DubStage(Stage[DubConfig]):
     """
 
     name = "dub"
-    version = 4
+    version = 5
     Config: ClassVar[type[Config]] = DubConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -61,8 +61,7 @@ class DubStage(Stage[DubConfig]):
                 for position in range(frames.start, frames.stop):
                     picture, laid_in, before = painter.paint(next(film), position, mender, before)
                     sure = np.append(sure, np.float32(laid_in))
-                    kept = {} if before is None else {name: value.cpu() for name, value in vars(before).items()}
-                    yield picture, {"sure": torch.from_numpy(sure), **kept}
+                    yield picture, {"sure": torch.from_numpy(sure), **(vars(before) if before else {})}
 
             line = shown.timeline
             size = (reader.width, reader.height)

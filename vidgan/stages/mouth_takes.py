@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import cv2
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from vidgan.config import Config
+from vidgan.errors import PersonError
 from vidgan.face.track import FaceTrack
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.voice import Voice
@@ -27,7 +29,7 @@ class MouthTakesConfig(Config):
     """Windows of at most `size` pixels; at most `frames` of the film, the last `held_out` of them kept for judging.
 
     Each is drafted with the mouth that fits it best, and `ways` - 1 times with another of about the same head pose, all
-    at least `apart` frames away.
+    at least `apart` frames away, or an eighth of the kept frames where that is less.
     """
 
     size: int = Field(192, ge=32, multiple_of=32)
@@ -43,11 +45,15 @@ class MouthTakesStage(Stage[MouthTakesConfig]):
 
     name: ClassVar[str] = "mouth_takes"
     seeded: ClassVar[bool] = True
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     Config: ClassVar[type[Config]] = MouthTakesConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
-        """Draft the kept frames from each other."""
+        """Draft the kept frames from each other.
+
+        Raises:
+            PersonError: the mouth is seen in so few frames that there is no other one to draft from.
+        """
         config = self.config
         mouths, shape = Mouths.load(context.input("mouths")), Voice.load(context.input("voice")).shape
         track = FaceTrack.load(context.input("face") / "track.npz")[mouths.frames]
@@ -57,6 +63,11 @@ class MouthTakesStage(Stage[MouthTakesConfig]):
         known[taken[[one == "train" for one in use]]] = True
         near = np.abs(mouths.frames[:, None] - mouths.frames[None]) < min(config.apart, max(1, len(mouths) // 8))
         banned = near | ~known[None]
+        if banned.all(1).any():
+            raise PersonError(
+                f"the mouth is seen in {len(mouths)} frames, which is too few to learn to mend it: give a longer film, "
+                "or use --quality draft"
+            )
         shots = np.concatenate([[0], np.cumsum(np.diff(mouths.frames) != 1)])
         painter = MouthPainter(track, track, shots, mouths, shape, MouthConfig(occlusion=False), banned)
         rng = np.random.default_rng(context.seed)
@@ -81,13 +92,18 @@ class MouthTakesStage(Stage[MouthTakesConfig]):
     def _others(self, rng: np.random.Generator, mouths: Mouths, banned: NDArray[np.bool_]) -> Choice:
         """Mouths at random among those of about the same head pose, each held for some frames."""
         index = np.zeros((len(mouths), 2), np.int64)
-        for start in range(0, len(mouths), HOLD):
-            alike = np.abs(mouths.turned - mouths.turned[start]).max(1) < self.config.turned
-            end = min(start + HOLD, len(mouths))
-            free = ~banned[start:end].any(0)
-            among = np.flatnonzero(alike & free) if (alike & free).any() else np.flatnonzero(free)
-            index[start:end] = rng.choice(among) if len(among) else 0
+        for block in _blocks(banned):
+            alike = np.abs(mouths.turned - mouths.turned[block[0]]).max(1) < self.config.turned
+            free = ~banned[block].any(0)
+            index[block] = rng.choice(np.flatnonzero(alike & free if (alike & free).any() else free))
         return Choice(index, np.tile(np.array([1, 0], np.float32), (len(mouths), 1)))
+
+
+def _blocks(banned: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
+    """Frames that are drafted with one mouth: `HOLD`, or single ones where, in a short film, none is free for all."""
+    for start in range(0, len(banned), HOLD):
+        block = np.arange(start, min(start + HOLD, len(banned)))
+        yield from block[:, None] if banned[block].any(0).all() else [block]
 
 
 def _at(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

@@ -128,7 +128,7 @@ class RenderStage(Stage[RenderConfig]):
         def paint(frames: slice, state: State) -> Iterator[tuple[NDArray[np.uint8], State]]:
             before = Previous(**state) if state else None
             for picture, after in _paint(painter, canvas, motion[frames], choice, frames, place, size, before):
-                yield picture, {name: value.cpu() for name, value in vars(after).items()}
+                yield picture, vars(after)
 
         write_segments(context, track.pts, track.time_base, (width, height), self.config.segment, paint)
         return self._facts(context, subject, motion, choice, size, width, height)

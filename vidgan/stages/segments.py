@@ -36,7 +36,8 @@ def write_segments(
         time_base: see `pts`.
         size: (width, height) of the pictures.
         length: frames of a segment, which is what a kill can lose.
-        paint: gives the pictures of a slice of the frames, each with the state after it, from the state before.
+        paint: gives the pictures of a slice of the frames, each with the state after it, from the state before; the
+            state stays on the device that it is on, and goes to the stage's after a kill.
         in_time: whether the frames are shown when they were filmed, so that a film's other tracks go with them.
     """
     rate = _rate(pts, time_base)

@@ -64,7 +64,7 @@ class TakesStage(Stage[TakesConfig]):
     """
 
     name: ClassVar[str] = "takes"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     Config: ClassVar[type[Config]] = TakesConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class TrainStage(Stage[RepairConfig]):
 
     name = "train"
     seeded = True
-    version = 5
+    version = 6
     Config: ClassVar[type[Config]] = RepairConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -45,15 +45,15 @@ class TrainStage(Stage[RepairConfig]):
         least = 4 * config.rollout
         if len(footage.frames) < least:
             raise PersonError(
-                f"there are {len(footage.frames)} frames to learn from, training needs {least}: give a longer clip of "
-                "the target, or use --quality draft"
+                f"there are {len(footage.frames)} frames to learn from, training needs {least}: give a longer clip, or "
+                "use --quality draft"
             )
         precision, why = choose_precision(config.precision, context.device)
         task = RepairTask(footage, config, launch(context.device, precision), context.seed)
         if not len(task.starts):
             raise PersonError(
-                f"the target never shows the person in {config.rollout} frames in a row, training needs that: "
-                "give a target clip that keeps the person in view, or use --quality draft"
+                f"what is learnt from never shows the person in {config.rollout} frames in a row, training needs that: "
+                "give a clip that keeps the person in view, or use --quality draft"
             )
         context.progress.note(
             f"training on {context.device} in {precision} ({why}), perceptual loss on {task.perceptual.feature_network}"

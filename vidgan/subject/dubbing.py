@@ -139,19 +139,21 @@ class MouthPainter:
         frame = window(rgb, corner, size)
         cover = hull([own, spoken], size, unit)
         patch, after = self._patch(self.choice, position, spoken, own, frame, cover), None
+        inside = cover
         if mender is not None:
             if position and self.shots[position] != self.shots[position - 1]:
                 before = None
             draft, matte = laid(frame, patch, cover), to_matte(cover)
             mended, after = mender.mend(draft, matte, spoken.points / size, HEIGHT * unit / size, before)
-            patch = mended.astype(np.float32)
+            # Its soft edge is already in it: a second one would bring the filmed mouth back there.
+            patch, inside = mended.astype(np.float32), (cover > 0).astype(np.float32)
         if self.config.occlusion:
             expected = self._patch(self.likeness, position, own, own, frame, cover)
             hidden = strangers(frame, expected, own, cover, unit)
             share = float((hidden * cover).sum() / max(1.0, float(cover.sum())))
             strength *= float(np.clip((GONE - share) / (GONE - HIDDEN), 0, 1))
-            cover = cover * (1 - hidden)
-        return put(rgb, laid(frame, patch, strength * cover), corner), strength, after
+            inside = inside * (1 - hidden)
+        return put(rgb, laid(frame, patch, strength * inside), corner), strength, after
 
     def drafted(self, frame: NDArray[np.uint8], position: int, choice: Choice) -> tuple[NDArray[np.uint8], Array]:
         """A window (S, S, 3) of the film with the mouth of a choice at the film's own lips, and the hull (S, S)."""

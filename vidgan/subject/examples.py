@@ -97,7 +97,7 @@ class BodyFootage(Footage):
             references=references,
             points=points, heights=heights,
             reference_points=self.motion["points"][picks], reference_heights=self.motion["heights"][picks],
-            fade=fade, visibility=self.motion["visibility"][at],
+            fade=fade, visibility=self.motion["visibility"][at], light=torch.ones(len(starts), 3),
         ).to(self.device)  # fmt: skip
 
     def _references(self, start: int, rollout: int, rng: torch.Generator) -> Positions:

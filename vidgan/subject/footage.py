@@ -52,7 +52,8 @@ class Sequences(ABC):
     """A batch of training sequences.
 
     picture: (B, R, 3, S, S) in [-1, 1]; matte: (B, R, 1, S, S) in [0, 1]; plate: (B, R, 3, S, S); points:
-    (B, R, J, 2); heights: (B, R); visibility: (B, R, J).
+    (B, R, J, 2); heights: (B, R); visibility: (B, R, J); light: (B, 3), the factors by which the colours of all its
+    pictures were changed.
     """
 
     picture: Tensor
@@ -61,6 +62,7 @@ class Sequences(ABC):
     points: Tensor
     heights: Tensor
     visibility: Tensor
+    light: Tensor
 
     @abstractmethod
     def warped(self) -> Warped:
@@ -114,6 +116,11 @@ class Footage(ABC):
         """Every way in which held-out frames are made, by name."""
         ways = {"draft": self.make(None, held)}
         return ways | ({"trained": self.make(generator, held)} if generator is not None else {})
+
+
+def relit(pictures: Tensor, light: Tensor) -> Tensor:
+    """Pictures (..., 3, S, S) in [-1, 1] with their colours, counted from black, times `light` (..., 3)."""
+    return ((pictures + 1) * light[..., None, None] - 1).clamp(-1, 1)
 
 
 def split(frames: Positions, held_out: float, gap: int) -> tuple[Positions, Positions]:

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from vidgan.face.mesh import polygon
 from vidgan.face.regions import OVAL
 from vidgan.subject.draft import Warped
+from vidgan.subject.mouths import put, window
 from vidgan.subject.paint import Previous, nothing_before, paint, pull, repair, with_previous
 from vidgan.subject.rig import FACE
 from vidgan.subject.stored import as_pictures
@@ -76,7 +77,7 @@ class Mender:
         small = self.size
         plate, cover = (as_pictures(one[None]).to(self.device) for one in (draft, matte[..., None]))
         cover = (cover + 1) / 2
-        less, less_cover = (F.interpolate(one, (small, small), mode="area") for one in (plate, cover))
+        less, less_cover = (_resized(one, small) for one in (plate, cover))
         at = torch.from_numpy(np.ascontiguousarray(points[None, :, :2], np.float32)).to(self.device)
         heights = torch.full((1,), height, device=self.device)
         last = before or nothing_before(at, heights, small)
@@ -86,7 +87,7 @@ class Mender:
         out = repair(self.generator, maps, FACE.columns(at, small), less, full)
         painted = paint(out, shown_draft(plate, cover), plate, FACE.trust)
         picture = plate + cover * (painted.picture - plate)
-        colour, there = (F.interpolate(one, (small, small), mode="area") for one in (painted.colour, painted.matte))
+        colour, there = (_resized(one, small) for one in (painted.colour, painted.matte))
         rounded = ((picture[0].clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
         return rounded.movedim(0, -1).cpu().numpy(), Previous.of(colour, there, at, heights)
 
@@ -98,13 +99,16 @@ def mended_frame(
 
     points: (J, 2+) in pixels; scale: pixels between the outer eye corners; side: of the window, in whole pixels.
     """
-    left, top = np.round(face_windows(points[None], np.array([side]))[0, :2]).astype(int)
-    height, width = rgb.shape[:2]
-    rows, columns = (np.arange(start, start + side).clip(0, most - 1) for start, most in ((top, height), (left, width)))
-    place = (points[:, :2] - [left, top]) / side
-    draft = np.ascontiguousarray(rgb[rows[:, None], columns])
-    picture, after = mender.mend(draft, face_region(place, side), place, HEIGHT * scale / side, before)
-    out = rgb.copy()
-    inside = np.s_[max(0, top) : max(0, min(height, top + side)), max(0, left) : max(0, min(width, left + side))]
-    out[inside] = picture[inside[0].start - top : inside[0].stop - top, inside[1].start - left : inside[1].stop - left]
-    return out, after
+    corner = np.round(face_windows(points[None], np.array([side]))[0, :2]).astype(np.int64)
+    place = (points[:, :2] - corner) / side
+    picture, after = mender.mend(
+        window(rgb, corner, side), face_region(place, side), place, HEIGHT * scale / side, before
+    )
+    return put(rgb, picture, corner), after
+
+
+def _resized(pictures: Tensor, size: int) -> Tensor:
+    """Pictures (B, C, S, S) at size x size pixels, as the takes' pictures are resized."""
+    if size <= pictures.shape[-1]:
+        return F.interpolate(pictures, (size, size), mode="area")
+    return F.interpolate(pictures, (size, size), mode="bilinear", align_corners=False)

@@ -97,12 +97,12 @@ class Rehearsal:
             FacePainter(as_portrait(picture, points[home]), self_driven(motion, at[home]), mouths)
             for home, picture in pictures.items()
         ]
-        middle = int(np.argmin([abs(int(home) - int(np.median(list(pictures)))) for home in pictures]))
+        middle = len(painters) // 2  # of the turns to the side
         for index, (_, rgb) in zip(range(len(taken)), frames, strict=False):
             self._film(number + index, rgb, motion[index], windows[index])
             for way, painter in enumerate(painters):
                 judged: Use = "apart" if use[index] == "held" and way != middle else use[index]
-                draft = crop(painter.paint(index), windows[index], self.writer.size)
+                draft = crop(painter.paint(index), windows[index], self.writer.size, border=None)
                 self.writer.draft(row + way * len(taken) + index, draft, number + index, way, int(taken[index]), judged)
             yield index
 
@@ -123,13 +123,13 @@ class Rehearsal:
         for index in range(len(driven)):
             away = as_portrait(there.paint(index), driven.points[index])
             back = replace(still, gaze=-driven.gaze[index : index + 1])
-            draft = crop(FacePainter(away, back, None).paint(0), window, self.writer.size)
+            draft = crop(FacePainter(away, back, None).paint(0), window, self.writer.size, border=None)
             self.writer.draft(row + index, draft, number, take, index, use[index])
             yield index
 
     def _film(self, number: int, rgb: NDArray[np.uint8], points: NDArray, window: NDArray) -> None:
         place = (points[:, :2] - window[:2]) / window[2]
-        picture = crop(rgb, window, self.writer.size)
+        picture = crop(rgb, window, self.writer.size, border=None)
         self.writer.film(number, picture, face_region(place, self.writer.size), place, HEIGHT / SIDE)
 
 

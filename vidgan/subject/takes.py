@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from vidgan.face.regions import LANDMARKS, LEFT_EYE, LIPS_OUTER, RIGHT_EYE
 from vidgan.subject.draft import Warped
-from vidgan.subject.footage import ExampleConfig, Footage, Picture, Positions, Sequences, jitter
+from vidgan.subject.footage import ExampleConfig, Footage, Picture, Positions, Sequences, jitter, relit
 from vidgan.subject.mend import Mender, shown_draft
 from vidgan.subject.paint import Previous
 from vidgan.subject.rig import FACE
@@ -147,16 +147,16 @@ class TakeFootage(Footage):
         if augment:
             both, points, heights = jitter(torch.cat([drafts, filmed], 2), points, heights, self.config, rng)
             points = points + self.config.pose_noise * torch.randn(points.shape, generator=rng)
-            gain = 1 + LIGHT * (2 * torch.rand((len(starts), 1, 3, 1, 1), generator=rng) - 1)
+            light = 1 + LIGHT * (2 * torch.rand((len(starts), 3), generator=rng) - 1)
             drafts, filmed = both[:, :, :3], both[:, :, 3:]
-            drafts, picture = (((one + 1) * gain - 1).clamp(-1, 1) for one in (drafts, filmed[:, :, :3]))
+            drafts, picture = (relit(one, light[:, None]) for one in (drafts, filmed[:, :, :3]))
         else:
-            picture = filmed[:, :, :3]
+            picture, light = filmed[:, :, :3], torch.ones(len(starts), 3)
         matte = (filmed[:, :, 3:] + 1) / 2
         # Beyond the matte the draft is as good as the truth: there nothing is to be learnt.
         return FaceSequences(
             picture=drafts + matte * (picture - drafts), matte=matte, plate=drafts, points=points, heights=heights,
-            visibility=torch.ones(points.shape[:-1]),
+            visibility=torch.ones(points.shape[:-1]), light=light,
         ).to(self.device)  # fmt: skip
 
     def truth(self, positions: Positions) -> NDArray[np.uint8]:

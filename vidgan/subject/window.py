@@ -79,8 +79,11 @@ def to_window(image: Array, window: Array) -> Array:
     return ((image - window[:, None, :2]) / window[:, None, 2:]).astype(np.float32)
 
 
-def crop(picture: NDArray, window: Array, size: int, homography: NDArray | None = None, border: int = 0) -> NDArray:
-    """The window's content at size x size pixels, bilinear or area as fits; outside is `border`.
+def crop(
+    picture: NDArray, window: Array, size: int, homography: NDArray | None = None, border: int | None = 0
+) -> NDArray:
+    """The window's content at size x size pixels, bilinear or area as fits; outside is `border`, with None the
+    picture's edge, repeated.
 
     picture: (H, W[, C]); homography: 3x3, picture → plate, None when they are the same.
     """
@@ -92,6 +95,7 @@ def crop(picture: NDArray, window: Array, size: int, homography: NDArray | None 
         shrink = np.diag([small[0] / picture.shape[1], small[1] / picture.shape[0], 1.0])
         picture = cv2.resize(picture, small, interpolation=cv2.INTER_AREA)
         matrix = matrix @ HALF @ np.linalg.inv(shrink) @ np.linalg.inv(HALF)
+    mode = cv2.BORDER_REPLICATE if border is None else cv2.BORDER_CONSTANT
     return cv2.warpPerspective(
-        picture, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(border,) * 4
+        picture, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=mode, borderValue=(border or 0,) * 4
     )

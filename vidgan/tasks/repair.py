@@ -21,7 +21,7 @@ from vidgan.losses.perceptual import PerceptualLoss
 from vidgan.nets.discriminator import TupleDiscriminator
 from vidgan.nets.repair import PoseOnlyGenerator, RepairGenerator
 from vidgan.subject.draft import Warped
-from vidgan.subject.footage import ExampleConfig, Footage, Sequences
+from vidgan.subject.footage import ExampleConfig, Footage, Sequences, relit
 from vidgan.subject.paint import Painted, Previous, nothing_before, paint, pull, repair, with_previous
 from vidgan.subject.reconstruct import heldout_scores
 from vidgan.subject.references import ReferenceConfig
@@ -39,7 +39,7 @@ class RepairConfig(LoopConfig):
     """Settings of the repair task. Weights of zero turn a loss off.
 
     Up to the share `choose_after` of a run the references keep the draft's weights: the own picture learns first, and
-    is not given up while it is still worse everywhere.
+    is not given up while it is still worse everywhere. With 1 its share stays fixed.
     """
 
     enabled: bool = True
@@ -61,7 +61,7 @@ class RepairConfig(LoopConfig):
     matte_weight: float = 1.0
     adversarial_weight: float = 0.05
     matching_weight: float = 0.5
-    choose_after: float = Field(0.0, ge=0, lt=1)
+    choose_after: float = Field(0.0, ge=0, le=1)
     adversarial_start: float = 0.35
     adversarial_ramp: float = 0.3
     discriminator_frames: int = Field(2, ge=1)
@@ -160,6 +160,8 @@ class RepairTask(Trainable):
             if found is not None:
                 picture = with_matte(found["picture"].to(self.device).float() / 127.5 - 1)
                 before.picture[index] = picture
+                change = batch.light[index] / found["light"].to(self.device)
+                before.picture[index, :3] = relit(picture[:3], change)
                 before.trust[index] = 1.0
                 before.points[index], before.heights[index] = found["points"], found["height"]
         return batch, before
@@ -197,6 +199,7 @@ class RepairTask(Trainable):
             self.pool.append({
                 "position": int(position), "picture": stored[index].clone(),
                 "points": batch.points[index, -1].cpu().clone(), "height": batch.heights[index, -1].cpu().clone(),
+                "light": batch.light[index].cpu().clone(),
             })  # fmt: skip
         self.pool = self.pool[-POOL:]
 
