@@ -35,9 +35,11 @@ def line(error, call, *args):
     return message
 
 
-@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
-def test_a_decoder_that_crashes(number):
-    assert f"killed by {number.name}" in line(MediaError, fakes.kills_itself, int(number))
+@pytest.mark.parametrize(
+    ("number", "advice"), [(signal.SIGSEGV, "the file is damaged"), (signal.SIGKILL, "the memory may be full")]
+)
+def test_a_decoder_that_crashes(number, advice):
+    assert f"killed by {number.name}; {advice}" in line(MediaError, fakes.kills_itself, int(number))
     assert fakes.process(CLIP) != os.getpid()
 
 
