@@ -3,6 +3,7 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -54,6 +55,14 @@ def test_half_of_the_patches_are_where_it_moves_half_of_the_middle():
     np.testing.assert_array_equal(found[0], frames[:, 200 : 200 + SIDE, 304 : 304 + SIDE])
     np.testing.assert_array_equal(found[1], frames[:, 16 : 16 + SIDE, 40 : 40 + SIDE])
     assert not np.ptp(found[2:])
+
+
+def test_the_largest_picture_may_flash():
+    frames = np.zeros((FRAMES, 3840, 3840), np.uint8)
+    frames[1:] = 255
+    frames[:, 3600:] = 7
+    np.testing.assert_array_equal(telling(frames)[:2, :, 0, 0], [[0, 255, 255]] * 2)
+    assert forensic._change(cv2.absdiff(frames[0], frames[-1])).max() == 255 * SIDE * SIDE
 
 
 def test_a_small_picture_is_one_patch():

@@ -35,9 +35,11 @@ def line(error, call, *args):
     return message
 
 
-@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
-def test_a_decoder_that_crashes(number):
-    assert f"killed by {number.name}" in line(MediaError, fakes.kills_itself, int(number))
+@pytest.mark.parametrize(
+    ("number", "advice"), [(signal.SIGSEGV, "the file is damaged"), (signal.SIGKILL, "the memory may be full")]
+)
+def test_a_decoder_that_crashes(number, advice):
+    assert f"killed by {number.name}; {advice}" in line(MediaError, fakes.kills_itself, int(number))
     assert fakes.process(CLIP) != os.getpid()
 
 
@@ -110,6 +112,9 @@ def test_a_decoder_writes_no_large_files_and_no_cores(tmp_path):
 
 def test_errors_come_back_as_they_are():
     line(PersonError, fakes.finds_nobody)
+    with pytest.raises(PersonError) as caught:
+        fakes.finds_nobody(CLIP)
+    assert "finds_nobody" in caught.value.__notes__[0]
     with pytest.raises(DecoderFault, match="KeyError") as caught:
         fakes.is_wrong(CLIP)
     assert "is_wrong" in caught.value.__notes__[0]

@@ -16,7 +16,7 @@ from vidgan.errors import ConfigError, LimitError
 from vidgan.video import limits as media
 from vidgan.video.cuts import find_cuts
 from vidgan.video.inspect import inspect
-from vidgan.video.limits import MediaLimits, Meter, current_limits, limited, read_limits
+from vidgan.video.limits import MediaLimits, Meter, check_duration, current_limits, limited, read_limits
 from vidgan.video.probe import probe
 from vidgan.video.read import ClipReader
 
@@ -154,6 +154,19 @@ def test_a_meter_counts_from_the_first_time():
     meter.frame(2, 2, Fraction(110))
     with pytest.raises(LimitError, match=r"a: 11 s long"):
         meter.frame(2, 2, Fraction(111))
+
+
+def test_a_film_may_begin_in_black():
+    """60 frames of 8K in 5246 bytes are what SVT-AV1 makes of it."""
+    meter = Meter("a", MediaLimits())
+    for number in range(60):
+        meter.packet(5246 // 60)
+        meter.frame(7680, 4320, Fraction(number, 25))
+
+
+def test_less_than_a_second_is_said():
+    with pytest.raises(LimitError, match=r"a: 1.5 s long, over the limit of 0.5 s"):
+        check_duration("a", Fraction(3, 2), MediaLimits(max_duration=0.5))
 
 
 def test_limits_hold_inside_only(plain_clip):

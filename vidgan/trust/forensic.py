@@ -133,6 +133,6 @@ def telling(frames: Luma) -> Luma:
 
 def _change(change: Luma) -> NDArray[np.float64]:
     """The sum of a picture (H, W) over the patch that begins at each point of the grid."""
-    sums = cv2.integral(change)[::_GRID, ::_GRID].astype(np.float64)
+    sums = cv2.integral(change, sdepth=cv2.CV_64F)[::_GRID, ::_GRID]  # 32 bits overflow where 9 megapixels flash
     wide = SIDE // _GRID
     return sums[wide:, wide:] - sums[:-wide, wide:] - sums[wide:, :-wide] + sums[:-wide, :-wide]

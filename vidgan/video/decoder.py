@@ -18,7 +18,6 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
-from vidgan.errors import VidganError
 from vidgan.video import limits as media
 from vidgan.video.isolate import work
 from vidgan.video.limits import MediaLimits, no_memory
@@ -87,7 +86,7 @@ def _beat(wire: Wire) -> Any:
 
 
 def _error(error: Exception) -> dict[str, Any]:
-    text = "" if isinstance(error, VidganError) else "".join(traceback.format_exception(error))
+    text = "".join(traceback.format_exception(error))
     return {"kind": "error", "type": type(error).__name__, "message": str(error), "traceback": text}
 
 

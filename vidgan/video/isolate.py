@@ -192,19 +192,17 @@ class _Decoder:
     def _crashed(self, call: _Call) -> MediaError:
         code = self._process.wait()
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        why = " (out of memory?)" if code == -signal.SIGKILL else ""
-        return MediaError(
-            f"{call.where}: its decoder {how}{why}; the file is damaged or made to do harm: convert or record it again"
-        )
+        advice = "the file is damaged or made to do harm: convert or record it again"
+        if code == -signal.SIGKILL:  # by the system or a person: no fault in a file does it
+            advice = "the memory may be full: end other programs, then run the same command again"
+        return MediaError(f"{call.where}: its decoder {how}; {advice}")
 
 
 def _error(header: Mapping[str, Any]) -> Exception:
     known = known_error(header["type"], header["message"])
-    if known is not None:
-        return known
-    fault = DecoderFault(f"{header['type']}: {header['message']}")
-    fault.add_note(header["traceback"])
-    return fault
+    error = known or DecoderFault(f"{header['type']}: {header['message']}")
+    error.add_note(header["traceback"])
+    return error
 
 
 _idle: list[_Decoder] = []

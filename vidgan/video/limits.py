@@ -28,16 +28,16 @@ UNCOUNTED = 1 << 30
 class MediaLimits(Config):
     """Bounds on one media file; they decide whether it is read, never what it looks like.
 
-    `max_ratio` is in bytes of 8-bit RGB (of samples, for sound) for each byte of coded data: 200 to 2,000 for films, up
-    to 300,000 for a still title in AV1. With `isolated` a process of its own decodes, in at most `max_memory` GiB, and
-    is ended when nothing comes of it for `timeout`.
+    `max_ratio` is in bytes of 8-bit RGB (of samples, for sound) for each byte of coded data: 200 to 2,000 for films, a
+    million for black in AV1 at 4K and 8K, with which a film may begin. With `isolated` a process of its own decodes, in
+    at most `max_memory` GiB, and is ended when nothing comes of it for `timeout`.
     """
 
     max_pixels: int = Field(8192 * 8192, gt=0, description="Pixels in one coded frame.")
     max_frames: int = Field(5_000_000, gt=0, description="Frames in one stream: 12 hours at 115 frames/s.")
     max_duration: Duration = Field(12 * 3600, gt=0, description="Seconds.")
     max_streams: int = Field(64, gt=0, description="Streams in one container.")
-    max_ratio: float = Field(500_000, gt=0, description="Decoded bytes for each byte of coded data, beyond 1 GiB.")
+    max_ratio: float = Field(5_000_000, gt=0, description="Decoded bytes for each byte of coded data, beyond 1 GiB.")
     isolated: bool = True
     max_memory: float = Field(4.0, gt=0, description="GiB that a decoder may take.")
     timeout: Duration = Field(60.0, gt=0, description="Seconds in which something must come of it.")
@@ -169,4 +169,5 @@ def check_pixels(where: object, width: int, height: int, limits: MediaLimits) ->
 def check_duration(where: object, seconds: Fraction, limits: MediaLimits) -> None:
     """Refuse what runs longer than is allowed."""
     if seconds > limits.max_duration:
-        raise over(where, f"{float(seconds):.0f} s long, over the limit of {limits.max_duration:.0f} s", "max_duration")
+        long = round(float(seconds), 1)
+        raise over(where, f"{long:.10g} s long, over the limit of {limits.max_duration:.10g} s", "max_duration")
