@@ -15,10 +15,11 @@ from vidgan.errors import PersonError
 from vidgan.face.track import FaceTrack
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.voice import Voice
-from vidgan.subject.dubbing import Choice, MouthConfig, MouthPainter, to_matte
+from vidgan.subject.dubbing import Choice, MouthConfig, MouthPainter
 from vidgan.subject.mend import HEIGHT
 from vidgan.subject.mouths import Mouths
 from vidgan.subject.rehearse import spread_blocks, uses
+from vidgan.subject.stored import as_matte
 from vidgan.subject.takes import TakesWriter
 
 HOLD = 8
@@ -84,7 +85,7 @@ class MouthTakesStage(Stage[MouthTakesConfig]):
                 writer.draft(row, _at(draft, size), index, way, number, judged)
             place = mouths.face(int(position)).points / mouths.size
             height = HEIGHT * float(painter.unit[position]) / mouths.size
-            writer.film(index, _at(frame, size), _at(to_matte(cover), size), place, height)
+            writer.film(index, _at(frame, size), _at(as_matte(cover), size), place, height)
             context.progress.advance()
         writer.close()
         return {"frames": len(taken), "ways": config.ways, "drafts": len(writer.of), "size": size}

@@ -20,6 +20,7 @@ from vidgan.subject.mend import HEIGHT, Mender
 from vidgan.subject.mouths import Mouths, put, window
 from vidgan.subject.paint import Previous
 from vidgan.subject.references import pose_distances, steadiest_path
+from vidgan.subject.stored import as_matte
 
 Array = NDArray[np.float32]
 
@@ -143,7 +144,7 @@ class MouthPainter:
         if mender is not None:
             if position and self.shots[position] != self.shots[position - 1]:
                 before = None
-            draft, matte = laid(frame, patch, cover), to_matte(cover)
+            draft, matte = laid(frame, patch, cover), as_matte(cover)
             mended, after = mender.mend(draft, matte, spoken.points / size, HEIGHT * unit / size, before)
             # Its soft edge is already in it: a second one would bring the filmed mouth back there.
             patch, inside = mended.astype(np.float32), (cover > 0).astype(np.float32)
@@ -188,11 +189,6 @@ class MouthPainter:
                 patch = warped(self.mouths.crops[index], self.mouths.face(int(index)), face, size)
                 total += share * matched(patch, frame, [face, own], cover, unit)
         return total
-
-
-def to_matte(cover: Array) -> NDArray[np.uint8]:
-    """A hull in [0, 1] as a stored matte."""
-    return np.asarray(cover * 255 + 0.5, np.uint8)
 
 
 def shown_mouths(mouths: Mouths, shape: MouthShape, config: MouthConfig) -> NDArray[np.float64]:

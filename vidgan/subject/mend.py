@@ -19,7 +19,7 @@ from vidgan.subject.draft import Warped
 from vidgan.subject.mouths import put, window
 from vidgan.subject.paint import Previous, nothing_before, paint, pull, repair, with_previous
 from vidgan.subject.rig import FACE
-from vidgan.subject.stored import as_pictures
+from vidgan.subject.stored import as_bytes, as_matte, as_pictures
 
 Array = NDArray[np.float32]
 
@@ -49,8 +49,7 @@ def face_region(points: NDArray, size: int) -> NDArray[np.uint8]:
     """What of a window may be repaired, from landmarks (J, 2) in window units: (S, S) uint8."""
     ring = points[list(OVAL), :2] * size
     middle = ring.mean(0)
-    cover = polygon(middle + GROWN * (ring - middle), (size, size), SOFT * size)
-    return np.asarray(cover * 255 + 0.5, np.uint8)
+    return as_matte(polygon(middle + GROWN * (ring - middle), (size, size), SOFT * size))
 
 
 def shown_draft(draft: Tensor, matte: Tensor) -> Warped:
@@ -88,8 +87,7 @@ class Mender:
         painted = paint(out, shown_draft(plate, cover), plate, FACE)
         picture = plate + cover * (painted.picture - plate)
         colour, there = (_resized(one, small) for one in (painted.colour, painted.matte))
-        rounded = ((picture[0].clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-        return rounded.movedim(0, -1).cpu().numpy(), Previous.of(colour, there, at, heights)
+        return as_bytes(picture[0].movedim(0, -1)), Previous.of(colour, there, at, heights)
 
 
 def mended_frame(

@@ -20,6 +20,7 @@ from vidgan.face.mesh import polygon
 from vidgan.face.mouths import Mouths
 from vidgan.face.regions import LIP_PAIRS, OVAL
 from vidgan.subject.plate import inpaint, push_pull
+from vidgan.subject.stored import as_matte
 
 FIRM = (120, 110)
 """What the segmenter is unsure of is mostly background: grey levels of its mask at which the person begins, and over
@@ -105,7 +106,7 @@ def oval_of(points: NDArray, size: tuple[int, ...]) -> NDArray[np.uint8]:
     ring = points[list(OVAL), :2]
     across = float(np.ptp(ring[:, 0]))
     middle = ring.mean(0)
-    return np.asarray(polygon(middle + (1 - 2 * EDGE) * (ring - middle), size, EDGE * across) * 255 + 0.5, np.uint8)
+    return as_matte(polygon(middle + (1 - 2 * EDGE) * (ring - middle), size, EDGE * across))
 
 
 def plate_behind(rgb: NDArray[np.uint8], matte: NDArray[np.uint8]) -> NDArray[np.uint8]:

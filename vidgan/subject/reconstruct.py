@@ -29,7 +29,7 @@ from vidgan.subject.paint import (
 )
 from vidgan.subject.references import Choice, ReferenceConfig, choose, pose_distances
 from vidgan.subject.rig import BODY
-from vidgan.subject.stored import as_pictures, with_matte
+from vidgan.subject.stored import as_bytes, as_pictures, with_matte
 from vidgan.subject.warp import Flow
 
 
@@ -88,7 +88,7 @@ class Painter:
             before = Previous.of(colour, matte, here.driving, here.height)
             if not motion.present[t]:
                 before = nothing_before(here.driving, here.height, size)
-            yield Picture(_bytes(picture[0].movedim(0, -1)), _bytes(matte[0, 0] * 2 - 1)), before
+            yield Picture(as_bytes(picture[0].movedim(0, -1)), as_bytes(matte[0, 0] * 2 - 1)), before
 
     def _repaired(
         self, here: Pose, seen: Tensor, warped: Warped, plate: Tensor, flow: Flow, fewer: NDArray[np.uint8],
@@ -136,8 +136,3 @@ def heldout_scores(
 
 def _tensor(values: NDArray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
-
-
-def _bytes(values: Tensor) -> NDArray[np.uint8]:
-    """[-1, 1] → uint8."""
-    return ((values.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu().numpy()

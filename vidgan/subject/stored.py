@@ -37,3 +37,13 @@ def with_matte(pictures: Tensor) -> Tensor:
     """The last of four channels (..., 4, S, S) from [-1, 1] to the [0, 1] of a matte; in place."""
     pictures[..., 3, :, :] = (pictures[..., 3, :, :] + 1) / 2
     return pictures
+
+
+def as_bytes(pictures: Tensor) -> NDArray[np.uint8]:
+    """Pictures of any shape, in [-1, 1], as they are stored."""
+    return ((pictures.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu().numpy()
+
+
+def as_matte(cover: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """A coverage in [0, 1] as a stored matte."""
+    return np.asarray(cover * 255 + 0.5, np.uint8)
