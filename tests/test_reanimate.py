@@ -17,6 +17,7 @@ import torch
 
 import vidgan
 from tests.conftest import ROOT
+from tests.stages.killed import Killed, KilledAfter
 from tests.video.clips import click, numbered_frame, write_clip
 from vidgan import api
 from vidgan.cli.main import _exit_code
@@ -212,7 +213,7 @@ def test_the_state_of_mending_stays_on_its_device_from_segment_to_segment(mended
 def test_a_killed_mending_goes_on_and_gives_the_same(mended, tmp_path):
     _, result, _ = mended
     whole = result.stages["animate"]
-    context = animating(result, tmp_path, Killing(40))
+    context = animating(result, tmp_path, KilledAfter(40))
     stage = AnimateStage(AnimateConfig(segment=25))
     with pytest.raises(Killed):
         stage.run(context)
@@ -220,22 +221,6 @@ def test_a_killed_mending_goes_on_and_gives_the_same(mended, tmp_path):
     stage.run(replace(context, progress=Silent()))
     for name in ("seg-00000.nut", "seg-00001.nut", "seg-00002.nut"):
         assert (tmp_path / name).read_bytes() == (whole / name).read_bytes(), name
-
-
-class Killed(Exception):
-    pass
-
-
-class Killing(Silent):
-    """Kills after some frames."""
-
-    def __init__(self, left):
-        self.left = left
-
-    def advance(self, amount=1, **info):
-        self.left -= 1
-        if self.left == 0:
-            raise Killed
 
 
 def test_a_short_driver_leaves_the_portrait_to_learn_from(driver, tmp_path, made):

@@ -13,6 +13,7 @@ import torch
 
 from tests.audio.test_sound import wav
 from tests.face.talker import LATE, RATE, SOUND_RATE, frames_of, loudness, talking_track, voice, write_film
+from tests.stages.killed import Killed, KilledAfter
 from vidgan.errors import MediaError, PersonError
 from vidgan.face.head import head_pose, to_head
 from vidgan.face.lower import window_side
@@ -148,19 +149,8 @@ def test_frames_are_the_films_outside_the_hull_and_speak_inside(made, rendered, 
 def test_killed_render_goes_on_and_gives_the_same(made, rendered, tmp_path):
     folder, whole = rendered
 
-    class Killed(Exception):
-        pass
-
-    class Killing(Silent):
-        left = 60
-
-        def advance(self, amount=1, **values):
-            self.left -= 1
-            if self.left == 0:
-                raise Killed
-
     with pytest.raises(Killed):
-        run(DubStage(DubConfig(segment=25)), tmp_path / "again", Killing(), **stages(made))
+        run(DubStage(DubConfig(segment=25)), tmp_path / "again", KilledAfter(60), **stages(made))
     assert 0 < len(list((tmp_path / "again").glob("seg-*"))) < 5
     assert run(DubStage(DubConfig(segment=25)), tmp_path / "again", **stages(made)) == whole
     for name in (*(f"seg-{number:05d}.nut" for number in range(5)), SURE):
@@ -255,20 +245,9 @@ def test_two_mouths_are_too_few_to_learn_from(made, tmp_path):
 def test_killed_mending_goes_on_and_gives_the_same(made, mending, tmp_path):
     _, train, _ = mending
 
-    class Killed(Exception):
-        pass
-
-    class Killing(Silent):
-        left = 60
-
-        def advance(self, amount=1, **values):
-            self.left -= 1
-            if self.left == 0:
-                raise Killed
-
     inputs = stages(made, model=train)
     with pytest.raises(Killed):
-        run(DubStage(DubConfig(segment=25)), tmp_path / "cut", Killing(), **inputs)
+        run(DubStage(DubConfig(segment=25)), tmp_path / "cut", KilledAfter(60), **inputs)
     for name in ("cut", "whole"):
         run(DubStage(DubConfig(segment=25)), tmp_path / name, **inputs)
     for number in range(SECONDS):

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.stages.killed import Killed, KilledAfter
 from tests.subject.sticks import HEIGHT, WIDTH, save_pose, stick_track
 from vidgan.errors import CacheError
 from vidgan.progress import Silent
@@ -28,23 +29,6 @@ from vidgan.train.checkpoint import save_network
 REFERENCES = ReferenceConfig(count=2)
 PHASE = 0.37
 """The driving motion is one that the target's clip does not show."""
-
-
-class Killed(Exception):
-    pass
-
-
-class KilledAfter(Silent):
-    """Ends the run when so many frames are done."""
-
-    def __init__(self, frames):
-        super().__init__()
-        self.left = frames
-
-    def advance(self, amount=1, **info):
-        self.left -= 1
-        if self.left == 0:
-            raise Killed
 
 
 @pytest.fixture(scope="session")
