@@ -10,7 +10,7 @@ Legend: T driving frames, J = 478 landmarks; head frame as in `vidgan.face.head`
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,10 @@ class Driven:
 
     def __len__(self) -> int:
         return len(self.points)
+
+    def __getitem__(self, frames: NDArray[Any]) -> Driven:
+        """The chosen frames."""
+        return Driven(self.points[frames], self.pose[frames], self.gaze[frames], self.asked[frames])
 
 
 def drive(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -49,7 +50,7 @@ class Clip:
     track: FaceTrack
     mouths: Mouths | None
 
-    @property
+    @cached_property
     def points(self) -> NDArray[np.float64]:
         """The landmarks of every frame, of lost frames interpolated."""
         return whole(self.track.points, self.track.present, self.track.seconds)
@@ -83,8 +84,7 @@ class TakesStage(Stage[TakesConfig]):
         if clip:
             for _ in self._rehearse(rehearsal, clip, taken, ways):
                 context.progress.advance()
-        driven = _chosen(driven, poses)
-        for _ in rehearsal.of_portrait(portrait, driven, len(ways), drafts, len(taken), clip is None):
+        for _ in rehearsal.of_portrait(portrait, driven[poses], len(ways), drafts, len(taken), clip is None):
             context.progress.advance()
         writer.close()
         return {"whose": whose, "frames": len(taken), "ways": len(ways), "drafts": len(writer.of), "size": config.size}
@@ -114,27 +114,23 @@ class TakesStage(Stage[TakesConfig]):
     def _rehearse(
         self, rehearsal: Rehearsal, clip: Clip, taken: NDArray[np.int64], ways: NDArray[np.int64]
     ) -> Iterator[int]:
-        with ClipReader(clip.path) as whole_size:
-            width, height = whole_size.width, whole_size.height
-        scale = float(np.median(head_pose_of(clip.points[taken]).scale)) * width / clip.track.width
-        factor = min(1.0, OVERSIZE * self.config.size / (SIDE * scale))
+        width, height = clip.track.width, clip.track.height
+        factor = min(
+            1.0, OVERSIZE * self.config.size / (SIDE * float(np.median(head_pose_of(clip.points[taken]).scale)))
+        )
         with ClipReader(clip.path, max_side=max(64, round(factor * max(width, height)))) as reader:
-            across, down = reader.width / clip.track.width, reader.height / clip.track.height
+            across, down = reader.width / width, reader.height / height
             points = clip.points * np.array([across, down, across])
             pictures = {int(home): next(iter(reader.frames(int(home)))).rgb for home in ways}
             frames = _wanted(reader, taken)
-            yield from rehearsal.of_clip(frames, pictures, points, taken, clip.mouths, 0, 0)
+            yield from rehearsal.of_clip(frames, pictures, points, taken, clip.mouths)
 
 
-def _wanted(reader: ClipReader, frames: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+def _wanted(reader: ClipReader, frames: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
     """The wanted frames, in order."""
     wanted = set(frames.tolist())
     for index, frame in enumerate(reader):
         if index in wanted:
-            yield index, frame.rgb
+            yield frame.rgb
         if index >= frames[-1]:
             return
-
-
-def _chosen(driven: Driven, frames: NDArray[np.int64]) -> Driven:
-    return Driven(driven.points[frames], driven.pose[frames], driven.gaze[frames], driven.asked[frames])

@@ -75,19 +75,19 @@ def self_driven(points: NDArray, home: int) -> Driven:
 
 
 class Rehearsal:
-    """Writes takes of `size` pixels; `painted` windows of drafts and frames, cut alike."""
+    """Writes takes: windows of drafts and of what was filmed, cut alike."""
 
     def __init__(self, writer: TakesWriter, held_out: float) -> None:
         self.writer, self.held_out = writer, held_out
 
     def of_clip(
-        self, frames: Iterator[tuple[int, NDArray[np.uint8]]], pictures: dict[int, NDArray[np.uint8]],
-        points: NDArray, taken: Positions, lent: Mouths | None, row: int, number: int,
+        self, frames: Iterator[NDArray[np.uint8]], pictures: dict[int, NDArray[np.uint8]], points: NDArray,
+        taken: Positions, lent: Mouths | None,
     ) -> Iterator[int]:  # fmt: skip
-        """Takes of a clip: for each of the home `pictures`, by their frames, a draft of all `taken` frames.
+        """The first takes, of a clip: for each of the home `pictures`, by their frames, a draft of all `taken` frames.
 
-        frames: pictures of the taken frames in order, with their numbers; points: (T, J, 3) in their pixels; lent: the
-        clip's mouths (T); row, number: the first draft and filmed picture to write. Yields the frames as they are done.
+        frames: pictures of the taken frames in order; points: (T, J, 3) in their pixels; lent: the clip's mouths (T).
+        Yields the frames as they are done.
         """
         motion, at = points[taken], {int(frame): index for index, frame in enumerate(taken)}
         use, sides = uses(taken, self.held_out), SIDE * head_pose_of(motion).scale
@@ -98,12 +98,12 @@ class Rehearsal:
             for home, picture in pictures.items()
         ]
         middle = len(painters) // 2  # of the turns to the side
-        for index, (_, rgb) in zip(range(len(taken)), frames, strict=False):
-            self._film(number + index, rgb, motion[index], windows[index])
+        for index, rgb in zip(range(len(taken)), frames, strict=False):
+            self._film(index, rgb, motion[index], windows[index])
             for way, painter in enumerate(painters):
                 judged: Use = "apart" if use[index] == "held" and way != middle else use[index]
                 draft = crop(painter.paint(index), windows[index], self.writer.size, border=None)
-                self.writer.draft(row + way * len(taken) + index, draft, number + index, way, int(taken[index]), judged)
+                self.writer.draft(way * len(taken) + index, draft, index, way, int(taken[index]), judged)
             yield index
 
     def of_portrait(
@@ -111,7 +111,8 @@ class Rehearsal:
     ) -> Iterator[int]:
         """One take of a portrait: driven away and back again, so that what warps do to this picture is mended.
 
-        alone: there is no clip beside it, so that a part of this take has to be held out.
+        take, row, number: of the take, its first draft and the picture; alone: there is no clip beside it, so that a
+        part of this take has to be held out.
         """
         portrait, driven = shrunk(portrait, driven, self.writer.size)
         home, pose = portrait.points, portrait.pose
