@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -17,6 +16,7 @@ from av.packet import Packet
 from vidgan.errors import MediaError
 from vidgan.video.isolate import isolated
 from vidgan.video.limits import MediaLimits, Meter, current_limits
+from vidgan.video.paced import PacedTrack
 from vidgan.video.probe import examine
 from vidgan.video.pyav import MICROSECOND, open_media, out_of_memory, reason, to_fraction
 
@@ -69,7 +69,7 @@ def sound_reference(path: Path, limits: MediaLimits | None = None) -> Fraction:
         return _stream_start(stream)
 
 
-class AudioTrack:
+class AudioTrack(PacedTrack):
     """The sound of a file on its way into an output container.
 
     Create it before the container's header is written, `begin` with the time of the first frame, `feed` it as the
@@ -78,16 +78,12 @@ class AudioTrack:
 
     def __init__(self, path: Path, output: OutputContainer, suffix: str, start: Fraction | None = None) -> None:
         """`start`: the time in the file that falls on the first frame; by default the start of its own picture."""
+        super().__init__(output)
         self.notes: list[str] = []
         self._path = path
-        self._output = output
         self._start = start
-        self._shift = Fraction(0)
         self._end: Fraction | None = None
-        self._pending: tuple[Fraction, Packet] | None = None
-        self._packets: Iterator[tuple[Fraction, Packet]] = iter(())
         self._meter = Meter(path, current_limits())
-        self._stack = ExitStack()
         self._no_negative = suffix in (".mkv", ".webm")  # no edit lists: all else would be moved for encoder delay
         limits = current_limits()
         container = self._stack.enter_context(open_media(path, limits))
@@ -109,27 +105,10 @@ class AudioTrack:
             name = target.codec_context.codec.canonical_name
             self.notes.append(f"sound of {path.name} encoded anew as {name}: {suffix[1:]} does not hold {codec}")
 
-    def begin(self, time: Fraction) -> None:
-        """Fix the sound to the picture: the first frame is at `time` seconds."""
-        self._shift = time - (self._start or Fraction(0))
-        self._pending = next(self._packets, None)
-
-    def feed(self, until: Fraction) -> None:
-        """Write the sound that starts before `until` seconds."""
-        while self._pending is not None and self._pending[0] < until:
-            self._output.mux(self._pending[1])
-            self._pending = next(self._packets, None)
-
     def finish(self, end: Fraction) -> None:
         """Write the rest up to the picture's `end` in seconds, and let go of the file."""
         self._end = end
-        self.feed(end)
-        self._pending = None
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._stack.close()
+        super().finish(end)
 
     def _copied(
         self, container: InputContainer, stream: AudioStream, target: AudioStream

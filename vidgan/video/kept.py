@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,13 +16,14 @@ from av.subtitles.stream import SubtitleStream
 from vidgan.video.audio import holds_sound, sound_reference
 from vidgan.video.isolate import isolated
 from vidgan.video.limits import current_limits
+from vidgan.video.paced import PacedTrack
 from vidgan.video.pyav import MICROSECOND, open_media, reason, to_fraction
 
 _SUBTITLES = {".mp4": ("mov_text",), ".m4v": ("mov_text",), ".mov": ("mov_text",), ".webm": ("webvtt",)}
 """What containers hold of subtitles; Matroska holds all."""
 
 
-class KeptTracks:
+class KeptTracks(PacedTrack):
     """The tracks of a film but its picture and its first sound, on their way into an output container.
 
     Create it before the container's header is written, `begin` with the time of the first frame, `feed` it as the
@@ -31,16 +31,16 @@ class KeptTracks:
     """
 
     def __init__(self, path: Path, output: OutputContainer, suffix: str) -> None:
+        super().__init__(output)
         self.notes: list[str] = []
-        self._output, self._path = output, path
-        self._stack = ExitStack()
+        self._path = path
         limits = current_limits()
         container = self._stack.enter_context(open_media(path, limits))
-        self._start, self._shift = sound_reference(path, limits), Fraction(0)
+        self._start = sound_reference(path, limits)
         self._targets: dict[int, Stream] = {}
         streams: list[Stream] = [stream for stream in _others(container) if self._take(stream, output, suffix)]
-        self._packets = self._copied(container, streams) if streams else iter(())
-        self._pending: tuple[Fraction, Packet] | None = None
+        if streams:
+            self._packets = self._copied(container, streams)
 
     def _take(self, stream: AudioStream | SubtitleStream, output: OutputContainer, suffix: str) -> bool:
         what = "sound" if isinstance(stream, AudioStream) else "subtitles"
@@ -59,27 +59,6 @@ class KeptTracks:
         self._targets[stream.index] = target
         self.notes.append(f"{name} of {self._path.name} kept ({codec})")
         return True
-
-    def begin(self, time: Fraction) -> None:
-        """Fix the tracks to the picture: the first frame is at `time` seconds."""
-        self._shift = time - self._start
-        self._pending = next(self._packets, None)
-
-    def feed(self, until: Fraction) -> None:
-        """Write what starts before `until` seconds."""
-        while self._pending is not None and self._pending[0] < until:
-            self._output.mux(self._pending[1])
-            self._pending = next(self._packets, None)
-
-    def finish(self, end: Fraction) -> None:
-        """Write the rest up to the picture's `end` in seconds, and let go of the file."""
-        self.feed(end)
-        self._pending = None
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._stack.close()
 
     def _copied(self, container: InputContainer, streams: list[Stream]) -> Iterator[tuple[Fraction, Packet]]:
         try:
