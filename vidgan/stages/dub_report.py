@@ -33,7 +33,7 @@ from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.dub import SURE, in_order, load_painter
 from vidgan.stages.encode import RenderedFrames
 from vidgan.stages.manifest import Manifest, read_manifests
-from vidgan.stages.report import DATA, PAGE, finished_video, marks, video_facts
+from vidgan.stages.report import DATA, PAGE, finished_video, held_out, marks, video_facts
 from vidgan.stages.speak import Shown
 from vidgan.stages.speaker import SpeakerConfig, SpeakerStage
 from vidgan.stages.voice import Voice
@@ -178,8 +178,7 @@ class DubReportStage(Stage[DubReportConfig]):
             frames=facts.get("frames", {}),
             speaking=facts.get("speak", {}),
             encoding={key: value for key, value in facts.get("video", {}).items() if key not in ("notes", "mark")},
-            heldout=facts.get("heldout", {}).get("heldout", {}),
-            feature_network=facts.get("heldout", {}).get("feature_network"),
+            **held_out(facts.get("heldout")),
             marks=marks(facts.get("video", {}).get("mark"), facts.get("signed")),
             stages=[
                 StageCost(name=m.instance, seconds=m.seconds, memory_mb=m.memory_mb, device=m.device)

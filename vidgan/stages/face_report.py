@@ -33,7 +33,7 @@ from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.drive import load_driven
 from vidgan.stages.driver import load_motion
 from vidgan.stages.manifest import read_manifests
-from vidgan.stages.report import DATA, PAGE, finished_video, marks
+from vidgan.stages.report import DATA, PAGE, finished_video, held_out, marks
 from vidgan.subject.portrait import Portrait
 from vidgan.video.clip import Frame
 from vidgan.video.read import ClipReader
@@ -94,8 +94,7 @@ class FaceReportStage(Stage[FaceReportConfig]):
             target=printable(context.input("target").name), output=shape, **vars(follow),
             background=finite_mean(watched.background), av_sync=facts.get("encode", {}).get("av_sync"),
             marks=marks(facts.get("encode", {}).get("mark"), facts.get("sign")),
-            heldout=facts.get("heldout", {}).get("heldout", {}),
-            feature_network=facts.get("heldout", {}).get("feature_network"),
+            **held_out(facts.get("heldout")),
             driving=plain_facts(facts.get("drive", {}) | facts.get("animate", {}) | _training(facts.get("train", {}))),
             stages=[
                 StageCost(name=m.instance, seconds=m.seconds, memory_mb=m.memory_mb, device=m.device) for m in manifests

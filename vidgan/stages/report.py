@@ -202,6 +202,11 @@ def marks(mark: Mapping[str, Any] | None, signed: Mapping[str, Any] | None) -> M
     return MarkFacts(**mark, **{name: (signed or {}).get(name) for name in ("credentials", "signer", "consent")})
 
 
+def held_out(facts: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a report holds of held-out frames, from the facts of the heldout stage; empty where there was none."""
+    return {"heldout": (facts or {}).get("heldout", {}), "feature_network": (facts or {}).get("feature_network")}
+
+
 def presence(video: str, track: PoseTrack) -> Presence:
     """Where a track has no person."""
     seconds = (track.pts - track.pts[:1]) * float(track.time_base)
