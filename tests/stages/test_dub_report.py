@@ -27,18 +27,18 @@ def finished(tmp_path_factory):
     film = folder / "a<b>.mp4"
     face = face_dir(folder / "face", film, write_film(film, SECONDS))
     said = speech(folder / "speech.wav", seconds=4.0)
-    inputs = {"film": film, "face": face, "voice": folder / "voice", "speech": said}
+    inputs = {"face": face, "voice": folder / "voice", "speech": said}
     run(VoiceStage(QUICK), folder / "voice", film=film, face=face)
     run(MouthsStage(MouthsConfig()), folder / "mouths", film=film, face=face, voice=folder / "voice")
     run(SpeakStage(SpeakConfig()), folder / "speak", **inputs)
     stages = {name: folder / name for name in ("voice", "speak", "mouths")}
     run(DubStage(DubConfig()), folder / "dub", film=film, **stages)
     run(EncodeStage(EncodeConfig()), folder / "encode", frames=folder / "dub", source=said, target=film, film=film)
-    return inputs | stages | {"frames": folder / "dub", "video": folder / "encode"}
+    return inputs | stages | {"film": film, "frames": folder / "dub", "video": folder / "encode"}
 
 
 def report(finished, folder, monkeypatch, found):
-    monkeypatch.setattr(DubReportStage, "_found", lambda self, context, output: found)
+    monkeypatch.setattr(DubReportStage, "_found", lambda self, context, output, shown: found)
     facts = run(DubReportStage(SMALL), folder, **finished)
     data = DubReportData.model_validate_json((folder / "report.json").read_text())
     return facts, data, (folder / "report.html").read_text()
@@ -104,6 +104,16 @@ def test_face_is_looked_for_again_by_the_options_of_a_dub(finished, tmp_path, mo
     run(DubReportStage(SMALL), tmp_path, **finished)
     assert asked == [("--speaker", finished["video"])]
     assert not (tmp_path / "found").exists()
+
+
+def test_what_may_differ_is_told_by_the_runs_own_settings(finished, tmp_path, monkeypatch):
+    """A run that left turned faces alone would have left these: then all of the picture has to be the film's."""
+    write_stage(finished["frames"], "dub", config={"most_yaw": 0.001})
+    try:
+        _, data, _ = report(finished, tmp_path, monkeypatch, None)
+    finally:
+        (finished["frames"] / "manifest.json").unlink()
+    assert data.outside_psnr < 100
 
 
 def test_page_is_self_contained_and_names_are_escaped(finished, tmp_path, monkeypatch):
