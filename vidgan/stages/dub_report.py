@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -43,6 +43,8 @@ from vidgan.video.audio import sound_reference
 from vidgan.video.read import ClipReader
 from vidgan.video.write import ClipWriter
 
+FOUND = "found.npz"
+
 _ORDER = ("face", "voice", "speak", "mouths", "model", "heldout", "frames", "video", "signed")
 MOUTH_SHARE = 0.62
 """Side of the shown mouths in distances of the outer eye corners."""
@@ -75,14 +77,15 @@ class Watched:
 
 
 class DubReportStage(Stage[DubReportConfig]):
-    """All that a dub made in; `report.html` (self-contained) and `report.json` (`DubReportData`) out.
+    """All that a dub made in; `report.html` (self-contained), `report.json` (`DubReportData`) and, where the face was
+    found again in the finished video, its track `found.npz` out.
 
     Inputs: `video` (encode), `film` and `speech` (files), `face`, `voice`, `speak`, `mouths`, `frames` (dub),
     `signed` (sign).
     """
 
     name = "dub_report"
-    version = 2
+    version = 3
     Config: ClassVar[type[Config]] = DubReportConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -93,6 +96,8 @@ class DubReportStage(Stage[DubReportConfig]):
         shape = Voice.load(context.input("voice")).shape
         sure = np.load(context.input("frames") / SURE, allow_pickle=False)
         found = self._found(context, output, shown)
+        if found is not None:
+            found.save(context.dir / FOUND)
         watched = self._watch(context, output, shown)
         data = self._data(context, output, shown, film, shape, sure, found, watched)
         data.write(context.dir / DATA)
@@ -200,10 +205,13 @@ class DubReportStage(Stage[DubReportConfig]):
 
 def judge(
     film: Path, speech: Path, track: FaceTrack, shown: Shown, found: FaceTrack, shape: MouthShape,
-    sure: NDArray[np.float32],
+    sure: NDArray[np.float32], wrong: Sequence[Path] = (),
 ) -> tuple[Sync | None, Mouth]:  # fmt: skip
     """How well the mouth found in the result follows the speech, None of fewer than `ENOUGH` frames that speak; and how
     far it is open.
+
+    wrong: recordings of other speech to compare with, repeated where they are shorter; without any, the speech itself
+    begun elsewhere.
     """
     said, own = Hearing.of(read_sound(speech)), Hearing.of(read_sound(film))
     times = float(sound_reference(speech)) + shown.timeline.seconds
@@ -228,9 +236,16 @@ def judge(
         if len(real) >= 25 and len(frames) >= ENOUGH:
             expert = MouthJudge.of(shape.coefficients(head), own.at(seconds))
             spectrum = said.at(times[frames])
-            verdict = expert.judge(shape.coefficients(again), spectrum, moved(spectrum))
+            others = (_heard(path, shown.timeline.seconds[frames]) for path in wrong) if wrong else moved(spectrum)
+            verdict = expert.judge(shape.coefficients(again), spectrum, others)
             sync = Sync(**vars(verdict))
     return sync, Mouth(**mouth)
+
+
+def _heard(recording: Path, seconds: NDArray) -> NDArray[np.float32]:
+    """The spectrum of a recording at times since its beginning (T,), where it begins anew after its end: (T, B)."""
+    sound = read_sound(recording)
+    return Hearing.of(sound).at(float(sound.start) + seconds % float(sound.seconds))
 
 
 class _Clip:
