@@ -53,11 +53,21 @@ def mouths(film: Path, stages: dict[str, Finished]) -> tuple[list[Picture], list
 @click.option("--columns", default=8, show_default=True)
 @click.option("--cell", default=112, show_default=True, help="Pixels of a mouth.")
 @click.option("--quality", default="draft", show_default=True)
+@click.option("--set", "overrides", multiple=True, help="One setting; may be repeated.")
 @click.option("--work", type=FOLDER, default=Path("out/benchmarks/dub"), show_default=True, help="Work folder.")
-def main(film: Path, speech: Path, picture: Path, columns: int, cell: int, quality: str, work: Path) -> None:
+def main(
+    film: Path,
+    speech: Path,
+    picture: Path,
+    columns: int,
+    cell: int,
+    quality: str,
+    overrides: tuple[str, ...],
+    work: Path,
+) -> None:
     """Dub and draw."""
     files = {"film": film, "speech": speech}
-    stages = run_stages(["dub"], files, work, pipeline="dub", preset=quality, overrides=("speak.fit=trim",))
+    stages = run_stages(["dub"], files, work, pipeline="dub", preset=quality, overrides=("speak.fit=trim", *overrides))
     rows = mouths(film, stages)
     middles = ((np.arange(columns) + 0.5) * len(rows[0]) / columns).astype(int)
     width = columns * cell + (columns - 1) * GAP
