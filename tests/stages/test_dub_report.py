@@ -1,22 +1,23 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from benchmarks.dub import beside_others
 from tests.face.talker import write_film
 from tests.stages.test_dub import QUICK, SECONDS, face_dir, run, speech
 from tests.stages.test_report import write_stage
-from vidgan.face.track import FaceTrack
 from vidgan.report.dub import DubReportData
 from vidgan.stages.dub import DubConfig, DubStage
-from vidgan.stages.dub_report import DubReportConfig, DubReportStage, judge
+from vidgan.stages.dub_report import DubReportConfig, DubReportStage
 from vidgan.stages.encode import EncodeConfig, EncodeStage
 from vidgan.stages.face import FaceStage
 from vidgan.stages.mouths import MouthsConfig, MouthsStage
 from vidgan.stages.speak import Shown, SpeakConfig, SpeakStage
-from vidgan.stages.voice import Voice, VoiceStage
+from vidgan.stages.voice import VoiceStage
 
 SMALL = DubReportConfig(mouths=6, rows=2, slice_frames=40, clip_seconds=0.4, clip_height=64, outside=3)
 
@@ -80,16 +81,14 @@ def test_mouth_of_the_film_does_not_say_the_new_speech(finished, tmp_path, monke
     assert wrong.mouth.asked < 0.6
 
 
-def test_speech_is_judged_beside_other_recordings(finished, tmp_path):
-    """Said by the mouth, the same recording goes as well with it as the speech; another one does not."""
-    shown = Shown.load(finished["speak"])
+def test_speech_is_judged_beside_other_recordings(finished, tmp_path, monkeypatch):
+    """As benchmarks.dub does: said by the mouth, the speech goes with it when it is among them, another does not."""
     other = speech(tmp_path / "other.wav", seconds=2.0, seed=12)
-    track, shape = FaceTrack.load(finished["face"] / "track.npz"), Voice.load(finished["voice"]).shape
-    said, sure = finished["speech"], (shown.timeline.seconds < 3.9).astype(np.float32)  # it would begin anew after that
-    sync, _ = judge(finished["film"], said, track, shown, shown.spoken, shape, sure, [said, other])
-    assert len(sync.wrong) == 2
-    assert sync.wrong[0] == pytest.approx(sync.correlation, abs=1e-3)
-    assert sync.wrong[1] < sync.correlation - 0.2
+    _, data, _ = report(finished, tmp_path, monkeypatch, Shown.load(finished["speak"]).spoken)
+    result = SimpleNamespace(stages=finished | {"report": tmp_path, "dub": finished["frames"]})
+    same, wrong = beside_others(finished["film"], finished["speech"], result, [finished["speech"], other])
+    assert same > wrong + 0.2
+    assert data.sync.correlation > wrong + 0.2
 
 
 def test_face_that_is_not_found_again_leaves_gaps_and_no_failure(finished, tmp_path, monkeypatch):
