@@ -1,6 +1,6 @@
 """The picture of a dub: mouths as filmed above mouths as dubbed over time, and the slices through the mouth's middle.
 
-    python -m benchmarks.dub_picture samples/faces/speaker.mp4 samples/faces/words.wav docs/dub.png
+    python -m benchmarks.dub_picture samples/faces/speaker.mp4 samples/faces/words.wav docs/dub.png --set voice.steps=20
 
 Every mouth stands above its moment in the slices, whose columns are the mouth's middle columns, one a frame.
 """
@@ -51,7 +51,7 @@ def mouths(film: Path, stages: dict[str, Finished]) -> tuple[list[Picture], list
 @click.argument("speech", type=FILE)
 @click.argument("picture", type=click.Path(path_type=Path))
 @click.option("--columns", default=8, show_default=True)
-@click.option("--cell", default=112, show_default=True, help="Pixels of a mouth.")
+@click.option("--cell", default=96, show_default=True, help="Pixels of a mouth.")
 @click.option("--quality", default="draft", show_default=True)
 @click.option("--set", "overrides", multiple=True, help="One setting; may be repeated.")
 @click.option("--work", type=FOLDER, default=Path("out/benchmarks/dub"), show_default=True, help="Work folder.")
