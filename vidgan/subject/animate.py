@@ -201,10 +201,12 @@ class FacePainter:
         soft = 0.012 * float(self.driven.pose.scale[index])
         part = _area(place) / max(_area(was), 1.0)
         inside = polygon(place - corner, size, soft)[..., None]
-        # Skin beside the lashes would stretch over the shut eye, lashes and all.
+        # Skin beside the lashes would stretch over the shut eye, lashes and all: what is no skin is replaced.
         lid = polygon(middle + BEYOND * (was - middle) - corner, size, 2 * soft)[..., None]
         lid = lid * np.clip(1 - 2 * inside, 0, 1) * np.clip(2 * (1 - part) - 0.3, 0, 1)
-        view += lid * (ball.lids(where) - view)
+        skin = ball.lids(where)
+        other = np.abs(view.mean(-1, keepdims=True) / np.maximum(skin.mean(-1, keepdims=True), 1) - 1)
+        view += lid * np.clip((other - 0.15) / 0.15, 0, 1) * (skin - view)
         # The lids' rims come with the skin: lashes and shade stay with them, and shut lids show no edge.
         cover = np.clip(2 * inside - 1, 0, 1)
         width = float(np.linalg.norm(home[corners[0]] - home[corners[1]]))
