@@ -113,6 +113,15 @@ def test_the_neutral_frame_is_at_rest_and_not_simply_the_first():
     assert 12 <= neutral_frame(replace(track, present=np.arange(30) != 15)) <= 18
 
 
+def test_narrowed_eyes_and_lips_apart_are_no_rest_however_lively_the_face():
+    mouths, eyes = 0.05 + 0.1 * (1 + np.sin(np.arange(60))), np.ones(60)
+    mouths[20:25], eyes[20:25] = 0.05, 0.7
+    mouths[40:44] = 0
+    heads = [open_mouth(lids(neutral_mesh(), eye), mouth) for eye, mouth in zip(eyes, mouths, strict=True)]
+    nods = np.stack([np.zeros(60), np.where(np.arange(60) // 4 == 10, -5, 0), np.zeros(60)], 1)
+    assert 40 <= neutral_frame(track_of(heads, pose(nods))) < 44
+
+
 def test_short_gaps_are_filled_and_long_ones_told():
     track, _ = talking(40)
     raw = {"image": track.image.copy(), "depth": track.depth.copy(), "pts": track.pts}

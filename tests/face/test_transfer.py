@@ -122,3 +122,22 @@ def test_lost_frames_go_on_between_their_neighbours():
     present[3:5] = False
     filled = whole(points, present, track.seconds)
     np.testing.assert_allclose(filled[3], points[2] + (points[5] - points[2]) / 3, atol=1e-3)
+
+
+def test_a_large_eye_opens_no_farther_than_the_drivers_for_its_width():
+    def openness(home):
+        _, result = driven(heads=[neutral_mesh(), lids(neutral_mesh(), 1.3)], home=home)
+        eyes = faces(result).eyes
+        return eyes[1] - eyes[0]
+
+    large = from_head(lids(neutral_mesh(), 1.5), pose((0, 0, 0), scale=90, place=(300, 280)))[0]
+    usual = from_head(neutral_mesh(), pose((0, 0, 0), scale=90, place=(300, 280)))[0]
+    assert openness(large) == pytest.approx(openness(usual), rel=0.15)
+
+
+def test_a_nod_at_rest_is_no_rest_of_the_head():
+    degrees = np.array([[0.0, -8, 0], *[[0.0, 0, 0]] * 4])
+    _, result = driven(heads=[neutral_mesh()] * 5, degrees=degrees, home=target((0, 0, 0)))
+    pitch = angles(result.pose.rotation)[:, 1]
+    assert pitch[0] - pitch[1] == pytest.approx(-8, abs=0.5)
+    np.testing.assert_allclose(result.points[1:], np.broadcast_to(target((0, 0, 0)), (4, 478, 3)), atol=1.5)

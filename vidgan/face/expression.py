@@ -22,8 +22,15 @@ from vidgan.face.track import FaceTrack
 Array = NDArray[np.float64]
 
 
-OPEN_COST = 6.0
-"""How much more an open mouth tells against a frame at rest than anything else."""
+AT_REST = {
+    "left_eye": 0.04, "right_eye": 0.04, "mouth": 0.02, "mouth_width": 0.05, "smile": 0.02, "jaw": 0.05,
+    "left_brow": 0.05, "right_brow": 0.05, "gaze_x": 0.06, "gaze_y": 0.04,
+}  # fmt: skip
+"""How far each coefficient may be from what is usual before a face looks less at rest. The same for everybody: by the
+spread of a lively face's own coefficients an open mouth and narrowed eyes would pass for rest."""
+
+STRAIGHT = np.sin(np.deg2rad(5)) ** 2
+"""The same for the direction of the head: its squared distance."""
 
 
 @dataclass(frozen=True)
@@ -115,17 +122,17 @@ def neutral_frame(track: FaceTrack) -> int:
     pose = head_pose(track[present])
     face = expression(to_head(track[present].points, pose))
     table, names = face.table(), list(vars(face))
-    usual, spread = np.median(table, 0), table.std(0) + 0.01
+    usual, tolerance = np.median(table, 0), np.array([AT_REST[name] for name in names])
     # What the mouth does is judged by how it is when shut, which may be seldom.
     shut = face.mouth <= np.quantile(face.mouth, 0.25)
     mouth = [names.index(name) for name in ("mouth", "mouth_width", "smile", "jaw")]
     usual[mouth] = np.median(table[shut], 0)[mouth]
     usual[mouth[0]] = np.quantile(face.mouth, 0.05)
-    away = ((table - usual) / spread) ** 2
-    away[:, mouth[0]] *= OPEN_COST
+    away = ((table - usual) / tolerance) ** 2
+    away[:, mouth[0]] *= face.mouth > usual[mouth[0]]
     direction = pose.rotation[:, :, 2]
     turned = np.sum((direction - np.median(direction, 0)) ** 2, 1) / 0.02
-    moving = np.abs(np.gradient(table / spread, axis=0)).sum(1) if len(table) > 1 else 0.0
+    moving = np.abs(np.gradient(table / tolerance, axis=0)).sum(1) if len(table) > 1 else 0.0
     return int(present[(away.sum(1) + turned + 0.5 * moving).argmin()])
 
 

@@ -34,6 +34,10 @@ RIGHT_EYE: Indices = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 1
 LEFT_EYE: Indices = (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466)
 """The lids' edges from the outer corner along the lower lid and back along the upper one."""
 
+RIGHT_LIDS: Indices = (130, 25, 110, 24, 23, 22, 26, 112, 243, 190, 56, 28, 27, 29, 30, 247)
+LEFT_LIDS: Indices = (359, 255, 339, 254, 253, 252, 256, 341, 463, 414, 286, 258, 257, 259, 260, 467)
+"""The ring around each eye that bounds the skin of its lids, in the same order."""
+
 RIGHT_EYE_CORNERS, LEFT_EYE_CORNERS = (33, 133), (263, 362)
 RIGHT_LID_PAIRS = ((160, 144), (159, 145), (158, 153))
 LEFT_LID_PAIRS = ((387, 373), (386, 374), (385, 380))

@@ -26,6 +26,9 @@ Array = NDArray[np.float64]
 SHUT = 0.06
 """The lid gap over the eye's width that the mesh still shows when an eye is shut."""
 
+_TURNOVER = 0.1
+"""Of the eye's width: change of its opening over which one way of scaling becomes the other."""
+
 _SWAY = 0.5
 """Eye distances that the head may move sideways or up: further, the neck would tear."""
 
@@ -90,7 +93,7 @@ def drive(
     if config.motion == "absolute":
         change = change + _offset(heads[neutral], home)
     share = region_share(config.region)[:, None]
-    face = home + strength * share * change * local_scale(heads[neutral], home)
+    face = home + strength * share * change * local_scale(heads, heads[neutral], home)
     for ring in (at.LEFT_EYE, at.RIGHT_EYE, at.LIPS_INNER):
         _uncross(face, ring)
     moves_head = config.region in ("all", "pose")
@@ -123,26 +126,35 @@ def region_share(region: str) -> Array:
     return share
 
 
-def local_scale(driver: NDArray, target: NDArray) -> Array:
-    """Factors (J, 3) for a change of the driver's landmarks (J, 3) on the target's (J, 3), both at rest.
+def local_scale(driver: NDArray, rest: NDArray, target: NDArray) -> Array:
+    """Factors (T, J, 3) for the change of the driver's landmarks (T, J, 3) on the target's.
 
-    Around the eyes by the widths, and by how far the lids can travel until they are shut; around the mouth by the
-    widths of the mouths.
+    Around the eyes by their widths, and where lids close, by how far they can travel until they are shut: no eye opens
+    farther for being larger at rest. Around the mouth by the widths of the mouths.
+
+    Args:
+        driver: (T, J, 3).
+        rest: (J, 3) the driver at rest.
+        target: (J, 3) the target at rest.
     """
     mesh = neutral_mesh()[:, :2]
-    scale = np.ones((at.LANDMARKS, 3))
+    scale = np.ones((len(driver), at.LANDMARKS, 3))
     for corners, ring, lids in (
         (at.LEFT_EYE_CORNERS, at.LEFT_EYE, at.LEFT_LID_PAIRS),
         (at.RIGHT_EYE_CORNERS, at.RIGHT_EYE, at.RIGHT_LID_PAIRS),
     ):
-        wide = _width(target, corners) / _width(driver, corners)
-        travel = gap(driver[None], lids)[0] - SHUT * _width(driver, corners)
-        tall = gap(target[None], lids)[0] / max(travel, 0.02)
+        width, unit = _width(target, corners), _width(rest, corners)
+        opening = gap(driver, lids) - gap(rest[None], lids)
+        travel = gap(rest[None], lids)[0] - SHUT * unit
+        shutting = gap(target[None], lids)[0] / max(travel, 0.02)
+        opened = np.clip(0.5 + opening / (_TURNOVER * unit), 0, 1)
+        wide = np.full(len(driver), width / unit)
+        tall = shutting + opened * (wide - shutting)
         near = np.exp(-((np.linalg.norm(mesh - mesh[list(ring)].mean(0), axis=1) / 0.27) ** 4))[:, None]
-        scale += near * (np.clip([wide, tall, wide], 0.3, 2.5) - 1)
-    wide = np.clip(_width(target, at.MOUTH_CORNERS) / _width(driver, at.MOUTH_CORNERS), 0.7, 1.4)
+        scale += near * (np.clip(np.stack([wide, tall, wide], -1), 0.3, 2.5)[:, None] - 1)
+    wider = np.clip(_width(target, at.MOUTH_CORNERS) / _width(rest, at.MOUTH_CORNERS), 0.7, 1.4)
     near = np.exp(-((np.linalg.norm(mesh - mesh[list(at.LIPS_OUTER)].mean(0), axis=1) / 0.5) ** 4))[:, None]
-    return scale + near * (wide - 1)
+    return scale + near * (wider - 1)
 
 
 def _offset(driver: NDArray, target: NDArray) -> Array:
@@ -163,7 +175,8 @@ def _offset(driver: NDArray, target: NDArray) -> Array:
 
 
 def _pose(theirs: HeadPose, neutral: int, own: HeadPose, config: FaceTransferConfig) -> HeadPose:
-    turned = theirs.rotation @ theirs.rotation[neutral].T
+    # The head is at rest as it usually is: the one frame with the face at rest may be a nod.
+    turned = theirs.rotation @ rotation_of(np.median(angles(theirs.rotation), 0)).T
     if config.motion == "absolute":
         turned = theirs.rotation @ own.rotation[0].T
     rotation = power(turned, config.strength) @ own.rotation[0]

@@ -35,7 +35,7 @@ class AnimateStage(Stage[AnimateConfig]):
     """
 
     name: ClassVar[str] = "animate"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     Config: ClassVar[type[Config]] = AnimateConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class PortraitStage(Stage[PortraitConfig]):
     """
 
     name: ClassVar[str] = "portrait"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     Config: ClassVar[type[Config]] = PortraitConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class TakesStage(Stage[TakesConfig]):
     """
 
     name: ClassVar[str] = "takes"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     Config: ClassVar[type[Config]] = TakesConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:

@@ -23,14 +23,17 @@ from vidgan.face.regions import (
     LEFT_EYE,
     LEFT_EYE_CORNERS,
     LEFT_IRIS,
+    LEFT_LIDS,
     LIP_PAIRS,
     LIPS_INNER,
     MESH,
     RIGHT_EYE,
     RIGHT_EYE_CORNERS,
     RIGHT_IRIS,
+    RIGHT_LIDS,
 )
 from vidgan.face.transfer import Driven
+from vidgan.subject.eyes import Eyeball, eyeball
 from vidgan.subject.plate import push_pull, spread
 from vidgan.subject.portrait import Portrait
 from vidgan.subject.references import pose_distances, steadiest_path
@@ -51,6 +54,17 @@ NECK, CHEST = 1.05, 2.1
 
 REACH = 0.3
 """Eye distances beyond the mesh over which its own motion fades into the head's."""
+
+EYES = (
+    (LEFT_EYE, LEFT_LIDS, LEFT_EYE_CORNERS, LEFT_IRIS),
+    (RIGHT_EYE, RIGHT_LIDS, RIGHT_EYE_CORNERS, RIGHT_IRIS),
+)
+
+BEYOND = 1.1
+"""Times an eye's opening: what shut lids hide, white beside the landmarks too."""
+
+SHADE = 0.3
+"""Share of its light that an eye's white loses beside lids that are twice as far apart as in the picture."""
 
 
 @dataclass(frozen=True)
@@ -165,58 +179,53 @@ class FacePainter:
     # --- eyes ---------------------------------------------------------------------------------------------------
 
     def _eyes(self, canvas: Array, index: int) -> None:
-        for ring, corners, iris in (
-            (LEFT_EYE, LEFT_EYE_CORNERS, LEFT_IRIS),
-            (RIGHT_EYE, RIGHT_EYE_CORNERS, RIGHT_IRIS),
-        ):
-            points, home = self.driven.points[index, :, :2], self.portrait.points[:, :2]
-            place = points[list(ring)]
-            box = _box(place, 3, self.window)
-            if box is None:
-                continue
-            left, top, right, bottom = box
-            size = (bottom - top, right - left)
-            matrix = _similarity(points[list(corners)], home[list(corners)])
-            at = _grid(size) + np.array([left, top], np.float32)
-            where = at @ matrix[:, :2].T + matrix[:, 2]
-            width = float(np.linalg.norm(home[corners[0]] - home[corners[1]]))
-            shift = self.driven.gaze[index] * width
-            centre = home[iris[0]] + shift
-            radius = float(np.linalg.norm(home[list(iris[1:])] - home[iris[0]], axis=1).mean())
-            near = np.exp(-((np.linalg.norm(where - centre, axis=-1) / (1.7 * radius)) ** 4))
-            where = where - near[..., None] * shift
-            ball, origin = self._eyeball(ring)
-            pulled = pull(ball, (where - origin).astype(np.float32)).astype(np.float32)
-            soft = 0.012 * float(self.driven.pose.scale[index])
-            cover = polygon(place - [left, top], size, soft)[..., None]
-            # Shut lids have no edge to show it through.
-            cover *= min(
-                1.0, float(cv2.contourArea(place.astype(np.float32))) / (2.5 * soft * float(np.ptp(place[:, 0])))
-            )
-            # An eye that does nothing is left as it is, to the lashes.
-            lids = np.linalg.norm(place @ matrix[:, :2].T + matrix[:, 2] - home[list(ring)], axis=1).max()
-            share = np.clip(25 * (lids + np.hypot(*shift)) / width - 0.3, 0, 1)
-            x, y = self.window[:2]
-            view = canvas[top - y : bottom - y, left - x : right - x]
-            view += share * cover * (pulled - view)
+        for (ring, _, corners, _), ball in zip(EYES, self._balls, strict=True):
+            if ball is not None:
+                self._eye(canvas, index, ball, list(ring), list(corners))
 
-    def _eyeball(self, ring: tuple[int, ...]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-        """The eye's inside in the picture, gone on under the lids, and its place (left, top)."""
-        if ring not in self._balls:
-            place = self.portrait.points[list(ring), :2]
-            height, width = self.portrait.picture.shape[:2]
-            margin = max(6, round(0.5 * float(np.ptp(place[:, 0]))))
-            left, top, right, bottom = _box(place, margin, (0, 0, width, height)) or (0, 0, width, height)
-            part = self.portrait.picture[top:bottom, left:right]
-            known = polygon(place - [left, top], part.shape, 0.0) > 0.95
-            if known.sum() < 12:  # shut in the picture: there is no eye to show
-                known[:] = True
-            self._balls[ring] = push_pull(part, known), np.array([left, top], np.float64)
-        return self._balls[ring]
+    def _eye(self, canvas: Array, index: int, ball: Eyeball, ring: list[int], corners: list[int]) -> None:
+        points, home = self.driven.points[index, :, :2], self.portrait.points[:, :2]
+        matrix = _similarity(points[corners], home[corners])
+        place = points[ring]
+        # The eye's opening as the picture has it, brought along.
+        was = (home[ring] - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+        middle = was.mean(0)
+        box = _box(np.concatenate([place, middle + BEYOND * (was - middle)]), 3, self.window)
+        if box is None:
+            return
+        left, top, right, bottom = box
+        size, corner = (bottom - top, right - left), np.array([left, top])
+        where = (_grid(size) + corner) @ matrix[:, :2].T + matrix[:, 2]
+        x, y = self.window[:2]
+        view = canvas[top - y : bottom - y, left - x : right - x]
+        soft = 0.012 * float(self.driven.pose.scale[index])
+        part = _area(place) / max(_area(was), 1.0)
+        inside = polygon(place - corner, size, soft)[..., None]
+        # Skin beside the lashes would stretch over the shut eye, lashes and all: what is no skin is replaced.
+        lid = polygon(middle + BEYOND * (was - middle) - corner, size, 2 * soft)[..., None]
+        lid = lid * np.clip(1 - 2 * inside, 0, 1) * np.clip(2 * (1 - part) - 0.3, 0, 1)
+        skin = ball.lids(where)
+        other = np.abs(view.mean(-1, keepdims=True) / np.maximum(skin.mean(-1, keepdims=True), 1) - 1)
+        view += lid * np.clip((other - 0.15) / 0.15, 0, 1) * (skin - view)
+        # The lids' rims come with the skin: lashes and shade stay with them, and shut lids show no edge.
+        cover = np.clip(2 * inside - 1, 0, 1)
+        width = float(np.linalg.norm(home[corners[0]] - home[corners[1]]))
+        shift = self.driven.gaze[index] * width
+        # White that comes into view lies in the lids' shade.
+        lit = np.clip(2 * polygon(place - corner, size, 3 * soft)[..., None] - 1, 0, 1)
+        pulled = ball.look(where, shift) * (1 - SHADE * np.clip(part - 1, 0, 1) * (1 - lit))
+        # An eye that does nothing is left as it is, to the lashes.
+        moved = np.linalg.norm((place - was) @ matrix[:, :2].T, axis=1).max()
+        share = np.clip(25 * (moved + np.hypot(*shift)) / width - 0.3, 0, 1)
+        view += share * cover * (pulled - view)
 
     @cached_property
-    def _balls(self) -> dict[tuple[int, ...], tuple[NDArray[np.uint8], NDArray[np.float64]]]:
-        return {}
+    def _balls(self) -> tuple[Eyeball | None, ...]:
+        picture, points = self.portrait.picture, self.portrait.points[:, :2]
+        return tuple(
+            eyeball(picture, points[list(ring)], points[list(around)], points[list(iris)])
+            for ring, around, _, iris in EYES
+        )
 
     # --- the mouth ----------------------------------------------------------------------------------------------
 
@@ -287,6 +296,10 @@ def _filled(picture: NDArray[np.uint8], ring: Array, place: NDArray, size: tuple
 def _parted(opening: float) -> float:
     """How much of the mouth's inside shows between lips that far apart, in eye distances: none between shut ones."""
     return float(np.clip((opening - 0.008) / 0.02, 0, 1))
+
+
+def _area(ring: NDArray) -> float:
+    return float(cv2.contourArea(ring.astype(np.float32)))
 
 
 def _similarity(source: NDArray, target: NDArray) -> NDArray[np.float64]:
