@@ -262,7 +262,7 @@ def main(folder: Path, steps: int, hardening: int, each: int, folds: tuple[str, 
     """Attack, harden, attack again."""
     data, runs = Data.load(folder), folder / f"runs-{steps}"
     plain, hard = {}, {}
-    config = ForensicConfig(steps=hardening, learning_rate=5e-3, batch=32)
+    config = ForensicConfig(steps=hardening, learning_rate=1e-3, batch=32)
     for fold in folds:
         others = [it for it in FOLDS if it != fold]
         plain[fold] = fit(data, runs / f"all-without-{fold}", others, EVERY, ForensicConfig(steps=steps))
