@@ -5,11 +5,12 @@
 Three tables. `held-out end`: the last 30 % of each film spoken with its own sound by what was learnt of the first 70 %;
 correlation of the mouth's opening, by ridge regression on the same log-mel, lag in frames. `speech`: each film dubbed
 with its speech and with the foreign voices, from the reports of `vidgan dub`: the judge's correlation (`real`: of the
-film itself, unseen), the best of ten wrong speeches, lag, the mouth's opening while nobody and while somebody speaks
-(the closed mouth's beside it), sharpness of the mouth over the film's, PSNR outside the hull before encoding. `own
-sound`: the film dubbed with its own sound, mouths taken and learnt from the first 70 % alone, scored on the rest
-against the film itself: opening found again, distance of the lips in % of that of the outer eye corners, and PSNR, SSIM
-and perceptual distance of the mouth.
+film itself, unseen) with that speech, with the best of the ten other recordings (`--wrong`; the other speeches, voices
+and films beside them), with the best of ten places at which the same speech is begun elsewhere; lag, the mouth's
+opening while nobody and while somebody speaks (the closed mouth's beside it), sharpness of the mouth over the film's,
+PSNR outside the hull before encoding. `own sound`: the film dubbed with its own sound, mouths taken and learnt from the
+first 70 % alone, scored on the rest against the film itself: opening found again, distance of the lips in % of that of
+the outer eye corners, and PSNR, SSIM and perceptual distance of the mouth.
 """
 
 from __future__ import annotations
@@ -35,10 +36,13 @@ from vidgan.metrics.psnr import psnr
 from vidgan.metrics.ssim import ssim
 from vidgan.progress import Silent
 from vidgan.stages.base import StageContext
-from vidgan.stages.dub_report import MOUTH_SHARE
+from vidgan.stages.dub import SURE
+from vidgan.stages.dub_report import FOUND, MOUTH_SHARE, judge
 from vidgan.stages.encode import RenderedFrames
 from vidgan.stages.face import FaceStage, FaceStageConfig
 from vidgan.stages.manifest import Manifest
+from vidgan.stages.speak import Shown
+from vidgan.stages.voice import Voice
 from vidgan.subject.mouths import window
 from vidgan.video.read import ClipReader
 
@@ -61,16 +65,30 @@ def held_out(film: Path, result: vidgan.Result) -> Row:
     return {"film": film.stem, "seconds": seconds} | {title: check[name] for name, title in names.items()}
 
 
-def followed(film: Path, speech: Path, result: vidgan.Result) -> Row:
-    """What the report of a dub says."""
+def followed(film: Path, speech: Path, result: vidgan.Result, recordings: list[Path]) -> Row:
+    """What the report of a dub says, and what its judge hears of all other recordings."""
     data = json.loads(result.outputs["data"].read_text())
     sync, mouth = data["sync"] or {}, data["mouth"]
+    wrong = [path for path in recordings if path != speech]
+    beside = beside_others(film, speech, result, wrong)
+    best = int(np.argmax(beside)) if beside else 0
     return {
         "film": film.stem, "speech": speech.stem, "judge": sync.get("correlation"),
-        "best wrong": max(sync["wrong"]) if sync else None, "real": sync.get("real"), "lag": sync.get("lag"),
+        "best wrong": beside[best] if beside else None, "which": wrong[best].stem if beside else "",
+        "wrong": len(beside), "elsewhere": max(sync["wrong"]) if sync else None,
+        "real": sync.get("real"), "lag": sync.get("lag"),
         "silent": mouth["silent"], "speaking": mouth["speaking"], "closed": mouth["film_closed"],
         "sharpness": mouth["sharpness"] / mouth["film_sharpness"], "outside dB": data["outside_psnr"],
     }  # fmt: skip
+
+
+def beside_others(film: Path, speech: Path, result: vidgan.Result, wrong: list[Path]) -> list[float]:
+    """How far what is heard from the mouth in a finished dub goes with each of the recordings that it does not say."""
+    at = result.stages
+    track, found = FaceTrack.load(at["face"] / "track.npz"), FaceTrack.load(at["report"] / FOUND)
+    shape, sure = Voice.load(at["voice"]).shape, np.load(at["dub"] / SURE)
+    sync, _ = judge(film, speech, track, Shown.load(at["speak"]), found, shape, sure, wrong)
+    return sync.wrong if sync else []
 
 
 def own_sound(film: Path, out: Path, work: Path | None) -> Row:
@@ -112,12 +130,14 @@ def own_sound(film: Path, out: Path, work: Path | None) -> Row:
 @click.command()
 @click.option("--film", "films", type=(FILE, FILE), multiple=True, required=True, help="A film and its new speech.")
 @click.option("--foreign", type=FILE, multiple=True, help="Other voices for every film.")
+@click.option("--wrong", type=FILE, multiple=True, help="More recordings that a mouth is judged beside.")
 @click.option("--out", type=FOLDER, default=Path("out/benchmarks/dub"), show_default=True)
 @click.option("--work", type=FOLDER, help="Work folder.")
 @JSON_OPTION
 def main(
     films: tuple[tuple[Path, Path], ...],
     foreign: tuple[Path, ...],
+    wrong: tuple[Path, ...],
     out: Path,
     work: Path | None,
     json_file: Path | None,
@@ -127,14 +147,27 @@ def main(
     unseen: list[Row] = []
     speeches: list[Row] = []
     own: list[Row] = []
+    recordings = [*(path for pair in films for path in pair), *foreign, *wrong]
     for film, speech in films:
         result = dubbed(film, speech, out, work)
         unseen.append(held_out(film, result))
-        speeches.append(followed(film, speech, result))
-        speeches += [followed(film, other, dubbed(film, other, out, work, fit="trim")) for other in foreign]
+        speeches.append(followed(film, speech, result, recordings))
+        for other in foreign:
+            result = dubbed(film, other, out, work, fit="trim")
+            speeches.append(followed(film, other, result, recordings))
         own.append(own_sound(film, out, work))
     tables = {"held-out end": unseen, "speech": speeches, "own sound": own}
-    digits = {"lag": 0, "silent": 3, "speaking": 3, "closed": 3, "ssim": 3, "frames": 0, "seconds": 1, "outside dB": 0}
+    digits = {
+        "lag": 0,
+        "silent": 3,
+        "speaking": 3,
+        "closed": 3,
+        "ssim": 3,
+        "frames": 0,
+        "seconds": 1,
+        "outside dB": 0,
+        "wrong": 0,
+    }
     for title, rows in tables.items():
         click.echo(f"\n{title}\n\n{markdown(rows, digits)}")
     if json_file:

@@ -1,14 +1,16 @@
 """Synthetic talking heads: performers of vidgan's own cast, close up, with known head pose and facial actions.
 
-    python benchmarks/talking_head.py --out samples/faces
+    python -m benchmarks.talking_head --out samples/faces
 
 Writes driver.mp4 (turns, nods, speaks, blinks), target.mp4 (another person, less motion) and portrait.jpg (a third), as
-they are used by tests and by the pictures in the documentation. Needs the extra `performers`.
+they are used by tests and by the pictures in the documentation; speaker.mp4, somebody who speaks with a made voice, and
+words.wav, something else in that voice. Needs the extra `performers`.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.synthetic_voice import RATE, Talk, talk
+from vidgan.audio.sound import write_wav
 from vidgan.performers.people import CAST
 from vidgan.performers.performer import Performer
 from vidgan.performers.rig import turn
@@ -70,9 +74,24 @@ def acting(frames: int, seed: int, reach: float) -> list[tuple[float, float, dic
     ]  # fmt: skip
 
 
-def film(path: Path, head: Head, acts: list[tuple[float, float, dict[str, float]]], size: int) -> None:
+def saying(said: Talk, frames: int, seed: int) -> list[tuple[float, float, dict[str, float]]]:
+    """As `acting`, of somebody who says this."""
+    mouths = zip(*said.mouth(np.arange(frames) / FPS), strict=True)
+    return [
+        (
+            yaw,
+            pitch,
+            face | {"jawOpen": float(jaw)} | dict.fromkeys(("mouthSmileLeft", "mouthSmileRight"), float(smile)),
+        )
+        for (yaw, pitch, face), (jaw, smile) in zip(acting(frames, seed, 7.0), mouths, strict=True)
+    ]
+
+
+def film(
+    path: Path, head: Head, acts: list[tuple[float, float, dict[str, float]]], size: int, sound: Path | None = None
+) -> None:
     """Draw and write a clip."""
-    with ClipWriter(path, size, size, Fraction(FPS), crf=20) as clip:
+    with ClipWriter(path, size, size, Fraction(FPS), crf=20, audio=sound) as clip:
         for index, (yaw, pitch, actions) in enumerate(acts):
             clip.write(head.draw(yaw, pitch, actions), Fraction(index, FPS))
 
@@ -83,12 +102,25 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("samples/faces"))
     parser.add_argument("--frames", type=int, default=75)
     parser.add_argument("--size", type=int, default=384)
+    parser.add_argument("--speech", type=float, default=12.0, help="seconds of speaker.mp4")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     portrait = Head("Ines", 6, args.size).draw(6.0, 0.0, {"mouthSmileLeft": 0.2, "mouthSmileRight": 0.2})
     cv2.imwrite(str(args.out / "portrait.jpg"), portrait[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
     film(args.out / "driver.mp4", Head("Finn", 4, args.size), acting(args.frames, 1, 22.0), args.size)
     film(args.out / "target.mp4", Head("Ada", 5, args.size), acting(args.frames, 2, 10.0), args.size)
+    speak(args.out, args.speech, args.size)
+
+
+def speak(out: Path, seconds: float, size: int) -> None:
+    """Write the film of a speaker, and half as much of other words."""
+    said = talk(seconds, 1)
+    with tempfile.TemporaryDirectory() as folder:
+        sound = Path(folder) / "said.wav"
+        write_wav(sound, said.samples, RATE)
+        acts = saying(said, round(seconds * FPS), 3)
+        film(out / "speaker.mp4", Head("Ada", 7, size), acts, size, sound)
+    write_wav(out / "words.wav", talk(seconds / 2, 2).samples, RATE)
 
 
 if __name__ == "__main__":

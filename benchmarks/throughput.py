@@ -30,7 +30,7 @@ from vidgan.config import check_layer, read_layers
 from vidgan.device import choose_device
 from vidgan.tasks.generate import GenerateTask
 from vidgan.tasks.generate_config import GenerateConfig
-from vidgan.train.engine import choose_precision, launch
+from vidgan.train.engine import choose_precision, keep_freed_memory, launch
 
 PRESETS = ("tiny", "small-data", "tgan", "tgan-conditional")
 WARM_UP = 2
@@ -107,6 +107,7 @@ def measure(preset: str, steps: int, device: str, overrides: tuple[str, ...]) ->
     """One row of the table."""
     config = check_layer(GenerateConfig, read_layers(resources.find("configs", preset, "generate"), overrides))
     precision, _ = choose_precision(config.precision, device)
+    keep_freed_memory()
     task = GenerateTask(made_up_clips(config), config, launch(device, precision), 0)
     for step in range(WARM_UP):
         task.step(step, 0.0)

@@ -97,6 +97,17 @@ def test_other_light_is_matched(made):
     assert after < 0.35 * before
 
 
+def test_less_light_on_skin_does_not_blacken_what_is_dark(made):
+    (picture, _), (face, _), side = made
+    cover = hull([face], side, UNIT)
+    chin = tuple(face.points[152][::-1].astype(int))
+    dark = picture.copy()
+    dark[chin[0] - 6 : chin[0], chin[1] - 6 : chin[1] + 6] = 24  # hair before it
+    darker = (picture * 0.8).astype(np.uint8)
+    result = matched(warped(dark, face, face, side), darker, [face], cover, UNIT)
+    assert result[chin[0] - 3, chin[1]] == pytest.approx(np.full(3, 0.8 * 24), abs=4)
+
+
 def test_hand_before_the_chin_is_a_stranger_and_another_mouth_is_not(made):
     (opened, _), (face, _), side = made
     cover = hull([face], side, UNIT)

@@ -3,13 +3,30 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vidgan.nets.blocks import Down, ResidualBlock, Up, spectral_conv
+from vidgan.nets.blocks import Down, GroupNorm, ResidualBlock, Up, spectral_conv
 
 
 def test_a_residual_block_starts_as_the_identity():
     torch.manual_seed(0)
     x = torch.randn(2, 16, 8, 8)
     torch.testing.assert_close(ResidualBlock(16)(x), x, atol=0.1, rtol=0)
+
+
+def test_group_norm_by_hand_in_two_precisions():
+    torch.manual_seed(0)
+    x = 3 + 2 * torch.randn(2, 8, 5, 6)
+    norm = GroupNorm(2, 8)
+    with torch.no_grad():
+        norm.weight.uniform_(0.5, 2)
+        norm.bias.uniform_(-1, 1)
+    groups = x.view(2, 2, -1)
+    standard = (groups - groups.mean(2, keepdim=True)) / torch.sqrt(groups.var(2, unbiased=False, keepdim=True) + 1e-5)
+    expected = standard.view_as(x) * norm.weight[:, None, None] + norm.bias[:, None, None]
+    torch.testing.assert_close(norm(x), expected)
+    half = x.to(torch.bfloat16, memory_format=torch.channels_last)
+    assert norm(half).dtype == torch.bfloat16
+    assert norm(half).is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(norm(half).float(), expected, atol=0.03, rtol=0.02)
 
 
 @pytest.mark.parametrize("size", [(8, 8), (16, 24)])

@@ -18,20 +18,22 @@ from vidgan.errors import MediaError, PersonError
 from vidgan.face.head import head_pose, to_head
 from vidgan.face.lower import window_side
 from vidgan.face.mouth import mouth_opening
+from vidgan.face.track import FaceTrack
 from vidgan.progress import Silent
 from vidgan.stages.base import StageContext
-from vidgan.stages.dub import SURE, DubConfig, DubStage, in_order, load_painter
+from vidgan.stages.dub import SURE, DubConfig, DubStage, load_painter
 from vidgan.stages.encode import EncodeConfig, EncodeStage, RenderedFrames
 from vidgan.stages.mouth_takes import MouthTakesConfig, MouthTakesStage
 from vidgan.stages.mouths import MouthsConfig, MouthsStage
 from vidgan.stages.sound import SoundConfig, SoundStage
 from vidgan.stages.speak import Shown, SpeakConfig, SpeakStage
+from vidgan.stages.speaker import CUTS
 from vidgan.stages.train import TrainStage
 from vidgan.stages.voice import Voice, VoiceConfig, VoiceStage
 from vidgan.subject.mend import Mender
 from vidgan.subject.mouths import Mouths
 from vidgan.subject.paint import Previous
-from vidgan.subject.takes import Takes
+from vidgan.subject.takes import EVERY, Takes
 from vidgan.tasks.repair import RepairConfig
 from vidgan.video.probe import read_tags
 from vidgan.video.read import ClipReader
@@ -58,13 +60,14 @@ def run(stage, folder, progress=None, seed=0, **inputs):
     return stage.run(StageContext(folder, inputs, "cpu", seed, progress or Silent()))
 
 
-def face_dir(folder, film, track):
-    """What a face stage would leave: the track with the film's own clock."""
+def face_dir(folder, film, track, cuts=()):
+    """What a speaker stage would leave: the track with the film's own clock, and the cuts."""
     with ClipReader(film) as reader:
         pts = np.array([frame.pts for frame in reader], np.int64)
         base = reader.info.time_base
     folder.mkdir(parents=True, exist_ok=True)
     replace(track, pts=pts, time_base=base).save(folder / "track.npz")
+    np.save(folder / CUTS, np.array(cuts, np.int64))
     return folder
 
 
@@ -83,7 +86,7 @@ def made(tmp_path_factory):
     learnt = run(VoiceStage(QUICK), folder / "voice", film=film, face=face)
     run(MouthsStage(MouthsConfig()), folder / "mouths", film=film, face=face, voice=folder / "voice")
     said = speech(folder / "speech.wav")
-    spoken = run(SpeakStage(SpeakConfig()), folder / "speak", film=film, face=face, voice=folder / "voice", speech=said)
+    spoken = run(SpeakStage(SpeakConfig()), folder / "speak", face=face, voice=folder / "voice", speech=said)
     return {"folder": folder, "film": film, "face": face, "speech": said, "learnt": learnt, "spoken": spoken}
 
 
@@ -193,6 +196,35 @@ def test_takes_never_show_the_mouth_that_was_filmed(made, mending):
     assert mouths.size > 64
 
 
+def test_takes_never_run_across_a_cut(made, tmp_path):
+    track = FaceTrack.load(made["face"] / "track.npz")
+    inputs = {"face": face_dir(tmp_path / "face", made["film"], track, cuts=[50]), "voice": made["folder"] / "voice"}
+    run(MouthTakesStage(MouthTakesConfig(size=64)), tmp_path, mouths=made["folder"] / "mouths", **inputs)
+    takes = Takes.load(tmp_path)
+    steps = np.diff(takes.frames[: SECONDS * RATE])
+    assert np.flatnonzero(steps != 1).tolist() == [49]
+    borders = [row for row in range(SECONDS * RATE, len(takes.of)) if takes.of[row] == 50]
+    assert len(borders) == 2
+    changed = [np.abs(takes.drafts[row].astype(int) - takes.drafts[row - 1]).max() for row in borders]
+    assert min(changed) > 8  # another mouth is held from the cut on
+
+
+def test_killed_takes_go_on_and_give_the_same(made, mending, tmp_path):
+    folder, _, facts = mending
+    inputs = {name: made["folder"] / name for name in ("face", "voice", "mouths")}
+    stage = MouthTakesStage(MouthTakesConfig(size=64, frames=72))
+    with pytest.raises(Killed):
+        run(stage, tmp_path, KilledAfter(2 * EVERY + 3), **inputs)
+    with pytest.raises(Killed):  # what is left is less than was done
+        run(stage, tmp_path, KilledAfter(72 - 2 * EVERY), **inputs)
+    assert run(stage, tmp_path, **inputs) == facts
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in folder.iterdir())
+    for name in ("drafts.npy", "filmed.npy"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
+    with np.load(tmp_path / "takes.npz") as again, np.load(folder / "takes.npz") as whole:
+        assert all(np.array_equal(again[name], whole[name]) for name in whole.files)
+
+
 def test_mended_frames_are_the_films_outside_the_hull(made, rendered, mending, tmp_path):
     _, train, _ = mending
     run(DubStage(DubConfig(segment=25)), tmp_path, **stages(made, model=train))
@@ -263,7 +295,7 @@ def test_frames_without_a_face_pass_through(made, tmp_path):
     image, depth = track.image.copy(), track.depth.copy()
     image[gone], depth[gone] = np.nan, np.nan
     face = face_dir(tmp_path / "face", made["film"], replace(track, present=present, image=image, depth=depth))
-    inputs = {"film": made["film"], "face": face, "voice": made["folder"] / "voice", "speech": made["speech"]}
+    inputs = {"face": face, "voice": made["folder"] / "voice", "speech": made["speech"]}
     run(SpeakStage(SpeakConfig()), tmp_path / "speak", **inputs)
     told = Listening()
     facts = run(DubStage(DubConfig()), tmp_path / "dub", told, **stages(made, speak=tmp_path / "speak"))
@@ -277,7 +309,7 @@ def test_frames_without_a_face_pass_through(made, tmp_path):
 
 @pytest.mark.parametrize(("fit", "frames"), [("film", 125), ("trim", 75), ("loop", 75), ("speech", 125)])
 def test_lengths_fit_and_times_stay_exact(made, tmp_path, fit, frames):
-    inputs = {"film": made["film"], "face": made["face"], "voice": made["folder"] / "voice", "speech": made["speech"]}
+    inputs = {"face": made["face"], "voice": made["folder"] / "voice", "speech": made["speech"]}
     told = Listening()
     facts = run(SpeakStage(SpeakConfig(fit=fit)), tmp_path / "speak", told, **inputs)
     assert facts["frames"] == frames
@@ -285,14 +317,6 @@ def test_lengths_fit_and_times_stay_exact(made, tmp_path, fit, frames):
     end = float(line.seconds[-1]) + float(line.seconds[-1] - line.seconds[-2])
     assert end == pytest.approx(3.0 if fit != "film" else 5.0, abs=0.05)
     assert bool(told.said) == (fit in ("film", "speech"))
-
-
-def test_film_runs_backwards_where_it_is_looped(plain_clip):
-    from tests.video.clips import number_of
-
-    wanted = np.array([0, 1, 2, 3, 2, 1, 0, 1, 2, 27, 28, 29, 28], np.int64)
-    with ClipReader(plain_clip) as reader:
-        assert [number_of(rgb) for rgb in in_order(reader, wanted)] == wanted.tolist()
 
 
 def test_ambience_goes_on_under_the_new_speech(made, rendered, tmp_path):
@@ -359,7 +383,7 @@ def test_speech_that_says_nothing_is_refused_in_one_line(made, tmp_path, kind, m
         write_film(path, 0.4, sound=False, track=track)
     else:
         path = text_clip
-    inputs = {"film": made["film"], "face": made["face"], "voice": made["folder"] / "voice", "speech": path}
+    inputs = {"face": made["face"], "voice": made["folder"] / "voice", "speech": path}
     with pytest.raises(MediaError, match=message) as failed:
         run(SpeakStage(SpeakConfig()), tmp_path / "speak", **inputs)
     assert "\n" not in str(failed.value)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from benchmarks.dub import beside_others
 from tests.face.talker import write_film
 from tests.stages.test_dub import QUICK, SECONDS, face_dir, run, speech
 from tests.stages.test_report import write_stage
@@ -27,18 +29,18 @@ def finished(tmp_path_factory):
     film = folder / "a<b>.mp4"
     face = face_dir(folder / "face", film, write_film(film, SECONDS))
     said = speech(folder / "speech.wav", seconds=4.0)
-    inputs = {"film": film, "face": face, "voice": folder / "voice", "speech": said}
+    inputs = {"face": face, "voice": folder / "voice", "speech": said}
     run(VoiceStage(QUICK), folder / "voice", film=film, face=face)
     run(MouthsStage(MouthsConfig()), folder / "mouths", film=film, face=face, voice=folder / "voice")
     run(SpeakStage(SpeakConfig()), folder / "speak", **inputs)
     stages = {name: folder / name for name in ("voice", "speak", "mouths")}
     run(DubStage(DubConfig()), folder / "dub", film=film, **stages)
     run(EncodeStage(EncodeConfig()), folder / "encode", frames=folder / "dub", source=said, target=film, film=film)
-    return inputs | stages | {"frames": folder / "dub", "video": folder / "encode"}
+    return inputs | stages | {"film": film, "frames": folder / "dub", "video": folder / "encode"}
 
 
 def report(finished, folder, monkeypatch, found):
-    monkeypatch.setattr(DubReportStage, "_found", lambda self, context, output: found)
+    monkeypatch.setattr(DubReportStage, "_found", lambda self, context, output, shown: found)
     facts = run(DubReportStage(SMALL), folder, **finished)
     data = DubReportData.model_validate_json((folder / "report.json").read_text())
     return facts, data, (folder / "report.html").read_text()
@@ -79,6 +81,16 @@ def test_mouth_of_the_film_does_not_say_the_new_speech(finished, tmp_path, monke
     assert wrong.mouth.asked < 0.6
 
 
+def test_speech_is_judged_beside_other_recordings(finished, tmp_path, monkeypatch):
+    """As benchmarks.dub does: said by the mouth, the speech goes with it when it is among them, another does not."""
+    other = speech(tmp_path / "other.wav", seconds=2.0, seed=12)
+    _, data, _ = report(finished, tmp_path, monkeypatch, Shown.load(finished["speak"]).spoken)
+    result = SimpleNamespace(stages=finished | {"report": tmp_path, "dub": finished["frames"]})
+    same, wrong = beside_others(finished["film"], finished["speech"], result, [finished["speech"], other])
+    assert same > wrong + 0.2
+    assert data.sync.correlation > wrong + 0.2
+
+
 def test_face_that_is_not_found_again_leaves_gaps_and_no_failure(finished, tmp_path, monkeypatch):
     _, data, page = report(finished, tmp_path, monkeypatch, None)
     assert data.sync is None
@@ -104,6 +116,16 @@ def test_face_is_looked_for_again_by_the_options_of_a_dub(finished, tmp_path, mo
     run(DubReportStage(SMALL), tmp_path, **finished)
     assert asked == [("--speaker", finished["video"])]
     assert not (tmp_path / "found").exists()
+
+
+def test_what_may_differ_is_told_by_the_runs_own_settings(finished, tmp_path, monkeypatch):
+    """A run that left turned faces alone would have left these: then all of the picture has to be the film's."""
+    write_stage(finished["frames"], "dub", config={"most_yaw": 0.001})
+    try:
+        _, data, _ = report(finished, tmp_path, monkeypatch, None)
+    finally:
+        (finished["frames"] / "manifest.json").unlink()
+    assert data.outside_psnr < 100
 
 
 def test_page_is_self_contained_and_names_are_escaped(finished, tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from vidgan.face.track import FaceTrack
 from vidgan.progress import Silent
 from vidgan.stages.base import StageContext
 from vidgan.stages.face import FaceStage
-from vidgan.stages.speaker import SpeakerConfig, SpeakerStage, speaking
+from vidgan.stages.speaker import SpeakerConfig, SpeakerStage, shots_of, speaking
 from vidgan.video.read import ClipReader
 
 
@@ -64,7 +64,11 @@ def test_auto_takes_the_face_that_goes_with_the_sound(tmp_path, monkeypatch, tal
     write_clip(film, frames, audio=("aac", SOUND_RATE, voice(4, seed=talks)))
     tracks = [talking_track(4, seed=0), talking_track(4, seed=1)]
 
+    searches = []
+    monkeypatch.setattr("vidgan.stages.speaker.find_cuts", lambda path, threshold: searches.append(path) or [50])
+
     def find(stage, context):
+        assert stage.cuts(context) == [50]
         (context.dir / "raw").mkdir(exist_ok=True)
         return tracks[int(stage.config.person) - 1], {"person": stage.config.person}
 
@@ -80,6 +84,8 @@ def test_auto_takes_the_face_that_goes_with_the_sound(tmp_path, monkeypatch, tal
     facts = SpeakerStage(SpeakerConfig(person="auto")).run(context)
     assert facts["person"] == str(chosen)
     assert f"face {chosen} of 2" in told[0]
+    assert searches == [film]
+    assert shots_of(tmp_path, np.array([0, 49, 50, 99])).tolist() == [0, 0, 1, 1]
     assert np.array_equal(FaceTrack.load(tmp_path / "track.npz").image, tracks[talks].image)
 
 

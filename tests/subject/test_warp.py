@@ -102,6 +102,35 @@ def test_a_turned_forearm_moves_its_own_pixels_only():
         assert (where[y, x] - still[y, x]).norm() < 0.005, part
 
 
+def lowered_and_raised():
+    """A driving pose with its left arm beside the trunk, and a reference with that arm stretched out."""
+    return pose(arms=(0.15, 0.0)), pose(arms=(1.6, 0.0))
+
+
+def test_between_parts_that_come_from_afar_the_flow_has_a_cut():
+    """No pixel comes from the empty space between the reference's trunk and its arm."""
+    driving, reference = lowered_and_raised()
+    grid = grid_points((96, 96))
+    weights = part_weights(bone_distances(driving, grid[None], HEIGHT, part_table()))[0]
+    affines = part_affines(driving, reference[:, None], HEIGHT, HEIGHT[:, None], part_table())[0, 0]
+    shares, parts = weights.topk(2, dim=0)
+    landings = torch.einsum("pij,nj->pni", affines[..., :2], grid) + affines[:, None, :, 2]
+    first, second = (landings[part, torch.arange(len(grid))] for part in parts)
+    contested = (shares[1] > 0.2) & ((first - second).norm(dim=-1) > 0.1)
+    assert contested.sum() > 10
+    where = flow_between(driving, reference, (96, 96)).where[0, 0].flatten(0, 1)
+    apart = torch.minimum((where - first).norm(dim=-1), (where - second).norm(dim=-1))
+    assert apart[contested].max() < 0.01
+
+
+def test_a_finer_grid_keeps_cuts_sharp():
+    driving, reference = lowered_and_raised()
+    fine = resize_flow(flow_between(driving, reference, (24, 24)), (96, 96))
+    exact = flow_between(driving, reference, (96, 96))
+    smeared = (fine.where - exact.where).norm(dim=-1)[:, 0] > 0.02
+    assert smeared[exact.near > 0.5].float().mean() < 0.03
+
+
 def test_what_another_part_covers_in_the_reference_is_not_trusted():
     """The reference's left arm lies over its torso: the driving pose's torso finds an arm there."""
     driving, reference = pose(arms=(1.3, 0.3)), pose(arms=(1.3, 0.3))

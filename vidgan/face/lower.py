@@ -47,6 +47,9 @@ EDGE = 0.12
 MOST_SHIFT = 40.0
 """Grey levels by which colours are matched at most."""
 
+DARK = 10.0
+"""Grey levels that are added to both sides of a ratio, so that black pixels do not decide it."""
+
 STRANGE = 26.0
 """Grey levels by which a smoothed window must differ from what the face should look like to be something before it."""
 
@@ -131,7 +134,9 @@ def hull(faces: list[Face], size: int, unit: float) -> Array:
 
 
 def matched(patch: Warped, frame: Picture, faces: list[Face], cover: Array, unit: float) -> Array:
-    """The patch with the frame's light: their smooth difference about the hull's edge, carried on into it.
+    """The patch in the frame's light: their smooth ratio about the hull's edge, carried on into it.
+
+    A ratio, as light falls on skin and on hair alike: the difference found on skin would blacken hair.
 
     faces: those that must all cover a pixel for it to count, so that cheeks are compared with cheeks.
     Returns (h, w, 3) float32.
@@ -145,14 +150,18 @@ def matched(patch: Warped, frame: Picture, faces: list[Face], cover: Array, unit
     difference = np.clip(frame.astype(np.float32) - patch.picture, -MOST_SHIFT, MOST_SHIFT) * weight[..., None]
     small = max(1, int(unit / 24))
     size = (max(4, frame.shape[1] // small), max(4, frame.shape[0] // small))
-    low = cv2.resize(difference, size, interpolation=cv2.INTER_AREA)
-    mass = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
-    total, weights = np.zeros(low.shape, np.float32), np.full(mass.shape, 1e-6, np.float32)
-    for sigma, share in ((5.0, 1.0), (14.0, 0.03)):  # near differences count most, far ones fill
-        total += share * np.asarray(cv2.GaussianBlur(low, (0, 0), sigma), np.float32)
-        weights += share * np.asarray(cv2.GaussianBlur(mass, (0, 0), sigma), np.float32)
-    shift = cv2.resize(total / weights[..., None], frame.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    level = (patch.picture + DARK) * weight[..., None]
+    gain = _spread(difference, size) / np.maximum(_spread(level, size), 1e-6)
+    gain = cv2.resize(gain, frame.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    shift = np.clip(gain * (patch.picture + DARK), -MOST_SHIFT, MOST_SHIFT)
     return np.asarray(patch.picture + shift, np.float32)
+
+
+def _spread(values: Array, size: tuple[int, int]) -> Array:
+    """Values (h, w, 3), 0 where there is none, carried on over all of a small picture (width, height)."""
+    low = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    near, far = (np.asarray(cv2.GaussianBlur(low, (0, 0), sigma), np.float32) for sigma in (5.0, 14.0))
+    return near + 0.03 * far  # near places count most, far ones fill
 
 
 def strangers(frame: Picture, expected: Array, face: Face, cover: Array, unit: float) -> Array:

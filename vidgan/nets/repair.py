@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vidgan.nets.blocks import Down, ResidualBlock, Up
+from vidgan.nets.blocks import Down, GroupNorm, ResidualBlock, Up
 
 
 class Repair(NamedTuple):
@@ -42,7 +42,7 @@ class UNet(nn.Module):
         self.down = nn.ModuleList(Down(a, b) for a, b in pairwise(widths))
         self.middle = ResidualBlock(widths[-1])
         self.up = nn.ModuleList(Up(b, a, a) for a, b in zip(widths[-2::-1], widths[:0:-1], strict=True))
-        self.norm = nn.GroupNorm(8, width)
+        self.norm = GroupNorm(8, width)
         self.head = nn.Conv2d(width, 4 * outputs, 3, padding=1)
         nn.init.normal_(self.head.weight, std=1e-3)  # starts as the draft
 

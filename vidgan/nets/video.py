@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vidgan.config import Config
+from vidgan.nets.grain import Grain
 from vidgan.nets.image import ImageGenerator, ImageShape
 from vidgan.nets.image_biggan import BigGANImage
 from vidgan.nets.image_dcgan import DCGANImage
@@ -32,7 +33,7 @@ class GeneratorConfig(Config):
     not learn to turn down and show as speckles. As its weights are equalised, stylegan wants a learning rate near 0.01
     in such runs. `init` "auto" is uniform for dcgan, as in TGAN, and orthogonal for the others; stylegan's image part
     has its own. With `still` a clip is what moves over a picture that stands still (`over_still`): for a camera
-    that does not move.
+    that does not move. With `grain` every frame has noise of a learnt strength over it.
     """
 
     image: Literal["dcgan", "sagan", "biggan", "stylegan"] = "dcgan"
@@ -51,6 +52,7 @@ class GeneratorConfig(Config):
     coarse: int = Field(default=16, ge=4)
     noise: bool = False
     still: bool = False
+    grain: bool = False
 
 
 class VideoGenerator(nn.Module):
@@ -69,6 +71,7 @@ class VideoGenerator(nn.Module):
             config.latent + classes, config.frames, config.motion, config.temporal_widths, config.temporal_norm
         )
         self.image = _image_generator(config, classes)
+        self.grain = Grain(config.size) if config.grain else None
         own: Init = "uniform" if config.image == "dcgan" else "orthogonal"
         initialise(self, own if config.init == "auto" else config.init)
         self.to(memory_format=torch.channels_last)
@@ -92,10 +95,11 @@ class VideoGenerator(nn.Module):
         self, theme: Tensor, motion: Tensor, label: Tensor | None = None, truncation: float | None = None
     ) -> Tensor:
         """(B, Z), (B, T, M), (B,) → (B, 3, T, S, S) in [-1, 1] for any T (see `temporal.resample_motion`)."""
-        if not self.config.still:
-            return self.image(theme, motion, label, truncation)
-        motion = torch.cat([torch.zeros_like(motion[:, :1]), motion], 1)
-        return over_still(self.image(theme, motion, label, truncation))
+        if self.config.still:
+            motion = torch.cat([torch.zeros_like(motion[:, :1]), motion], 1)
+        clips = self.image(theme, motion, label, truncation)
+        clips = over_still(clips) if self.config.still else clips
+        return clips if self.grain is None else self.grain(clips, theme)
 
     def latents(self, count: int, rng: torch.Generator, truncation: float | None = None) -> Tensor:
         """`count` themes or motion seeds from the prior, (count, Z), on the generator's device.

@@ -23,7 +23,7 @@ from vidgan.progress import Progress, Silent
 from vidgan.runs.folder import CLIPS, FACTS, MODEL, ClipFacts, RunFacts, check_same, model_facts, save_model
 from vidgan.tasks.generate import GenerateTask
 from vidgan.tasks.generate_config import GenerateConfig
-from vidgan.train.engine import Team, choose_precision, launch_world, world
+from vidgan.train.engine import Team, choose_precision, keep_freed_memory, launch_world, world
 from vidgan.train.loop import RunState, train
 from vidgan.video.limits import limited
 
@@ -52,6 +52,7 @@ class Training:
         config = self.config
         precision, why = choose_precision(config.precision, self.device)
         fabric = launch_world(self.device, precision, self.devices)
+        keep_freed_memory()
         team = Team(fabric)
         progress = progress if team.leads else Silent()
         with limited(config.media):

@@ -14,6 +14,7 @@ from pydantic import Field
 from vidgan.config import Config
 from vidgan.stages.animate import load_mender
 from vidgan.stages.base import Stage, StageContext
+from vidgan.stages.reel import shown_frames
 from vidgan.stages.segments import State, write_segments
 from vidgan.stages.speak import Shown
 from vidgan.stages.voice import Voice
@@ -21,9 +22,6 @@ from vidgan.subject.dubbing import MouthConfig, MouthPainter
 from vidgan.subject.mouths import Mouths
 from vidgan.subject.paint import Previous
 from vidgan.video.read import ClipReader
-
-BACKWARDS = 24
-"""Frames held in memory at once where the film runs backwards."""
 
 SURE = "sure.npy"
 
@@ -40,16 +38,18 @@ class DubStage(Stage[DubConfig]):
     """Inputs: `film`, `voice`, `speak`, `mouths` (stages), `model` (train, or None for the draft).
 
     Files: lossless segments and `render.json`, as of the render stage; `sure.npy` (T,), how much of each frame's mouth
-    is the spoken one. Facts: frames dubbed and left alone and why, changes of reference.
+    is the spoken one; of a film that also runs backwards its pieces (`vidgan.stages.reel`). Facts: frames dubbed and
+    left alone and why, changes of reference.
     """
 
     name = "dub"
-    version = 5
+    version = 6
     Config: ClassVar[type[Config]] = DubConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
         """Render segment by segment; segments that are there from an earlier run are kept."""
         shown = Shown.load(context.input("speak"))
+        line = shown.timeline
         painter, mender = load_painter(context, shown, self.config), load_mender(context)
         with ClipReader(context.input("film"), device=context.device) as reader:
             film: Iterator[NDArray[np.uint8]] | None = None
@@ -57,13 +57,12 @@ class DubStage(Stage[DubConfig]):
             def paint(frames: slice, state: State) -> Iterator[tuple[NDArray[np.uint8], State]]:
                 nonlocal film
                 sure, before = _sure(state), _previous(state)
-                film = film or in_order(reader, shown.timeline.frames[frames.start :])  # segments follow each other
+                film = film or shown_frames(reader, line, context.dir, frames.start)  # segments follow each other
                 for position in range(frames.start, frames.stop):
                     picture, laid_in, before = painter.paint(next(film), position, mender, before)
                     sure = np.append(sure, np.float32(laid_in))
                     yield picture, {"sure": torch.from_numpy(sure), **(vars(before) if before else {})}
 
-            line = shown.timeline
             size = (reader.width, reader.height)
             state = write_segments(
                 context, line.pts, line.time_base, size, self.config.segment, paint, in_time=shown.in_time
@@ -98,26 +97,3 @@ def load_painter(context: StageContext, shown: Shown, config: MouthConfig) -> Mo
     """The painter of a stage with the inputs `mouths` and `voice`."""
     mouths, shape = Mouths.load(context.input("mouths")), Voice.load(context.input("voice")).shape
     return MouthPainter(shown.own, shown.spoken, shown.shots, mouths, shape, config)
-
-
-def in_order(reader: ClipReader, wanted: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
-    """The film's frames by number, in the order wanted: forwards in one go, backwards in pieces."""
-    position = 0
-    while position < len(wanted):
-        ahead = wanted[position:]
-        steps = np.diff(ahead)
-        run = 1 + next((i for i, step in enumerate(steps) if step != 1), len(steps))
-        if run > 1 or len(ahead) == 1:
-            frames = reader.frames(int(ahead[0]))
-            for _ in range(run):
-                yield next(frames).rgb
-            frames.close()  # type: ignore[attr-defined]
-            position += run
-            continue
-        back = 1 + next((i for i, step in enumerate(steps) if step != -1), len(steps))
-        back = min(max(1, back), BACKWARDS)
-        frames = reader.frames(int(ahead[back - 1]))
-        held = [next(frames).rgb for _ in range(back)]
-        frames.close()  # type: ignore[attr-defined]
-        yield from reversed(held)
-        position += back

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -30,18 +30,20 @@ from vidgan.report.data import Message, StageCost, printable
 from vidgan.report.dub import DubReportData, Mouth, Sync, advise, render_page, slice_through
 from vidgan.report.pictures import Picture, fit, video_uri
 from vidgan.stages.base import Stage, StageContext
-from vidgan.stages.dub import SURE, in_order, load_painter
+from vidgan.stages.dub import SURE, DubConfig, load_painter
 from vidgan.stages.encode import RenderedFrames
-from vidgan.stages.manifest import Manifest, read_manifests
+from vidgan.stages.manifest import Manifest, read_manifests, settings_of
+from vidgan.stages.reel import shown_frames
 from vidgan.stages.report import DATA, PAGE, finished_video, held_out, marks, video_facts
 from vidgan.stages.speak import Shown
 from vidgan.stages.speaker import SpeakerConfig, SpeakerStage
 from vidgan.stages.voice import Voice
-from vidgan.subject.dubbing import MouthConfig
 from vidgan.subject.mouths import window
 from vidgan.video.audio import sound_reference
 from vidgan.video.read import ClipReader
 from vidgan.video.write import ClipWriter
+
+FOUND = "found.npz"
 
 _ORDER = ("face", "voice", "speak", "mouths", "model", "heldout", "frames", "video", "signed")
 MOUTH_SHARE = 0.62
@@ -60,7 +62,6 @@ class DubReportConfig(Config):
     clip_seconds: float = Field(8.0, ge=0, le=60)
     clip_height: int = Field(360, ge=32, le=720)
     outside: int = Field(12, ge=0)
-    face: SpeakerConfig = SpeakerConfig()
 
 
 @dataclass
@@ -76,14 +77,15 @@ class Watched:
 
 
 class DubReportStage(Stage[DubReportConfig]):
-    """All that a dub made in; `report.html` (self-contained) and `report.json` (`DubReportData`) out.
+    """All that a dub made in; `report.html` (self-contained), `report.json` (`DubReportData`) and, where the face was
+    found again in the finished video, its track `found.npz` out.
 
     Inputs: `video` (encode), `film` and `speech` (files), `face`, `voice`, `speak`, `mouths`, `frames` (dub),
     `signed` (sign).
     """
 
     name = "dub_report"
-    version = 2
+    version = 3
     Config: ClassVar[type[Config]] = DubReportConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -93,7 +95,9 @@ class DubReportStage(Stage[DubReportConfig]):
         film = FaceTrack.load(context.input("face") / "track.npz")
         shape = Voice.load(context.input("voice")).shape
         sure = np.load(context.input("frames") / SURE, allow_pickle=False)
-        found = self._found(context, output)
+        found = self._found(context, output, shown)
+        if found is not None:
+            found.save(context.dir / FOUND)
         watched = self._watch(context, output, shown)
         data = self._data(context, output, shown, film, shape, sure, found, watched)
         data.write(context.dir / DATA)
@@ -107,13 +111,14 @@ class DubReportStage(Stage[DubReportConfig]):
             "outside_psnr": data.outside_psnr,
         }  # fmt: skip
 
-    def _found(self, context: StageContext, output: Path) -> FaceTrack | None:
-        """The speaker's face in the finished video, or None where it is not found."""
+    def _found(self, context: StageContext, output: Path, shown: Shown) -> FaceTrack | None:
+        """The speaker's face in the finished video, looked for as in the film, or None where it is not found."""
         made = Manifest.read(context.input("face"))
         person = made.facts.get("person", "largest") if made else "largest"
         folder = context.dir / "found"
         folder.mkdir(exist_ok=True)
-        stage = SpeakerStage(self.config.face.model_copy(update={"person": person}))  # its warnings name --speaker
+        settings = settings_of(context.input("face"), SpeakerConfig).model_copy(update={"person": person})
+        stage = SpeakerStage(settings, (np.flatnonzero(np.diff(shown.shots)) + 1).tolist())
         try:
             return stage.find(replace(context, dir=folder, inputs={"video": output}))[0]
         except PersonError as error:
@@ -124,7 +129,7 @@ class DubReportStage(Stage[DubReportConfig]):
 
     def _watch(self, context: StageContext, output: Path, shown: Shown) -> Watched:
         config, count = self.config, len(shown.timeline)
-        painter = load_painter(context, shown, MouthConfig(occlusion=False))
+        painter = load_painter(context, shown, settings_of(context.input("frames"), DubConfig))
         rendered = RenderedFrames.load(context.input("frames"))
         watched = Watched()
         visible = np.flatnonzero(shown.own.present)
@@ -138,7 +143,8 @@ class DubReportStage(Stage[DubReportConfig]):
             ClipReader(output) as result,
             _Clip(context, rendered, config, output) as clip,
         ):
-            frames = zip(in_order(reader, shown.timeline.frames), rendered, result, strict=False)
+            filmed_frames = shown_frames(reader, shown.timeline, context.input("frames"))
+            frames = zip(filmed_frames, rendered, result, strict=False)
             for index, (filmed, (exact, time), final) in enumerate(frames):
                 if seconds[index] < config.clip_seconds:
                     clip.add(filmed, final.rgb, time)
@@ -199,10 +205,13 @@ class DubReportStage(Stage[DubReportConfig]):
 
 def judge(
     film: Path, speech: Path, track: FaceTrack, shown: Shown, found: FaceTrack, shape: MouthShape,
-    sure: NDArray[np.float32],
+    sure: NDArray[np.float32], wrong: Sequence[Path] = (),
 ) -> tuple[Sync | None, Mouth]:  # fmt: skip
     """How well the mouth found in the result follows the speech, None of fewer than `ENOUGH` frames that speak; and how
     far it is open.
+
+    wrong: recordings of other speech to compare with, repeated where they are shorter; without any, the speech itself
+    begun elsewhere.
     """
     said, own = Hearing.of(read_sound(speech)), Hearing.of(read_sound(film))
     times = float(sound_reference(speech)) + shown.timeline.seconds
@@ -227,9 +236,16 @@ def judge(
         if len(real) >= 25 and len(frames) >= ENOUGH:
             expert = MouthJudge.of(shape.coefficients(head), own.at(seconds))
             spectrum = said.at(times[frames])
-            verdict = expert.judge(shape.coefficients(again), spectrum, moved(spectrum))
+            others = (_heard(path, shown.timeline.seconds[frames]) for path in wrong) if wrong else moved(spectrum)
+            verdict = expert.judge(shape.coefficients(again), spectrum, others)
             sync = Sync(**vars(verdict))
     return sync, Mouth(**mouth)
+
+
+def _heard(recording: Path, seconds: NDArray) -> NDArray[np.float32]:
+    """The spectrum of a recording at times since its beginning (T,), where it begins anew after its end: (T, B)."""
+    sound = read_sound(recording)
+    return Hearing.of(sound).at(float(sound.start) + seconds % float(sound.seconds))
 
 
 class _Clip:

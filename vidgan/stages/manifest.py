@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from vidgan.config import ConfigT
+
 MANIFEST = "manifest.json"
 
 
@@ -84,6 +86,12 @@ class Manifest(BaseModel):
             elif contents and file_digest(path) != record.sha256:
                 found.append(f"{name} has other content than was written")
         return found
+
+
+def settings_of(directory: Path, model: type[ConfigT]) -> ConfigT:
+    """The settings that a finished stage ran with: those in its key, the others at their defaults."""
+    manifest = Manifest.read(directory)
+    return model.model_validate(manifest.config if manifest else {})
 
 
 def read_manifests(inputs: Mapping[str, Path | None], order: Iterable[str] | None = None) -> dict[str, Manifest]:

@@ -14,6 +14,7 @@ from vidgan.config import Config
 from vidgan.errors import PersonError
 from vidgan.face.track import FaceTrack
 from vidgan.stages.base import Stage, StageContext
+from vidgan.stages.speaker import shots_of
 from vidgan.stages.voice import Voice
 from vidgan.subject.dubbing import Choice, MouthConfig, MouthPainter
 from vidgan.subject.mend import HEIGHT
@@ -42,11 +43,14 @@ class MouthTakesConfig(Config):
 
 
 class MouthTakesStage(Stage[MouthTakesConfig]):
-    """Inputs: `face`, `voice`, `mouths` (stages). Files: `Takes`. Facts: what was taken."""
+    """Inputs: `face` (speaker), `voice`, `mouths` (stages). Files: `Takes`. Facts: what was taken.
+
+    A killed run goes on after the last of every few pictures.
+    """
 
     name: ClassVar[str] = "mouth_takes"
     seeded: ClassVar[bool] = True
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     Config: ClassVar[type[Config]] = MouthTakesConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -69,42 +73,52 @@ class MouthTakesStage(Stage[MouthTakesConfig]):
                 f"the mouth is seen in {len(mouths)} frames, which is too few to learn to mend it: give a longer film, "
                 "or use --quality draft"
             )
-        shots = np.concatenate([[0], np.cumsum(np.diff(mouths.frames) != 1)])
-        painter = MouthPainter(track, track, shots, mouths, shape, MouthConfig(occlusion=False), banned)
+        shots = shots_of(context.input("face"), mouths.frames)
+        number = mouths.frames + shots  # skips one at a cut, so that no sequence runs across it
+        runs = np.concatenate([[0], np.cumsum(np.diff(number) != 1)])
+        painter = MouthPainter(track, track, runs, mouths, shape, MouthConfig(occlusion=False), banned)
         rng = np.random.default_rng(context.seed)
-        others = [self._others(rng, mouths, banned) for _ in range(config.ways - 1)]
+        others = [self._others(rng, mouths, banned, runs) for _ in range(config.ways - 1)]
         size = min(config.size, 32 * max(1, -(-mouths.size // 32)))
         writer = TakesWriter(context.dir, config.ways * len(taken), len(taken), size)
-        context.progress.start("rehearse", len(taken), "frames")
-        for index, position in enumerate(taken):
+        context.progress.start("rehearse", len(taken), "frames", done=writer.done)
+        for index in range(writer.done, len(taken)):
+            position = taken[index]
             frame = np.asarray(mouths.crops[position])
             for way, choice in enumerate([painter.likeness, *others]):
                 draft, cover = painter.drafted(frame, int(position), choice)
                 judged = "apart" if way and use[index] == "held" else use[index]
-                row, number = way * len(taken) + index, int(mouths.frames[position])
-                writer.draft(row, _at(draft, size), index, way, number, judged)
+                row = way * len(taken) + index
+                writer.draft(row, _at(draft, size), index, way, int(number[position]), judged)
             place = mouths.face(int(position)).points / mouths.size
             height = HEIGHT * float(painter.unit[position]) / mouths.size
             writer.film(index, _at(frame, size), _at(as_matte(cover), size), place, height)
+            writer.keep(index + 1)
             context.progress.advance()
         writer.close()
         return {"frames": len(taken), "ways": config.ways, "drafts": len(writer.of), "size": size}
 
-    def _others(self, rng: np.random.Generator, mouths: Mouths, banned: NDArray[np.bool_]) -> Choice:
+    def _others(
+        self, rng: np.random.Generator, mouths: Mouths, banned: NDArray[np.bool_], runs: NDArray[np.int64]
+    ) -> Choice:
         """Mouths at random among those of about the same head pose, each held for some frames."""
         index = np.zeros((len(mouths), 2), np.int64)
-        for block in _blocks(banned):
+        for block in _blocks(banned, runs):
             alike = np.abs(mouths.turned - mouths.turned[block[0]]).max(1) < self.config.turned
             free = ~banned[block].any(0)
             index[block] = rng.choice(np.flatnonzero(alike & free if (alike & free).any() else free))
         return Choice(index, np.tile(np.array([1, 0], np.float32), (len(mouths), 1)))
 
 
-def _blocks(banned: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
-    """Frames that are drafted with one mouth: `HOLD`, or single ones where, in a short film, none is free for all."""
-    for start in range(0, len(banned), HOLD):
-        block = np.arange(start, min(start + HOLD, len(banned)))
-        yield from block[:, None] if banned[block].any(0).all() else [block]
+def _blocks(banned: NDArray[np.bool_], runs: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Frames that are drafted with one mouth: `HOLD` of a run, or single ones where, in a short film, none is free for
+    all.
+    """
+    for run in np.unique(runs):
+        frames = np.flatnonzero(runs == run)
+        for start in range(0, len(frames), HOLD):
+            block = frames[start : start + HOLD]
+            yield from block[:, None] if banned[block].any(0).all() else [block]
 
 
 def _at(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

@@ -22,10 +22,10 @@ from vidgan.face.track import FaceTrack
 from vidgan.metrics.frames import finite_mean
 from vidgan.progress import Progress
 from vidgan.stages.base import Stage, StageContext
+from vidgan.stages.speaker import shots_of
 from vidgan.stages.voice import Voice, frame_seconds
 from vidgan.subject.window import gaussian
 from vidgan.video.audio import sound_reference
-from vidgan.video.cuts import THRESHOLD, find_cuts
 
 TIMELINE, SPOKEN, OWN = "timeline.npz", "track.npz", "own.npz"
 
@@ -40,13 +40,12 @@ class SpeakConfig(Config):
     """How speech and film go together.
 
     `fit`: see `vidgan.audio.fit`; `close`: seconds in which the mouth closes after a voice, and opens before one;
-    `strength` scales the mouth's motion about its closed state; `cut_threshold` is `scdet`'s.
+    `strength` scales the mouth's motion about its closed state.
     """
 
     fit: Fit = "film"
     close: float = Field(0.08, ge=0, le=1)
     strength: float = Field(1.0, ge=0, le=2)
-    cut_threshold: float = Field(THRESHOLD, gt=0, le=100)
 
 
 @dataclass(frozen=True)
@@ -76,14 +75,14 @@ class Shown:
 
 
 class SpeakStage(Stage[SpeakConfig]):
-    """Inputs: `film`, `face` (its face stage), `voice` (its voice stage), `speech` (a file with sound).
+    """Inputs: `face` and `voice` (stages of the film), `speech` (a file with sound).
 
     Files: `timeline.npz` (frames, shots), `own.npz` and `track.npz` (the film's own face and the speaking one, a frame
     for each shown frame). Facts: lengths, the speech's share with a voice, cuts, and the mouth's opening in silence.
     """
 
     name = "speak"
-    version = 3
+    version = 4
     Config: ClassVar[type[Config]] = SpeakConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -92,7 +91,7 @@ class SpeakStage(Stage[SpeakConfig]):
         Raises:
             MediaError: the speech has no sound, or nobody speaks in it.
         """
-        film, speech = context.input("film"), context.input("speech")
+        speech = context.input("speech")
         track = FaceTrack.load(context.input("face") / "track.npz")
         voice = Voice.load(context.input("voice"))
         sound = read_sound(speech)
@@ -105,7 +104,6 @@ class SpeakStage(Stage[SpeakConfig]):
         length = sound.start + sound.seconds - begin
         timeline = fit(track.pts, track.time_base, length, self.config.fit)
         self._say_lengths(context.progress, track, timeline, length)
-        cuts = np.asarray(find_cuts(film, self.config.cut_threshold), np.int64)
         own = replace(track[timeline.frames], pts=timeline.pts, time_base=timeline.time_base)
         times = float(begin) + timeline.seconds
         here = track.present
@@ -113,12 +111,12 @@ class SpeakStage(Stage[SpeakConfig]):
         spoken, opening, silent = self._spoken(own, voice, heard, times, widest)
         own.save(context.dir / OWN)
         spoken.save(context.dir / SPOKEN)
-        shots = np.searchsorted(cuts, timeline.frames, side="right")
+        shots = shots_of(context.input("face"), timeline.frames)
         np.savez(context.dir / TIMELINE, frames=timeline.frames, shots=shots, stretched=self.config.fit == "speech")
         return {
             "fit": self.config.fit,
             "frames": len(timeline),
-            "cuts": len(cuts),
+            "cuts": len(np.unique(shots)) - 1,
             "speech_seconds": round(float(length), 3),
             "film_seconds": round(float(track.seconds[-1]) + frame_seconds(track), 3),
             "voice_share": round(float(heard.voice.mean()), 3),

@@ -94,7 +94,7 @@ def pull(previous: Previous, points: Tensor, heights: Tensor, size: int, rig: Ri
         picture = F.interpolate(picture, (size, size), mode="area")
     pulled = sample(picture[:, None], flow)[:, 0]
     centres = grid_points((size, size), points.device).view(size, size, 2)
-    moved = (flow.where[:, 0] - centres).norm(dim=-1) / heights[:, None, None]
+    moved = torch.hypot(*(flow.where[:, 0] - centres).unbind(-1)) / heights[:, None, None]
     confidence = flow.confidence[:, 0] * (1 - moved / LEAP).clamp(0, 1) * previous.trust[:, None, None]
     return Pulled(pulled[:, :3], pulled[:, 3:], confidence[:, None])
 

@@ -29,6 +29,11 @@ from vidgan.subject.warp import grid_points
 
 TAKES, DRAFTS, FILMED = "takes.npz", "drafts.npy", "filmed.npy"
 
+KEPT, EVERY = "kept.npz", 24
+"""The index of an unfinished run, and after how many steps it is written."""
+
+_INDEX = ("of", "frames", "train", "held", "points", "heights")
+
 Use = Literal["train", "held", "apart"]
 """What a draft is for: training, judging, or nothing, as it lies between the two."""
 
@@ -71,17 +76,27 @@ class Takes:
 
 
 class TakesWriter:
-    """Writes takes into a folder: `drafts` of `filmed` pictures of `size` pixels."""
+    """Writes takes into a folder: `drafts` of `filmed` pictures of `size` pixels.
+
+    done: how many steps of the writing an earlier run that was killed had behind it, as it said by `keep`.
+    """
 
     def __init__(self, folder: Path, drafts: int, filmed: int, size: int) -> None:
-        self.folder, self.size = folder, size
+        self.folder, self.size, self.done = folder, size, 0
+        self.of, self.frames = np.zeros(drafts, np.int64), np.zeros(drafts, np.int64)
+        self.train, self.held = np.zeros(drafts, bool), np.zeros(drafts, bool)
+        self.points, self.heights = np.zeros((filmed, LANDMARKS, 2), np.float32), np.zeros(filmed, np.float32)
+        kept = folder / KEPT
+        if kept.exists():
+            with np.load(kept, allow_pickle=False) as data:
+                self.done = int(data["done"])
+                vars(self).update({name: data[name] for name in _INDEX})
+            self.drafts, self.filmed = (np.load(folder / name, mmap_mode="r+") for name in (DRAFTS, FILMED))
+            return
         self.drafts, self.filmed = (
             new_pictures(folder / name, (count, size, size, channels))
             for name, count, channels in ((DRAFTS, drafts, 3), (FILMED, filmed, 4))
         )
-        self.of, self.frames = np.zeros(drafts, np.int64), np.zeros(drafts, np.int64)
-        self.train, self.held = np.zeros(drafts, bool), np.zeros(drafts, bool)
-        self.points, self.heights = np.zeros((filmed, LANDMARKS, 2), np.float32), np.zeros(filmed, np.float32)
 
     def film(
         self, number: int, picture: NDArray[np.uint8], matte: NDArray[np.uint8], points: NDArray, height: float
@@ -96,12 +111,23 @@ class TakesWriter:
         self.of[row], self.frames[row] = of, APART * take + frame
         self.train[row], self.held[row] = use == "train", use == "held"
 
+    def keep(self, done: int) -> None:
+        """Say that so many steps are done; every `EVERY` of them what is written is made safe to go on from."""
+        if done % EVERY == 0:
+            self._save(KEPT, done=np.array(done))
+
     def close(self) -> None:
         """Write the index."""
+        self._save(TAKES)
+        (self.folder / KEPT).unlink(missing_ok=True)
+
+    def _save(self, name: str, **more: NDArray) -> None:
+        """Write the index under a name, after the pictures that it tells of."""
         for array in (self.drafts, self.filmed):
             array.flush()
-        names = ("of", "frames", "train", "held", "points", "heights")
-        np.savez(self.folder / TAKES, **{name: getattr(self, name) for name in names})
+        temporary = self.folder / f"new-{name}"
+        np.savez(temporary, **{each: getattr(self, each) for each in _INDEX}, **more)
+        temporary.replace(self.folder / name)
 
 
 @dataclass(frozen=True)

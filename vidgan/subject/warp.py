@@ -23,8 +23,19 @@ from vidgan.pose.track import JOINT
 TEMPERATURE = 0.25
 """Of the softmax over squared bone distances in part radii: lower cuts parts apart, higher bends joints over more."""
 
+AGREEMENT = 0.025
+"""Parts are mixed as far as they agree where a pixel comes from: to exp(-1/2) at this distance in heights. Mixing those
+that do not, such as an arm and the trunk behind it, would sweep over all that lies between them in the reference.
+"""
+
 STRETCH = 2.5
 """A limb is stretched or shortened along its bone by this factor at most, against foreshortened bones."""
+
+CUT = 3.0
+"""Neighbours on a coarse grid whose origins are this many times their own distance apart lie on two sides of a cut."""
+
+CHUNK = 1 << 16
+"""Pixels whose flow is computed at once, against memory."""
 
 RIGID = 1.25
 """The same for hands and feet: too short to measure a stretch by."""
@@ -86,10 +97,12 @@ def bone_distances(points: Tensor, at: Tensor, height: Tensor, table: PartTable)
     """
     start, end = bones(points, table)
     axis = end - start
-    offset = at[:, None] - start[:, :, None]
     length2 = axis.square().sum(-1).clamp_min(1e-8)
-    along = ((offset * axis[:, :, None]).sum(-1) / length2[..., None]).clamp(0, 1)
-    distance2 = (offset - along[..., None] * axis[:, :, None]).square().sum(-1)
+    # By coordinate: sums over a last axis of two are slow, and this is half of the flow's time.
+    (axis_x, axis_y), (start_x, start_y) = (value[..., None].unbind(-2) for value in (axis, start))
+    offset_x, offset_y = at[:, None, :, 0] - start_x, at[:, None, :, 1] - start_y
+    along = ((offset_x * axis_x + offset_y * axis_y) / length2[..., None]).clamp(0, 1)
+    distance2 = (offset_x - along * axis_x).square() + (offset_y - along * axis_y).square()
     radius2 = (table.radius * height[:, None]).square()
     return distance2 / radius2[..., None]
 
@@ -198,60 +211,122 @@ def grid_points(size: tuple[int, int], device: torch.device | str = "cpu") -> Te
 
 
 @dataclass(frozen=True)
+class PartMotion:
+    """What the flow of a body follows from, at whatever pixels it is asked for.
+
+    driving: (B, J, 2); reference: (B, K, J, 2); height_d: (B,), height_r: (B, K) person heights, in window units.
+    """
+
+    driving: Tensor
+    reference: Tensor
+    height_d: Tensor
+    height_r: Tensor
+
+    def at(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """For pixels (B, N, 2): where they come from (B, K, N, 2), confidence (B, K, N), and the squared distance to
+        the driving body's nearest bone (B, N), in part radii.
+
+        The confidence is the Bhattacharyya coefficient of the part weights at both ends: 1 where the pixel lands on the
+        part it came from, low where another part lies there (occlusion), 0 outside the reference's window.
+        """
+        table = part_table(self.driving.device)
+        distances = bone_distances(self.driving, points, self.height_d, table)
+        affines = part_affines(self.driving, self.reference, self.height_d, self.height_r, table)
+        where, weights = _mixed(affines, points, part_weights(distances), self.height_r)
+        landed = (self.reference.flatten(0, 1), where.flatten(0, 1), self.height_r.flatten())
+        there = part_weights(bone_distances(*landed, table)).view_as(weights)
+        agreement = (weights * there).clamp_min(1e-12).sqrt().sum(2)
+        inside = ((where > 0) & (where < 1)).all(-1)
+        return where, agreement * inside, distances.amin(1)
+
+
+@dataclass(frozen=True)
 class Flow:
     """Backward flow: where (B, K, h, w, 2) in window units of the reference; confidence (B, K, h, w) in [0, 1];
-    inside (B, h, w) in [0, 1], 1 where the driving body's capsules are; near (B, h, w), 0 beyond the parts' reach.
+    inside (B, h, w) in [0, 1], 1 where the driving body's capsules are; near (B, h, w), 0 beyond the parts' reach;
+    parts: what it follows from, None for a flow without cuts.
     """
 
     where: Tensor
     confidence: Tensor
     inside: Tensor
     near: Tensor
+    parts: PartMotion | None = None
 
 
 def part_flow(driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, size: tuple[int, int]) -> Flow:
     """One backward flow for each reference, from the part transforms.
 
-    Arguments as in `part_affines`; size: (h, w) of the grid, which may be coarser than the picture: flow is smooth.
-    The confidence is the Bhattacharyya coefficient of the part weights at both ends: 1 where the pixel lands on the
-    part it came from, low where another part lies there (occlusion), 0 outside the reference's window.
+    Arguments as in `part_affines`; size: (h, w) of the grid, which may be coarser than the picture: but for its cuts,
+    where `resize_flow` computes it anew, the flow is smooth.
     """
-    b, k = reference.shape[:2]
-    table = part_table(driving.device)
-    at = grid_points(size, driving.device).expand(b, -1, -1)
-    distances_d = bone_distances(driving, at, height_d, table)
-    nearest = distances_d.amin(1)
-    weights_d = part_weights(distances_d)
-    affines = part_affines(driving, reference, height_d, height_r, table)
-    mixed = torch.einsum("bpn,bkpc->bknc", weights_d, affines.flatten(-2))
-    where = (mixed[..., 0:2] * at[:, None]).sum(-1), (mixed[..., 3:5] * at[:, None]).sum(-1)
-    where_xy = torch.stack([where[0] + mixed[..., 2], where[1] + mixed[..., 5]], -1)
-    weights_r = part_weights(bone_distances(reference.flatten(0, 1), where_xy.flatten(0, 1), height_r.flatten(), table))
-    agreement = (weights_d[:, None] * weights_r.unflatten(0, (b, k))).clamp_min(1e-12).sqrt().sum(2)
-    inside = ((where_xy > 0) & (where_xy < 1)).all(-1)
-    h, w = size
+    parts = PartMotion(driving, reference, height_d, height_r)
+    where, confidence, nearest = parts.at(grid_points(size, driving.device).expand(len(driving), -1, -1))
     return Flow(
-        where=rearrange(where_xy, "b k (h w) c -> b k h w c", h=h, w=w),
-        confidence=rearrange(agreement * inside, "b k (h w) -> b k h w", h=h, w=w),
-        inside=rearrange(torch.sigmoid((1 - nearest) / 0.2), "b (h w) -> b h w", h=h, w=w),
-        near=rearrange((REACH + 1 - nearest.sqrt()), "b (h w) -> b h w", h=h, w=w).clamp(0, 1),
+        where=where.unflatten(2, size),
+        confidence=confidence.unflatten(2, size),
+        inside=torch.sigmoid((1 - nearest) / 0.2).unflatten(1, size),
+        near=(REACH + 1 - nearest.sqrt()).clamp(0, 1).unflatten(1, size),
+        parts=parts,
     )
 
 
+def _mixed(affines: Tensor, at: Tensor, weights: Tensor, height_r: Tensor) -> tuple[Tensor, Tensor]:
+    """Where pixels come from, (B, K, N, 2), and the weights of the parts that agree on it, (B, K, P, N).
+
+    affines: (B, K, P, 2, 3); at: (B, N, 2); weights: (B, P, N); height_r: (B, K).
+    """
+    homogeneous = torch.cat([at, torch.ones_like(at[..., :1])], -1).transpose(1, 2)
+    landing = torch.einsum("bkpij,bjn->ibkpn", affines, homogeneous)
+    leading = weights.argmax(1)[:, None, None].expand(*landing.shape[1:3], 1, -1)
+    apart = sum((one - one.gather(2, leading)).square() for one in landing)
+    agreeing = weights[:, None] * torch.exp(apart / (-2 * (AGREEMENT * height_r).square())[..., None, None])
+    agreeing = agreeing / agreeing.sum(2, keepdim=True)
+    return (agreeing * landing).sum(3).movedim(0, -1), agreeing
+
+
 def resize_flow(flow: Flow, size: tuple[int, int]) -> Flow:
-    """The flow on a finer grid, bilinear."""
+    """The flow on a finer grid: bilinear, and computed anew about its cuts."""
     if flow.confidence.shape[-2:] == size:
         return flow
     k = flow.confidence.shape[1]
     where = rearrange(flow.where, "b k h w c -> b (k c) h w")
     stacked = torch.cat([where, flow.confidence, flow.inside[:, None], flow.near[:, None]], 1)
     fine = F.interpolate(stacked, size, mode="bilinear", align_corners=False)
-    return Flow(
-        where=rearrange(fine[:, : 2 * k], "b (k c) h w -> b k h w c", c=2),
-        confidence=fine[:, 2 * k : 3 * k],
-        inside=fine[:, -2],
-        near=fine[:, -1],
+    where = rearrange(fine[:, : 2 * k], "b (k c) h w -> b k (h w) c", c=2).contiguous()
+    confidence = fine[:, 2 * k : 3 * k].flatten(2).contiguous()
+    if flow.parts is not None:
+        _recompute(flow.parts, _cuts(flow, size), size, where, confidence)
+    return Flow(where.unflatten(2, size), confidence.unflatten(2, size), fine[:, -2], fine[:, -1], flow.parts)
+
+
+def _cuts(flow: Flow, size: tuple[int, int]) -> Tensor:
+    """The pixels of a finer grid that bilinear resizing would smear over a cut of the flow: (B, H * W) bool."""
+    assert flow.parts is not None
+    scale = flow.parts.height_r / flow.parts.height_d[:, None]
+    most = CUT * scale[..., None, None] / flow.confidence.shape[-2]
+    x, y = flow.where.unbind(-1)
+    down, across = ((x.diff(dim=way).square() + y.diff(dim=way).square() > most.square()).any(1) for way in (2, 3))
+    shows = (flow.near > 0)[:, :-1, :-1]
+    cells = (down[:, :, :-1] | down[:, :, 1:] | across[:, :-1] | across[:, 1:]) & shows
+    rows, columns = (
+        ((torch.arange(fine, device=cells.device) + 0.5) * (coarse + 1) / fine - 0.5).long().clamp(0, coarse - 1)
+        for fine, coarse in zip(size, cells.shape[1:], strict=True)
     )
+    return cells[:, rows[:, None], columns].flatten(1)
+
+
+def _recompute(parts: PartMotion, wanted: Tensor, size: tuple[int, int], where: Tensor, confidence: Tensor) -> None:
+    """Write the exact flow at the `wanted` pixels (B, N) into where (B, K, N, 2) and confidence (B, K, N)."""
+    most = int(wanted.sum(1).amax())
+    # As many for each pose: what fills up the shorter lists is computed anew as well.
+    index = wanted.byte().topk(most, dim=1).indices
+    at = grid_points(size, wanted.device)
+    for some in index.split(CHUNK, 1):
+        exact, trust, _ = parts.at(at[some])
+        place = some[:, None].expand(trust.shape)
+        where.scatter_(2, place[..., None].expand(exact.shape), exact)
+        confidence.scatter_(2, place, trust)
 
 
 def sample(pictures: Tensor, flow: Flow) -> Tensor:
