@@ -2,22 +2,21 @@
 
     python -m benchmarks.forensic_data FOOTAGE.csv out/forensic --root FOLDER
 
-FOOTAGE.csv lists the footage below FOLDER: file, person, kind (body, face, portrait, speech, strip) and fold (a or b);
+FOOTAGE.csv lists the footage below FOLDER: file, person, kind (body, face, portrait, speech, strip) and fold (a, b, c);
 `benchmarks/forensic_footage.csv` is the one that the shipped detector was made from. Rendered performers are added.
-Every made video joins people of one fold alone, so that a network trained on one fold has met nobody of the other.
+Every made video joins people of one fold alone, so that a network trained on the others has met nobody of it. Faces are
+cut out of their films at their own size, since a film that was shrunk has lost what tells.
 What is there already is not made again; in the end OUT/bags.npy and OUT/bags.json hold the patches.
 
 Real and made videos have the same history: the footage is written anew by vidgan's encoder, and that is what vidgan is
-given; what it makes (with --no-mark) and the footage are then encoded alike, half of both with a watermark, at CRF 18
-and from there at 23, 28 and 33.
+given; what it makes (by its pipelines up to the encoder, without marks) and the footage are then encoded alike, half of
+both with a watermark, at CRF 23, 28 and 33.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -28,29 +27,42 @@ from tempfile import TemporaryDirectory
 import click
 import cv2
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from benchmarks.common import FILE, FOLDER, say
+from benchmarks.talking_head import Head, acting, film
+from vidgan import resources
+from vidgan.api import prepare
 from vidgan.display import choose_display
+from vidgan.errors import VidganError
+from vidgan.face.backend import FaceConfig, MeshBackend
+from vidgan.face.follow import FaceFollower
 from vidgan.performers.people import CAST
-from vidgan.progress import EventProgress
+from vidgan.progress import EventProgress, Silent
+from vidgan.runs.folder import open_run
+from vidgan.runs.sample import Destination, generate
 from vidgan.trust.forensic import bags
-from vidgan.trust.mark import number_of
+from vidgan.trust.mark import default_marks, number_of
 from vidgan.trust.watermark import Watermark
 from vidgan.video.read import ClipReader
 from vidgan.video.write import ClipWriter
 
-CRFS = (18, 23, 28, 33)
-SEGMENT = 24
+METHODS = ("reanimate", "dub", "transfer draft", "transfer standard", "generate")
+CRFS = (23, 28, 33)
+_MADE_CRF = 18
+"""Of what vidgan writes."""
+SEGMENT = 18
 """Frames of a video that are looked at together."""
 SEGMENTS = 2
-BAGS = 8
+BAGS = 6
 """Of each segment and CRF."""
 
+FOLDS = ("a", "b", "c")
 _SIDE = 640
 _LONGEST = {"body": 120, "face": 250}
 _DRIVING = 50
-_PERFORMERS_A = ("Ada", "Bruno", "Chie", "Esi", "Gita")
+_PERFORMERS = {"a": ("Ada", "Bruno", "Gita"), "b": ("Dario", "Finn", "Ines"), "c": ("Chie", "Esi", "Hugo", "Jiro")}
 _SAMPLES = Path(__file__).parents[1] / "samples"
 _STANDARD_STEPS = 100
 _GENERATED = 20
@@ -104,12 +116,23 @@ def prepared(footage: Footage, out: Path) -> Path:
         frames = np.split(strip, strip.shape[1] // strip.shape[0], axis=1)
         _write(path, ((frame, Fraction(k, 25)) for k, frame in enumerate(frames)), Fraction(25), 12)
         return path
-    with ClipReader(footage.file, max_side=_SIDE) as clip:
-        start = next(iter(clip)).time
+    with ClipReader(footage.file, max_side=None if footage.kind == "face" else _SIDE) as clip:
+        first = next(iter(clip))
+        rows, columns = head_window(first.rgb) if footage.kind == "face" else (slice(None), slice(None))
         sound = footage.file if clip.info.audio else None
-        timed = ((frame.rgb, frame.time - start) for frame in islice(clip, _LONGEST[footage.kind]))
+        longest = islice(clip, _LONGEST[footage.kind])
+        timed = ((frame.rgb[rows, columns], frame.time - first.time) for frame in longest)
         _write(path, timed, clip.info.rate, 14, sound)
     return path
+
+
+def head_window(rgb: NDArray[np.uint8]) -> tuple[slice, slice]:
+    """Rows and columns of a square of at most `_SIDE` pixels around the largest face of a film's first frame."""
+    with MeshBackend(FaceConfig()) as backend:
+        centre = max(backend.faces(rgb), key=lambda face: face.area).centre
+    starts = [int(np.clip(c - _SIDE / 2, 0, max(0, n - _SIDE))) for c, n in zip(centre, rgb.shape[1::-1], strict=True)]
+    ends = [start + min(_SIDE, n) // 2 * 2 for start, n in zip(starts, rgb.shape[1::-1], strict=True)]
+    return slice(starts[1], ends[1]), slice(starts[0], ends[0])
 
 
 def driving(footage: Footage, out: Path) -> Path:
@@ -139,7 +162,7 @@ def _write(
 
 
 def rendered(out: Path) -> list[Footage]:
-    """Performers as footage: the samples, one pair more of their fold, two of the other, small clips of all."""
+    """Performers as footage: the samples, pairs that dance and heads that talk for the other folds, small clips."""
     found = [
         Footage(_SAMPLES / "source.mp4", "Gita", "body", "a"),
         Footage(_SAMPLES / "target.mp4", "Bruno", "body", "a"),
@@ -147,9 +170,15 @@ def rendered(out: Path) -> list[Footage]:
         Footage(_SAMPLES / "faces" / "driver.mp4", "Finn", "face", "b"),
         Footage(_SAMPLES / "faces" / "portrait.jpg", "Ines", "portrait", "b"),
     ]
+    for number, name in enumerate(("Chie", "Jiro")):
+        path = out / "heads" / f"{name}.mp4"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            film(path, Head(name, 7 + number, 384), acting(_DRIVING, 3 + number, 16.0), 384)
+        found.append(Footage(path, name, "face", "c"))
     with choose_display() as display:
         progress = EventProgress("performers", display.emit)
-        for fold, seed in [("a", _seeds("a", 1)[0]), *(("b", seed) for seed in _seeds("b", 2))]:
+        for fold, seed in (("b", _seed("b")), ("c", _seed("c"))):
             folder = out / f"pair-{seed}"
             if not (folder / "meta.json").exists():
                 from vidgan.performers.pair import render_pair
@@ -163,44 +192,66 @@ def rendered(out: Path) -> list[Footage]:
                 found.append(Footage(link, people[role]["name"], "body", fold))
         from vidgan.performers.clips import render_clips
 
-        for file in render_clips(out / "clips", count=60, progress=progress):
+        for file in render_clips(out / "clips", count=24, progress=progress):
             found.append(Footage(file, name := file.stem.split("-")[0], "small", _fold(name)))
     return found
 
 
 def _fold(performer: str) -> str:
-    return "a" if performer in _PERFORMERS_A else "b"
+    return next(fold for fold, names in _PERFORMERS.items() if performer in names)
 
 
-def _seeds(fold: str, count: int) -> list[int]:
-    """The first seeds whose two performers are of a fold."""
+def _seed(fold: str) -> int:
+    """The first seed whose two performers are of a fold."""
     pairs = ((seed, np.random.default_rng((seed, 0)).permutation(len(CAST))[:2]) for seed in range(1, 1000))
-    return list(islice((seed for seed, pair in pairs if {_fold(CAST[k].name) for k in pair} == {fold}), count))
+    return next(seed for seed, pair in pairs if {_fold(CAST[k].name) for k in pair} == {fold})
 
 
 # --- What vidgan makes of it ------------------------------------------------------------------------------------------
 
 
-def _vidgan(*words: str | Path, output: Path, work: Path | None) -> bool:
-    """Run a command of vidgan; False, with its own words, when it will not."""
+def made(pipeline: str, files: dict[str, Path], options: dict[str, object], output: Path, out: Path) -> bool:
+    """Run a pipeline up to its encoder; False, with its own words, when it will not."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "vidgan.cli.main", *map(str, words), "--no-mark", "--quiet", "-o", str(output)]
-    done = subprocess.run(command + (["--work", str(work)] if work else []), capture_output=True, text=True)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines()
-        say(f"{output.stem}: not made: {lines[-1] if lines else done.returncode}")
-    return done.returncode == 0
+    quality = "standard" if options else "draft"
+    try:
+        prepare(
+            _until_encoded(pipeline, out), files, output, preset=quality, options=options, marked=False,
+            work=out / "work",
+        ).go()  # fmt: skip
+    except VidganError as error:
+        say(f"{output.stem}: not made: {error}")
+        return False
+    return True
+
+
+def _until_encoded(name: str, out: Path) -> Path:
+    """A shipped pipeline without its signature, reports and held-out rows, which the pixels do not need."""
+    path = out / "pipelines" / f"{name}.yaml"
+    if not path.exists():
+        spec = yaml.safe_load(resources.find("pipelines", name).read_text())
+        names = [stage["name"] for stage in spec["stages"]]
+        kept = spec["stages"][: names.index("encode") + 1]
+        spec["stages"] = [stage for stage in kept if stage["name"] != "heldout"]
+        spec["outputs"] = {"video": "encode/output.*"}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(spec, sort_keys=False))
+    return path
 
 
 @dataclass(frozen=True)
 class Task:
-    """A video to make: the words of its command without the output, and its `turn` among those of method and fold."""
+    """A video to make: its pipeline, inputs and settings, and its `turn` among those of method and fold."""
 
     method: str
     target: Footage
     other: Footage
-    words: tuple[str | Path, ...]
     turn: int
+
+    @property
+    def pipeline(self) -> str:
+        """Its name: the method's first word."""
+        return self.method.split()[0]
 
     @property
     def path(self) -> str:
@@ -212,59 +263,65 @@ class Task:
     def video(self) -> Video:
         """What it will be."""
         people = tuple(dict.fromkeys(filter(None, (self.target.person, self.other.person))))
-        kind = "body" if self.words[0] == "transfer" else "face"
+        kind = "body" if self.pipeline == "transfer" else "face"
         return Video(self.path, self.method, kind, self.target.fold, people)
 
+    def make(self, out: Path) -> bool:
+        """Make it; False when vidgan will not."""
+        target, output = prepared(self.target, out), out / self.path
+        if self.pipeline == "dub":
+            return made("dub", {"film": target, "speech": self.other.file}, {}, output, out)
+        options: dict[str, object] = {"train.steps": _STANDARD_STEPS} if self.method == "transfer standard" else {}
+        driver = "driving" if self.pipeline == "reanimate" else "source"
+        return made(self.pipeline, {"target": target, driver: driving(self.other, out)}, options, output, out)
 
-def plan(footage: list[Footage], out: Path) -> list[Task]:
+
+def plan(footage: list[Footage]) -> list[Task]:
     """All videos to make but those of `generate`, methods and folds in turn."""
     tasks = []
-    for fold in ("a", "b"):
+    for fold in FOLDS:
         own = [one for one in footage if one.fold == fold]
         bodies, faces = ([one for one in own if one.kind == kind] for kind in ("body", "face"))
         portraits = [one for one in own if one.kind == "portrait"]
         speeches = [one for one in own if one.kind == "speech"]
-        for turn, (target, driver) in enumerate(_turns(faces + portraits, faces, 2)):
-            tasks.append(
-                Task("reanimate", target, driver, ("reanimate", prepared(target, out), driving(driver, out)), turn)
-            )
-        for turn, film in enumerate(one for one in faces if _has_sound(one.file)):
-            speech = speeches[turn % len(speeches)]
-            tasks.append(Task("dub", film, speech, ("dub", prepared(film, out), speech.file, "--fit", "film"), turn))
-        for turn, (target, driver) in enumerate(_turns(bodies, bodies, 2)):
-            words = ("transfer", driving(driver, out), prepared(target, out), "--quality", "draft")
-            tasks.append(Task("transfer draft", target, driver, words, turn))
-        for turn, (target, driver) in enumerate(_turns(bodies[:1], bodies, 3)):  # one target, since each is trained
-            words = ("transfer", driving(driver, out), prepared(target, out), "--quality", "standard", "--set",
-                     f"train.steps={_STANDARD_STEPS}")  # fmt: skip
-            tasks.append(Task("transfer standard", target, driver, words, turn))
+        films = [one for one in faces if _has_sound(one.file)]
+        pairs = {
+            "reanimate": list(_turns(faces + portraits, faces, 3)),
+            "dub": [(one, speeches[(turn + k) % len(speeches)]) for k in range(2) for turn, one in enumerate(films)],
+            "transfer draft": list(_turns(bodies, bodies, 2)),
+            "transfer standard": list(_turns(bodies[:1], bodies, 3)),  # one target, since each is trained
+        }
+        tasks += [Task(method, *pair, turn) for method, some in pairs.items() for turn, pair in enumerate(some)]
     return sorted(tasks, key=lambda task: task.turn)
 
 
-def make(footage: list[Footage], out: Path, more: bool) -> Iterator[Video]:
-    """All made videos, one after the other; what vidgan refuses is told and left out. Without `more` those that are
-    there.
+def make(footage: list[Footage], out: Path, methods: tuple[str, ...]) -> Iterator[Video]:
+    """All made videos, one after the other; what vidgan refuses is told and left out. Of other than `methods` those
+    that are there.
     """
-    for fold, seed in (("a", 0), ("b", 1000)):
+    for number, fold in enumerate(FOLDS):
         folder = out / "made" / f"generate-{fold}"
-        if folder.exists() or (
-            more and _vidgan("generate", "-n", str(_GENERATED), "--seed", str(seed), output=folder, work=None)
-        ):
-            for path in sorted(folder.glob("[0-9]*.mp4"))[:_GENERATED]:
-                yield Video(str(path.relative_to(out)), "generate", "small", fold, ())
-    for task in plan(footage, out):
-        path = out / task.path
-        if path.exists() or (more and _vidgan(*task.words, output=path, work=out / "work")):
-            say(path.name)
+        if not folder.exists() and "generate" in methods:
+            generate(
+                open_run(None, "cpu"), Destination.of(folder, "mp4"), Silent(), count=_GENERATED, seed=1000 * number,
+                marks=default_marks(False, False, None, say),
+            )  # fmt: skip
+        for path in sorted(folder.glob("[0-9]*.mp4"))[:_GENERATED]:
+            yield Video(str(path.relative_to(out)), "generate", "small", fold, ())
+    for task in plan(footage):
+        if (out / task.path).exists() or (task.method in methods and task.make(out)):
+            say(task.path)
             yield task.video
 
 
 def _turns(targets: list[Footage], drivers: list[Footage], each: int) -> Iterator[tuple[Footage, Footage]]:
-    """Each target with the next few drivers, none with itself."""
-    for number, target in enumerate(targets):
-        turned = [drivers[(number + k) % len(drivers)] for k in range(len(drivers))]
-        for driver in [one for one in turned if one.person != target.person][:each]:
-            yield target, driver
+    """Each target with the next few drivers, none with itself; every target once before any comes again."""
+    for turn in range(each):
+        for number, target in enumerate(targets):
+            others = [drivers[(number + k) % len(drivers)] for k in range(len(drivers))]
+            others = [one for one in others if one.person != target.person]
+            if turn < len(others):
+                yield target, others[turn]
 
 
 def _has_sound(file: Path) -> bool:
@@ -297,10 +354,11 @@ def gather(videos: list[Video], out: Path) -> None:
 
 def _gather_one(video: Video, out: Path, path: Path) -> None:
     arrays = {}
-    for begin in _segments(out / video.file):
-        marked = number_of(f"{video.file} {begin}") % 2 == 0
-        for crf, found in _encoded(out / video.file, begin, marked, bool(video.method)):
-            arrays[f"{begin}-{crf}-{int(marked)}"] = found
+    with MeshBackend(FaceConfig()) as backend:
+        for begin in _segments(out / video.file):
+            marked = number_of(f"{video.file} {begin}") % 2 == 0
+            for crf, frames in _encoded(out / video.file, begin, marked, bool(video.method)):
+                arrays[f"{begin}-{crf}-{int(marked)}"] = np.stack(bags(frames, BAGS, FaceFollower(backend)))
     path.parent.mkdir(exist_ok=True)
     partial = path.with_suffix(".partial.npz")
     np.savez(partial, **arrays)
@@ -314,8 +372,8 @@ def _segments(file: Path) -> list[int]:
     return sorted({round(k) for k in np.linspace(0, last, min(SEGMENTS, 1 + last // SEGMENT))})
 
 
-def _encoded(file: Path, begin: int, marked: bool, made: bool) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """The bags of a segment at each CRF. What is real is encoded once more, as what is made was by vidgan."""
+def _encoded(file: Path, begin: int, marked: bool, made: bool) -> Iterator[tuple[int, list[NDArray[np.uint8]]]]:
+    """A segment as it looks at each CRF. What is real is encoded once more, as what is made was by vidgan."""
     with ClipReader(file) as clip:
         rate = clip.info.rate
         frames = [(frame.rgb, frame.time) for frame in islice(clip.frames(begin), SEGMENT)]
@@ -330,21 +388,21 @@ def _encoded(file: Path, begin: int, marked: bool, made: bool) -> Iterator[tuple
                 return [(frame.rgb, frame.time) for frame in clip]
 
         if not made:
-            frames = again(frames, CRFS[0])
+            frames = again(frames, _MADE_CRF)
         if marked:
             frames = [(mark(rgb, float(at - start)), at) for rgb, at in frames]
-        frames = again(frames, CRFS[0])
         for crf in CRFS:
-            shown = frames if crf == CRFS[0] else again(frames, crf)
-            yield crf, np.stack(bags((rgb for rgb, _ in shown), BAGS))
+            yield crf, [rgb for rgb, _ in again(frames, crf)]
 
 
 @click.command(help=__doc__.split("\n", 1)[0])
 @click.argument("table", type=FILE)
 @click.argument("out", type=FOLDER)
 @click.option("--root", type=FOLDER, required=True, help="The folder of the footage.")
+@click.option("--make", "methods", multiple=True, default=METHODS, show_default=True, metavar="METHOD",
+              help="Of the other methods only what is there is used.")  # fmt: skip
 @click.option("--no-more", is_flag=True, help="Make no more videos: gather the bags of those that are there.")
-def main(table: Path, out: Path, root: Path, no_more: bool) -> None:
+def main(table: Path, out: Path, root: Path, methods: tuple[str, ...], no_more: bool) -> None:
     """Make all videos, then the bags."""
     footage = read_table(table, root) + rendered(out)
     videos = []
@@ -353,7 +411,8 @@ def main(table: Path, out: Path, root: Path, no_more: bool) -> None:
             file = one.file if one.kind == "small" else prepared(one, out)
             kind = one.kind if one.kind in ("body", "face") else "small"
             videos.append(Video(str(file.relative_to(out)), "", kind, one.fold, (one.person,)))
-    videos += make([one for one in footage if one.kind not in ("small", "strip")], out, not no_more)
+    given = [one for one in footage if one.kind not in ("small", "strip")]
+    videos += make(given, out, () if no_more else methods)
     gather(videos, out)
 
 

@@ -14,20 +14,27 @@ from benchmarks import attacks, forensic, forensic_data
 from benchmarks.forensic import Data, Unit
 from vidgan.metrics.auc import auc
 from vidgan.nets.forensic import TraceDetector
+from vidgan.stages.pipeline import read_pipeline
 from vidgan.trust.forensic import BAG
 
 
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    made = TraceDetector((8, 16))
-    torch.nn.init.normal_(made.head.weight, std=0.5)
+    made = TraceDetector(4)
+    for layer in (made.ground[-1], made.face):
+        torch.nn.init.normal_(layer.weight, std=0.5)
+    made.scaled_by(made.statistics(noise(40, 1)))
     return made.eval()
+
+
+def noise(count, seed):
+    return torch.from_numpy(np.random.default_rng(seed).integers(0, 256, (count, *BAG[:2], 32, 32))).float()
 
 
 @pytest.fixture(scope="module")
 def bags():
-    return torch.from_numpy(np.random.default_rng(0).integers(0, 256, (6, 2, 3, 32, 32))).float()
+    return noise(6, 0)
 
 
 LABELS = torch.tensor([1.0, 1, 1, 0, 0, 1])
@@ -119,7 +126,7 @@ def test_data_is_read_as_it_was_left_and_trained_on_by_fold(tmp_path):
     patches = np.random.default_rng(0).integers(0, 256, (5, *BAG), np.uint8)
     np.save(tmp_path / "bags.npy", patches)
     facts = {"file": "x", "people": ["p"], "segment": 0, "crf": 18, "marked": True}
-    rows = [("", "a", 2), ("dub", "a", 1), ("dub", "b", 2)]
+    rows = [("", "a", 2), ("dub", "a", 1), ("dub", "b", 2)]  # method, fold, bags
     found = [facts | {"method": method, "kind": "face", "fold": fold, "bags": n} for method, fold, n in rows]
     (tmp_path / "bags.json").write_text(json.dumps(found))
     data = Data.load(tmp_path)
@@ -130,6 +137,25 @@ def test_data_is_read_as_it_was_left_and_trained_on_by_fold(tmp_path):
     untrained = TraceDetector()
     assert forensic.unit_scores(untrained, data, data.units).tolist() == [0, 0, 0]
     assert auc([0.0], [0.0]) == 0.5
+    network = TraceDetector()
+    torch.testing.assert_close(torch.from_numpy(data.statistics), network.statistics(torch.from_numpy(patches)))
+
+
+def test_the_table_names_the_last_fold_apart():
+    scored = {
+        fold: [(unit([0], fold, "dub", "face"), made), (unit([1], fold, kind="face"), 0.5)]
+        for fold, made in (("a", 1.0), ("b", 1.0), ("c", 0.0))
+    }
+    row = forensic.by_crf(scored)[list(forensic.EVERY).index("dub")]
+    assert (row["CRF 23"], row["23, last fold"]) == ("0.667 ± 0.500", "0.000")
+    assert forensic.spread([]) == "-"
+
+
+def test_a_pipeline_ends_at_its_encoder(tmp_path):
+    for name in ("reanimate", "dub", "transfer"):
+        spec = read_pipeline(forensic_data._until_encoded(name, tmp_path))
+        assert spec.stages[-1].stage == "encode"
+        assert not {"heldout", "sign"} & {stage.name for stage in spec.stages}
 
 
 def test_people_of_two_folds_never_meet():
@@ -139,7 +165,8 @@ def test_people_of_two_folds_never_meet():
     turns = list(forensic_data._turns(footage, footage, 2))
     assert len(turns) == 6
     assert all(target.person != driver.person for target, driver in turns)
-    assert {forensic_data._fold(person.name) for person in forensic_data.CAST} == {"a", "b"}
+    assert turns[0][0] != turns[1][0]
+    assert {forensic_data._fold(person.name) for person in forensic_data.CAST} == set(forensic_data.FOLDS)
 
 
 @pytest.mark.parametrize("module", [attacks, forensic, forensic_data])

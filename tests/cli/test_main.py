@@ -45,6 +45,15 @@ def test_every_option_is_explained():
             assert unexplained == []
 
 
+def test_a_folder_that_is_gone_is_one_line(vidgan, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    code, _, said = vidgan("inspect", tmp_path / "a.mp4")
+    assert (code, said) == (1, "vidgan: the folder that vidgan was started in is gone: change to another\n")
+
+
 def test_version(vidgan):
     import vidgan as package
 

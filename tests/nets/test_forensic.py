@@ -2,53 +2,104 @@ import numpy as np
 import pytest
 import torch
 
-from vidgan.nets.forensic import KNEE, TraceDetector
+from vidgan.nets.forensic import BANDS, FACE, GROUND, STATISTICS, TraceDetector
 
 
-def bag(seed=0, places=4, side=32):
+def bag(seed=0, side=32, places=GROUND + FACE):
     return torch.from_numpy(np.random.default_rng(seed).integers(0, 256, (2, places, 3, side, side))).float()
 
 
 def awake(seed=0):
-    """A tiny detector whose head is not zero."""
+    """A tiny detector whose last layers are not zero, scaled by some bags."""
     torch.manual_seed(seed)
-    network = TraceDetector((8, 16))
-    torch.nn.init.normal_(network.head.weight)
+    network = TraceDetector(4)
+    for layer in (network.ground[-1], network.face):
+        torch.nn.init.normal_(layer.weight)
+    network.scaled_by(network.statistics(bag(9)))
     return network.eval()
 
 
-def test_traces_are_residuals_and_changes():
-    patches = bag()[0]
-    traces = awake().traces(patches)
-    assert traces.shape == (4, 6, 32, 32)
-    here = patches[1, 2, 10:15, 6:11]
-    weights = np.array([[-1, 2, -2], [2, -6, 8], [-2, 8, -12]]) / 12
-    weights = np.pad(weights, (0, 2), "reflect")
-    residual = float((here * torch.from_numpy(weights)).sum())
-    assert traces[1, 2, 12, 8] == pytest.approx(np.tanh(residual / KNEE), abs=1e-5)
-    first, second, third = (float(patches[1, t, 12, 8]) for t in range(3))
-    assert traces[1, 3, 12, 8] == pytest.approx(np.tanh((second - first) / KNEE), abs=1e-5)
-    assert traces[1, 5, 12, 8] == pytest.approx(np.tanh((third - 2 * second + first) / KNEE), abs=1e-5)
+def test_statistics_of_a_wave_are_in_its_band():
+    columns = 40 * torch.cos(torch.pi / 64 * (torch.arange(64) + 0.5) * 20) + 100
+    found = TraceDetector().statistics(columns.expand(1, 1, 3, 64, 64))
+    assert found.shape == (1, 1, STATISTICS)
+    spectrum, changes = found[0, 0, :BANDS], found[0, 0, BANDS : 3 * BANDS]
+    assert spectrum.argmax() == 20 * BANDS // 64
+    assert spectrum.sort().values[-2] < -3
+    torch.testing.assert_close(changes, torch.full((2 * BANDS,), float(np.log(0.02))))
 
 
-def test_a_plane_leaves_no_trace():
-    rows, columns = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
-    plane = (3 * rows + 2 * columns + 10)[None, None].expand(1, 3, -1, -1)
-    assert awake().traces(plane)[:, :, 2:-2, 2:-2].abs().max() < 1e-5
+def test_noise_that_stands_still_differs_from_new_noise():
+    noise = torch.randn(1, 1, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 3 + 100
+    network = TraceDetector()
+    new, still = network.statistics(noise)[0, 0], network.statistics(noise[:, :, :1].expand(-1, -1, 3, -1, -1))[0, 0]
+    torch.testing.assert_close(new[:BANDS], still[:BANDS], atol=0.3, rtol=0)
+    again = 3 * BANDS + 5  # the residuals' correlation from frame to frame
+    assert still[again] == pytest.approx(1, abs=1e-3)
+    assert abs(new[again]) < 0.1
+    assert new[again - 1] < 0.3  # the share that stands still
+    assert still[again - 1] == pytest.approx(1)
 
 
-def test_new_ones_say_nothing_and_the_same_patch_again_changes_nothing():
-    assert TraceDetector((8, 16))(bag()).abs().max() == 0
+def test_a_flat_patch_leaves_no_trace_and_an_absent_one_no_number():
+    flat = torch.full((1, 2, 3, 32, 32), 90.0)
+    flat[:, 1] = 0
+    found = TraceDetector().statistics(flat)
+    assert torch.isfinite(found).all()
+    assert found[0, 0, :BANDS].max() == pytest.approx(np.log(0.02), abs=1e-3)
+    assert not found[0, 1].any()
+
+
+def test_scaling_gives_mean_0_and_deviation_1_where_patches_are():
+    network = TraceDetector()
+    some = torch.from_numpy(np.random.default_rng(0).normal(5, 3, (500, GROUND + FACE, STATISTICS))).float()
+    some[:250, GROUND:] = 0
+    network.scaled_by(some)
+    torch.testing.assert_close(
+        network.ground_scale, torch.tensor([[5.0], [3.0]]).expand(2, STATISTICS), atol=0.3, rtol=0
+    )
+    mean, deviation = network.face_scale
+    assert mean.abs().max() < 1
+    wanted = 3 * np.sqrt(np.r_[[1 - 1 / FACE] * FACE, [1 + 1 / FACE] * GROUND])  # of the differences
+    torch.testing.assert_close(
+        deviation, torch.from_numpy(wanted).float()[:, None].expand(-1, STATISTICS), atol=0.5, rtol=0
+    )
+
+
+def test_a_film_that_differs_alike_everywhere_is_judged_alike():
     network = awake()
-    some = bag(places=2)
-    twice = some.repeat(1, 3, 1, 1, 1)
-    assert network(some).abs().max() > 1e-3
-    torch.testing.assert_close(network(twice), network(some))
+    some = network.statistics(bag())
+    torch.testing.assert_close(network.judge(some + 0.3), network.judge(some), atol=0.02, rtol=0)
 
 
-def test_patches_have_no_order():
+def test_new_ones_say_nothing():
+    assert TraceDetector()(bag()).abs().max() == 0
+
+
+def test_the_ground_has_no_order_and_the_face_has():
     network, some = awake(), bag()
-    torch.testing.assert_close(network(some[:, [2, 0, 3, 1]]), network(some))
+    assert (
+        network(some[:, [0, 1, 2, 3, *range(GROUND + FACE - 1, GROUND - 1, -1)]]) - network(some)
+    ).abs().max() > 1e-4
+    some[:, GROUND:] = 0
+    torch.testing.assert_close(network(some[:, [2, 0, 3, 1, *range(GROUND, GROUND + FACE)]]), network(some))
+
+
+def test_without_a_face_the_ground_speaks_and_with_one_the_face():
+    network, some = awake(), bag()
+    some[0, GROUND:] = 0
+    expected = network(some)
+    with torch.no_grad():
+        network.face.bias += 7
+    assert torch.equal(network(some)[0], expected[0])
+    assert float(network(some)[1].detach() - expected[1].detach()) == pytest.approx(7, abs=1e-4)
+
+
+def test_gradients_reach_the_pixels():
+    some = bag().requires_grad_(True)
+    awake()(some).sum().backward()
+    assert torch.isfinite(some.grad).all()
+    assert (some.grad.flatten(2).abs().max(2).values > 0).all()
 
 
 def test_the_likelihood_is_the_calibrated_mean():

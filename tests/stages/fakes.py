@@ -65,6 +65,8 @@ class Count(Stage[CountConfig]):
             raise KeyError("hips")
         if what == "full":
             raise OSError(28, "No space left on device", str(context.dir / "steps.txt"))
+        if what == "large":
+            raise OSError(27, "File too large")
         faults.with_name(f"{instance}.waiting").touch()
         while faults.exists():
             time.sleep(0.01)

@@ -112,6 +112,12 @@ def test_a_full_disk_is_one_line(bench, stage):
         bench.run()
 
 
+def test_a_file_over_the_system_s_limit_is_one_line(bench):
+    bench.fault("second", 1, "large")
+    with pytest.raises(CacheError, match=r"a file in the work folder .* lift ulimit -f"):
+        bench.run()
+
+
 def test_a_child_that_dies_before_its_stage_is_reported(bench, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(VidganError, match="first ended with exit code 1"):

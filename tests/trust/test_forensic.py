@@ -12,11 +12,30 @@ from tests.trust.made import textured, write
 from tests.video.clips import write_clip
 from vidgan import resources
 from vidgan.errors import DependencyError
+from vidgan.face.backend import Face, FaceConfig, MeshBackend
+from vidgan.face.follow import FaceFollower
+from vidgan.nets.forensic import FACE, GROUND
 from vidgan.trust import forensic
-from vidgan.trust.forensic import BAG, FRAMES, PLACES, SIDE, Judgement, bags, judge, luma, telling
+from vidgan.trust.forensic import BAG, FRAMES, SIDE, Judgement, bags, face_patches, face_places, judge, luma, telling
 from vidgan.trust.watermark import Watermark
 
 SAMPLES = Path(__file__).parents[2] / "samples"
+
+
+class Followed:
+    """Somebody whose landmarks are known: of each frame, or of none."""
+
+    def __init__(self, *landmarks):
+        self.landmarks = landmarks
+
+    def restart(self):
+        pass
+
+    def detect(self, rgb, index, seconds):
+        return Face(self.landmarks[index], np.zeros(478, np.float32)) if self.landmarks else None
+
+
+NOBODY = Followed()
 
 
 def colours(count, height=96, width=160, seed=0):
@@ -25,12 +44,12 @@ def colours(count, height=96, width=160, seed=0):
 
 @pytest.mark.parametrize(("frames", "found"), [(2, 0), (3, 1), (6, 4), (10, 8), (11, 5), (18, 8), (19, 5), (130, 8)])
 def test_moments_are_spread_over_a_video_of_any_length(frames, found):
-    assert len(bags(colours(frames), 8)) == found
+    assert len(bags(colours(frames), 8, NOBODY)) == found
 
 
 def test_moments_are_evenly_apart_and_of_consecutive_frames():
     numbered = (np.full((SIDE, SIDE, 3), number, np.uint8) for number in range(60))
-    kept = np.stack(bags(numbered, 8))
+    kept = np.stack(bags(numbered, 8, NOBODY))
     assert kept.shape == (len(kept), *BAG)
     firsts = kept[:, 0, :, 0, 0].astype(int)
     assert (np.diff(firsts, axis=1) == 1).all()
@@ -51,7 +70,7 @@ def test_half_of_the_patches_are_where_it_moves_half_of_the_middle():
         frames[number, 200 : 200 + SIDE, 304 : 304 + SIDE] = 100 + 40 * number  # most
         frames[number, 16 : 16 + SIDE, 40 : 40 + SIDE] = 100 + 20 * number
     found = telling(frames)
-    assert found.shape == BAG
+    assert found.shape == (GROUND, *BAG[1:])
     np.testing.assert_array_equal(found[0], frames[:, 200 : 200 + SIDE, 304 : 304 + SIDE])
     np.testing.assert_array_equal(found[1], frames[:, 16 : 16 + SIDE, 40 : 40 + SIDE])
     assert not np.ptp(found[2:])
@@ -68,13 +87,45 @@ def test_the_largest_picture_may_flash():
 def test_a_small_picture_is_one_patch():
     frames = np.random.default_rng(0).integers(0, 256, (FRAMES, SIDE, SIDE + 7), np.uint8)
     found = telling(frames)
-    assert len(found) == PLACES
+    assert len(found) == GROUND
     assert all((patch == frames[:, :, :SIDE]).all() for patch in found)
+
+
+def test_patches_follow_the_face():
+    texture = np.random.default_rng(0).integers(20, 256, (400, 400), np.uint8)
+    frames = np.stack([np.roll(texture, (3 * number, -5 * number), (0, 1)) for number in range(FRAMES)])
+    first = np.random.default_rng(1).uniform(150, 250, (478, 2)).astype(np.float32)
+    steps = np.array([-5, 3], np.float32)
+    found = face_patches(frames, list(frames), Followed(*(first + k * steps for k in range(FRAMES))), 0)
+    assert found.shape == (FACE, *BAG[1:])
+    for slot, (x, y) in enumerate(face_places(first)):
+        top, left = round(y - SIDE / 2), round(x - SIDE / 2)
+        if 0 <= top <= 400 - SIDE - 6 and 10 <= left <= 400 - SIDE:
+            np.testing.assert_array_equal(found[slot, 0], texture[top : top + SIDE, left : left + SIDE])
+            np.testing.assert_array_equal(found[slot, 1], found[slot, 0])
+            np.testing.assert_array_equal(found[slot, 2], found[slot, 0])
+    assert (found > 0).all()
+
+
+def test_places_go_down_a_face_from_hair_to_collar():
+    face = np.zeros((478, 2), np.float32)
+    face[10], face[168], face[152], face[205] = (50, 20), (50, 50), (50, 110), (30, 80)
+    face[list(forensic.LIPS_OUTER)] = (50, 90)
+    np.testing.assert_allclose(face_places(face), [(50, 2), (50, 50), (30, 80), (50, 90), (50, 110), (50, 140)])
+
+
+def test_without_a_face_its_patches_are_black():
+    frames = np.full((FRAMES, 200, 200), 90, np.uint8)
+    assert not face_patches(frames, list(frames), NOBODY, 0).any()
+    small = np.full((FRAMES, 100, 200), 90, np.uint8)
+    narrow = Followed(*[np.linspace((80, 80), (110, 130), 478, dtype=np.float32)] * 3)
+    assert not face_patches(frames, list(frames), narrow, 0).any()
+    assert not face_patches(small, list(small), Followed(*[np.full((478, 2), 50, np.float32)] * 3), 0).any()
 
 
 @pytest.mark.parametrize(
     ("score", "says"),
-    [(0.95, "looks made by vidgan or alike"), (0.5, "cannot be told"), (0.05, "does not look made by vidgan")],
+    [(0.995, "looks made by vidgan or alike"), (0.5, "cannot be told"), (0.05, "does not look made by vidgan")],
 )
 def test_a_score_has_one_sentence(score, says):
     assert Judgement(score).sentence == says
@@ -97,7 +148,7 @@ def test_the_shipped_detector_judges_and_says_the_same_again(tmp_path):
 def test_only_the_beginning_is_looked_at(tmp_path, monkeypatch):
     monkeypatch.setattr(forensic, "SECONDS", 1)
     long, short = (write(tmp_path / f"{seconds}.mp4", textured(seconds=seconds)) for seconds in (3, 1))
-    seen = [forensic.bags(forensic._begin(forensic.ClipReader(clip)), 64) for clip in (long, short)]
+    seen = [forensic.bags(forensic._begin(forensic.ClipReader(clip)), 64, NOBODY) for clip in (long, short)]
     assert len(seen[0]) == len(seen[1]) == 14
 
 
@@ -116,8 +167,9 @@ def test_the_watermark_is_not_what_is_seen():
     with forensic.ClipReader(SAMPLES / "truth.mp4") as clip:
         frames = [(Watermark(7)(frame.rgb, float(frame.time)), frame.time) for frame in clip]
     network = forensic.load_detector()
-    with torch.inference_mode():
-        logits = torch.cat([network(torch.from_numpy(bag[None])) for bag in bags((rgb for rgb, _ in frames), 16)])
+    with torch.inference_mode(), MeshBackend(FaceConfig()) as backend:
+        seen = bags((rgb for rgb, _ in frames), 16, FaceFollower(backend))
+        logits = torch.cat([network(torch.from_numpy(bag[None])) for bag in seen])
     assert abs(float(network.likelihood(logits)) - plain) < 0.2
 
 

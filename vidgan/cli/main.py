@@ -7,6 +7,7 @@ import signal
 import sys
 import traceback
 from importlib import import_module
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -53,6 +54,7 @@ def main(args: list[str] | None = None) -> Any:
 
 def _exit_code(args: list[str] | None) -> int:
     try:
+        _check_here()
         result = cli.main(args, prog_name="vidgan", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.ClickException as error:
@@ -73,6 +75,13 @@ def _exit_code(args: list[str] | None) -> int:
         _trace()
         text = str(error) if type(error).__name__ == "StageCrashedError" else f"{type(error).__name__}: {error}"
         return _say(f"{' '.join(text.split())} (a fault in vidgan: set VIDGAN_DEBUG=1 to see where)", 1)
+
+
+def _check_here() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise VidganError("the folder that vidgan was started in is gone: change to another") from None
 
 
 def _say(message: str, code: int) -> int:

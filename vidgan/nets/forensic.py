@@ -1,69 +1,101 @@
 """The forensic detector: what a synthesis leaves in the finest structure of consecutive frames.
 
-Legend: B bags, K patches of a bag, T = 3 consecutive frames, S pixels of a side.
+Legend: B bags, K patches of a bag, of them P places on the ground and F on the face, T = 3 consecutive frames, S pixels
+of a side, D statistics of a patch.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
+import math
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-WIDTHS = (24, 32, 64, 96)
-KNEE = 6.0
-"""Grey levels up to which residuals and changes stay about as they are; larger ones, edges and motion, saturate."""
-_GROUPS = 8
+GROUND, FACE = 4, 6
+"""Patches of a bag: first those of the whole picture, which have no order, then those at places of a face."""
+BANDS = 10
 _PREDICTOR = torch.tensor(
     [[-1, 2, -2, 2, -1], [2, -6, 8, -6, 2], [-2, 8, -12, 8, -2], [2, -6, 8, -6, 2], [-1, 2, -2, 2, -1]]
 )
 """The 5x5 predictor of steganalysis (Fridrich and Kodovsky 2012, "Rich Models for Steganalysis of Digital Images"),
 over 12: what a pixel is beyond what its neighbours say."""
+_KNEES = (1.5, 6.0)
+_STILL = 0.6
+"""Grey levels of change within which a pixel counts as standing still."""
+STATISTICS = 3 * BANDS + 2 * len(_KNEES) + 6
+_ABSENT = 8.0
+"""Mean luma up to which a patch is too dark to say anything; one that is not there is black."""
 
 
 class TraceDetector(nn.Module):
     """Judges bags of patches: the higher a logit, the more the moment looks made.
 
-    It sees no picture: only each frame's high-pass residual, the changes from frame to frame and the change of these,
-    squashed to a few grey levels, where interpolation, blending and frozen noise show and content hardly does. Each
-    patch gets a logit and a weight; a bag's logit is the weighted mean, weights by softmax over its patches (attention
-    pooling, Ilse et al. 2018, eq. 8, without its tanh layer), since in a dubbed film the mouth alone was made.
+    It sees no picture: of each patch only `statistics` of spectra, residuals and changes, where interpolation, blending
+    and frozen noise show and content hardly does. A bag without a face is judged by its ground: each patch gets a logit
+    and a weight, the bag's is the weighted mean, weights by softmax (attention pooling, Ilse et al. 2018, eq. 8,
+    without its tanh layer). A bag with a face is judged, linearly, by how the places of the face differ from their mean
+    and that from the ground: cameras and codecs differ more between films than what is made from what is filmed, but a
+    film whose face alone was made differs in itself.
     """
 
     predictor: Tensor
     calibration: Tensor
+    ground_scale: Tensor
+    face_scale: Tensor
 
-    def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
+    def __init__(self, width: int = 16) -> None:
         super().__init__()
         self.register_buffer("predictor", _PREDICTOR[None, None] / 12, persistent=False)
         self.register_buffer("calibration", torch.tensor([1.0, 0.0]))
-        layers: list[nn.Module] = []
-        for number, (inputs, outputs) in enumerate(pairwise((6, *widths))):
-            side = 3 if number else 5
-            layers += [
-                nn.Conv2d(inputs, outputs, side, stride=2, padding=side // 2),
-                nn.GroupNorm(_GROUPS, outputs),
-                nn.SiLU(),
-            ]
-        self.layers = nn.Sequential(*layers)
-        self.head = nn.Linear(widths[-1], 2)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        self.register_buffer("ground_scale", torch.stack([torch.zeros(STATISTICS), torch.ones(STATISTICS)]))
+        places = torch.zeros(FACE + GROUND, STATISTICS)
+        self.register_buffer("face_scale", torch.stack([places, places + 1]))
+        self.ground = nn.Sequential(nn.Linear(STATISTICS, width), nn.SiLU(), _silent(width, 2))
+        self.face = _silent((FACE + GROUND) * STATISTICS, 1)
 
-    def traces(self, patches: Tensor) -> Tensor:
-        """Residuals, changes and their change of patches (N, T, S, S) in grey levels: (N, 6, S, S) in (-1, 1)."""
-        residuals = F.conv2d(F.pad(patches.flatten(0, 1)[:, None], (2, 2, 2, 2), "reflect"), self.predictor)
+    def statistics(self, bags: Tensor) -> Tensor:
+        """Of bags (B, K, T, S, S) in grey levels: (B, K, D), zeros where a patch is absent."""
+        patches = bags.flatten(0, 1).float()
         changes = patches.diff(dim=1)
-        seen = torch.cat([residuals.view_as(patches), changes, changes.diff(dim=1)], 1)
-        return torch.tanh(seen / KNEE)
+        residuals = F.conv2d(F.pad(patches.flatten(0, 1)[:, None], (2, 2, 2, 2), "reflect"), self.predictor)
+        residuals = residuals.view_as(patches)
+        found = [
+            *(_band_powers(part) for part in (patches, changes, changes.diff(dim=1))),
+            *(
+                torch.tanh(part.abs() / knee).mean((1, 2, 3))[:, None]
+                for part in (residuals, changes)
+                for knee in _KNEES
+            ),
+            torch.exp(-0.5 * (changes / _STILL).square()).mean((1, 2, 3))[:, None],
+            _correlation(residuals[:, 1:], residuals[:, :-1]),
+            _correlation(residuals[..., 1:], residuals[..., :-1]),
+            _correlation(residuals[..., 1:, :], residuals[..., :-1, :]),
+            _correlation(changes[:, 1:], changes[:, :-1]),
+            _tails(residuals),
+        ]
+        there = (patches.mean((1, 2, 3)) > _ABSENT)[:, None]
+        return torch.where(there, torch.cat(found, 1), 0.0).view(*bags.shape[:2], -1)
+
+    def scaled_by(self, statistics: Tensor) -> None:
+        """Take the means and deviations of statistics (M, K, D) to scale all by."""
+        self.ground_scale.copy_(_scale(_present(statistics[:, :GROUND].flatten(0, 1))))
+        self.face_scale.copy_(_scale(_relative(_present(statistics, GROUND))))
+
+    def judge(self, statistics: Tensor, kept: Tensor | None = None) -> Tensor:
+        """Statistics (B, K, D) to logits (B,). Those that are not `kept` count as their mean, for training."""
+        faced = (statistics[:, GROUND:] != 0).flatten(1).any(1)
+        ground = _scaled(statistics[:, :GROUND], self.ground_scale)
+        face = _scaled(_relative(statistics), self.face_scale)
+        if kept is not None:
+            ground, face = ground * kept[:, :GROUND], face * kept
+        logit, weight = self.ground(ground).unbind(2)
+        by_ground = (torch.softmax(weight, 1) * logit).sum(1)
+        return torch.where(faced, self.face(face.flatten(1))[:, 0], by_ground)
 
     def forward(self, bags: Tensor) -> Tensor:
         """Bags (B, K, T, S, S) of luma, 0 to 255, to logits (B,)."""
-        traces = self.traces(bags.flatten(0, 1).float()).contiguous(memory_format=torch.channels_last)
-        pooled = self.layers(traces).float().mean((2, 3))
-        logit, weight = self.head(pooled).view(*bags.shape[:2], 2).unbind(2)
-        return (torch.softmax(weight, 1) * logit).sum(1)
+        return self.judge(self.statistics(bags))
 
     def likelihood(self, logits: Tensor) -> Tensor:
         """A video's score in (0, 1) from the logits (B,) of its moments: their mean through the calibration, which is
@@ -71,3 +103,60 @@ class TraceDetector(nn.Module):
         """
         scale, offset = self.calibration
         return torch.sigmoid(scale * logits.mean() + offset)
+
+
+def _present(statistics: Tensor, first: int = 0) -> Tensor:
+    """The rows whose patches, from the `first` on, are there."""
+    return statistics[(statistics[:, first:] != 0).flatten(1).any(1)]
+
+
+def _relative(statistics: Tensor) -> Tensor:
+    """What the places of a face are beyond their mean, and that beyond each patch of the ground: (B, K, D)."""
+    middle = statistics[:, GROUND:].mean(1, keepdim=True)
+    return torch.cat([statistics[:, GROUND:] - middle, middle - statistics[:, :GROUND]], 1)
+
+
+def _scale(values: Tensor) -> Tensor:
+    """Mean and deviation (2, ...) of values (M, ...); 0 and 1 where there are fewer than two."""
+    if len(values) < 2:
+        return torch.stack([torch.zeros_like(values.sum(0)), torch.ones_like(values.sum(0))])
+    return torch.stack([values.mean(0), values.std(0).clamp(min=1e-3)])
+
+
+def _scaled(values: Tensor, scale: Tensor) -> Tensor:
+    return ((values - scale[0]) / scale[1]).clamp(-4, 4)
+
+
+def _silent(inputs: int, outputs: int) -> nn.Linear:
+    """A layer that says nothing yet."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _band_powers(frames: Tensor) -> Tensor:
+    """Log powers (N, BANDS) of the DCT-II of frames (N, T, S, S), in rings of equal width, means over time."""
+    side = frames.shape[-1]
+    steps = torch.arange(side, device=frames.device)
+    basis = torch.cos(math.pi / side * (steps[None] + 0.5) * steps[:, None]) * math.sqrt(2 / side)
+    powers = (basis @ frames @ basis.T).square().mean(1)
+    ring = (
+        (torch.hypot(steps[:, None].float(), steps[None].float()) * BANDS / side).long().clamp(max=BANDS - 1).flatten()
+    )
+    ring[0] = BANDS  # brightness says nothing
+    sums = powers.new_zeros(len(powers), BANDS + 1).index_add_(1, ring, powers.flatten(1))
+    counts = torch.bincount(ring, minlength=BANDS + 1)
+    return torch.log(sums / counts + 0.02)[:, :BANDS]
+
+
+def _correlation(a: Tensor, b: Tensor) -> Tensor:
+    """The correlation (N, 1) of two pictures (N, ...) of mean zero."""
+    a, b = a.flatten(1), b.flatten(1)
+    return ((a * b).mean(1) / (a.square().mean(1) * b.square().mean(1) + 1e-2).sqrt())[:, None]
+
+
+def _tails(residuals: Tensor) -> Tensor:
+    """How heavy the residuals' tails are: the log of kurtosis, (N, 1)."""
+    flat = residuals.flatten(1)
+    return torch.log((flat.pow(4).mean(1) + 1e-2) / (flat.square().mean(1).square() + 1e-2))[:, None]

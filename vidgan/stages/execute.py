@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -117,7 +118,7 @@ def _run(job: Job, store: Store, entry: Entry, device: str, progress: EventProgr
 def _disk_error(job: Job, store: Store, error: OSError) -> VidganError:
     """A full or unwritable work folder in the user's words; other errors of the system are named with their stage."""
     inside = str(error.filename or "").startswith(str(store.root))
-    if inside or shutil.disk_usage(store.root).free < 2**20:
+    if inside or error.errno == errno.EFBIG or shutil.disk_usage(store.root).free < 2**20:
         return work_error(store.root, error)
     return VidganError(f"{job.instance} failed: {error}")
 

@@ -199,5 +199,7 @@ def work_error(root: Path, error: OSError) -> CacheError:
     """What went wrong in the work folder, and what to do."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return CacheError(f"no space is left for the work folder {root}: free some or choose another with --work")
+    if error.errno == errno.EFBIG:
+        return CacheError(f"a file in the work folder {root} grew over the size that the system allows: lift ulimit -f")
     reason = error.strerror or str(error)
     return CacheError(f"cannot write the work folder {root}: {reason}; choose another with --work or VIDGAN_WORK")

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vidgan.config import extends
-from vidgan.nets.forensic import WIDTHS, TraceDetector
+from vidgan.nets.forensic import TraceDetector
 from vidgan.train.ema import PowerEMA
 from vidgan.train.loop import LoopConfig, Trainable
 from vidgan.train.randomness import generator
@@ -34,12 +34,13 @@ Attack = Callable[[torch.nn.Module, Tensor, Tensor, torch.Generator], Tensor]
 class ForensicConfig(LoopConfig):
     """Settings of the forensic task. `hardened` is the share of a batch that is attacked, when there is an attack."""
 
-    steps: int | None = extends(300, gt=0)
+    steps: int | None = extends(600, gt=0)
     evaluations: int = Field(1, ge=1)
-    widths: tuple[int, ...] = WIDTHS
-    batch: int = Field(24, ge=2)
+    width: int = Field(16, ge=1)
+    batch: int = Field(64, ge=2)
     learning_rate: float = Field(2e-3, gt=0)
-    weight_decay: float = Field(0.05, ge=0)
+    weight_decay: float = Field(0.3, ge=0)
+    dropout: float = Field(0.3, ge=0, lt=1)
     hardened: float = Field(0.5, ge=0, le=1)
 
 
@@ -47,13 +48,15 @@ class ForensicConfig(LoopConfig):
 class Bags:
     """Bags (M, K, T, S, S) uint8, each with the number of its video (M,), and of each video its method and group (N,).
 
-    A group is drawn before a video of it: what has many videos counts no more than what has few.
+    `statistics` (M, K, D) are the network's of all bags, where they are known already. A group is drawn before a video
+    of it: what has many videos counts no more than what has few.
     """
 
     patches: NDArray[np.uint8]
     video: NDArray[np.int64]
     methods: tuple[str, ...]
     groups: tuple[str, ...]
+    statistics: NDArray[np.float32] | None = None
 
     def members(self, made: bool) -> list[list[NDArray[np.int64]]]:
         """The bags of each video, by group, of what is made or of what is real."""
@@ -80,9 +83,13 @@ class ForensicTask(Trainable):
             raise ValueError("telling real and made videos apart needs some of both")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network = TraceDetector(config.widths)
-        self.ema = PowerEMA(network.to(fabric.device))
-        network = network.to(memory_format=torch.channels_last)
+            network = TraceDetector(config.width)
+        network.to(fabric.device)
+        known = bags.statistics
+        found = statistics(network, bags.patches) if known is None else torch.from_numpy(known)
+        self.statistics = found.to(fabric.device)
+        network.scaled_by(self.statistics[bags.video >= 0])
+        self.ema = PowerEMA(network)
         optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
         self.network, self.optimiser = fabric.setup(network, optimiser)
 
@@ -98,17 +105,20 @@ class ForensicTask(Trainable):
         self.ema.network.load_state_dict(weights)
 
     def step(self, step: int, fraction: float) -> dict[str, float]:
-        """One step on half real, half made bags, turned and mirrored at random, in space and time."""
+        """One step on half real, half made bags, some of their statistics left out at random."""
         rng = generator("forensic", self.seed, step)
         rate = self.config.learning_rate * min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + float(np.cos(np.pi * fraction)))
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        bags, labels = self._draw(rng)
+        rows, labels = self._draw(rng)
+        found = self.statistics[rows]
         if self.attack is not None:
-            count = round(self.config.hardened * len(bags))
-            chosen = torch.randperm(len(bags), generator=rng)[:count].to(bags.device)
-            bags[chosen] = self.attack(self.network, bags[chosen], labels[chosen], rng)
-        logits = self.network(bags)
+            chosen = torch.randperm(len(rows), generator=rng)[: round(self.config.hardened * len(rows))]
+            bags = torch.from_numpy(np.asarray(self.bags.patches[rows[chosen]])).float().to(self.fabric.device)
+            attacked = self.attack(self.network, bags, labels[chosen], rng)
+            found[chosen] = self.network.module.statistics(attacked)
+        kept = torch.rand(found.shape, generator=rng).to(found.device) >= self.config.dropout
+        logits = self.network.module.judge(found, kept)
         loss = F.binary_cross_entropy_with_logits(logits, labels)
         self.optimiser.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
@@ -118,28 +128,21 @@ class ForensicTask(Trainable):
         right = float(((logits > 0) == (labels > 0.5)).float().mean())
         return {"loss": self.loss, "right": right}
 
-    def _draw(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Bags (B, K, T, S, S) in grey levels and labels (B,), 1 for made."""
-        count = self.config.batch
-        labels = torch.arange(count) % 2
-        rows = [_pick(self.made if label else self.real, rng) for label in labels]
-        bags = torch.from_numpy(self.bags.patches[np.sort(rows)][np.argsort(np.argsort(rows))]).float()
-        for number in range(count):
-            turned = [dim for dim in (1, 2, 3) if torch.rand(1, generator=rng) < 0.5]
-            bags[number] = bags[number].flip(turned)
-        return bags.to(self.fabric.device), labels.float().to(self.fabric.device)
+    def _draw(self, rng: torch.Generator) -> tuple[NDArray[np.int64], Tensor]:
+        """Rows of bags (B,) and labels (B,), 1 for made."""
+        labels = torch.arange(self.config.batch) % 2
+        rows = np.array([_pick(self.made if label else self.real, rng) for label in labels])
+        return rows, labels.float().to(self.fabric.device)
 
     def evaluate(self) -> dict[str, float]:
         """The loss of the last step."""
         return {"score": self.loss}
 
     def preview(self) -> NDArray[np.uint8]:
-        """What the network sees of the first real and the first made bag: residuals and changes, (2 S, 6 S, 3)."""
+        """The middle frames of the patches of the first real and the first made bag: (2 S, K S, 3)."""
         firsts = [groups[0][0][0] for groups in (self.real, self.made)]
-        patches = torch.from_numpy(np.asarray(self.bags.patches[firsts])[:, 0]).float().to(self.fabric.device)
-        traces = self.average.traces(patches).cpu()
-        grey = torch.cat([torch.cat(list(row), 1) for row in traces], 0)
-        return ((grey[..., None].expand(-1, -1, 3) + 1) * 127.5).round().to(torch.uint8).numpy()
+        grey = np.concatenate([np.concatenate(list(self.bags.patches[first][:, 1]), 1) for first in firsts])
+        return np.repeat(grey[..., None], 3, 2)
 
     def state(self) -> dict[str, Any]:
         """The network, its average and the optimiser."""
@@ -169,11 +172,17 @@ def _pick(groups: list[list[NDArray[np.int64]]], rng: torch.Generator) -> int:
 
 
 @torch.inference_mode()
-def scores(network: torch.nn.Module, patches: NDArray[np.uint8], at_once: int = 32) -> NDArray[np.float64]:
-    """The logits (M,) of bags (M, K, T, S, S)."""
-    device = next(network.parameters()).device
+def statistics(network: TraceDetector, patches: NDArray[np.uint8], at_once: int = 32) -> Tensor:
+    """The statistics (M, K, D) of bags (M, K, T, S, S)."""
+    device = network.calibration.device
     parts = [
-        network(torch.from_numpy(np.asarray(patches[k : k + at_once])).to(device)).cpu()
+        network.statistics(torch.from_numpy(np.array(patches[k : k + at_once])).to(device))
         for k in range(0, len(patches), at_once)
     ]
-    return np.asarray(torch.cat(parts), np.float64) if parts else np.zeros(0)
+    return torch.cat(parts)
+
+
+@torch.inference_mode()
+def scores(network: TraceDetector, patches: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The logits (M,) of bags (M, K, T, S, S)."""
+    return network.judge(statistics(network, patches)).cpu().numpy().astype(np.float64)
