@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from vidgan import output as outputs
@@ -17,7 +19,9 @@ def film(tmp_path):
 def test_inputs_that_are_no_files(tmp_path, film):
     check_inputs({"source": film})
     (tmp_path / "empty.mp4").touch()
-    for name, says in ((".", "is a folder"), ("none.mp4", "does not exist"), ("empty.mp4", "is empty")):
+    os.mkfifo(tmp_path / "pipe.mp4")
+    said = {".": "is a folder", "none.mp4": "does not exist", "empty.mp4": "is empty", "pipe.mp4": "is a pipe"}
+    for name, says in said.items():
         with pytest.raises(MediaError, match=f"^source .*{says}"):
             check_inputs({"source": tmp_path / name})
 

@@ -18,13 +18,15 @@ def check_inputs(files: Mapping[str, Path]) -> None:
     """Refuse inputs that are not files with something in them, before any work.
 
     Raises:
-        MediaError: one is missing, a folder, empty or unreadable.
+        MediaError: one is missing, no regular file, empty or unreadable.
     """
     for name, path in files.items():
         if path.is_dir():
             raise MediaError(f"{name} {path} is a folder: give a video file")
         if not path.exists():
             raise MediaError(f"{name} {path} does not exist")
+        if not path.is_file():
+            raise MediaError(f"{name} {path} is a pipe or a device: give a file")
         if not os.access(path, os.R_OK):
             raise MediaError(f"{name} {path} cannot be read: check its permissions")
         if path.stat().st_size == 0:

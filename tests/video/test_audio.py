@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -121,3 +122,10 @@ def test_missing_sound_file(tmp_path):
     with pytest.raises(MediaError, match="no such file"):
         ClipWriter(tmp_path / "out.mp4", 96, 64, Fraction(25), audio=tmp_path / "none.wav")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(MediaError, match=r"pipe.wav: is a pipe or a device; give a file$"):
+        ClipWriter(tmp_path / "out.mp4", 96, 64, Fraction(25), audio=tmp_path / "pipe.wav")
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe.wav"]

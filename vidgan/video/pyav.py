@@ -130,7 +130,7 @@ def open_media(path: Path, limits: MediaLimits, hwaccel: Any = None) -> Iterator
     """Open a media file from the local disk, and nothing that it may point to elsewhere.
 
     Raises:
-        MediaError: the file is missing, a directory, unreadable or damaged beyond use.
+        MediaError: the file is missing, no regular file, unreadable or damaged beyond use.
         NoVideoError: the file is empty or not media.
         LimitError: it has more streams or runs longer than `limits` allow.
     """
@@ -182,6 +182,8 @@ def _check_file(path: Path) -> None:
     try:
         if path.is_dir():
             raise MediaError(f"{path}: is a directory; give a video file")
+        if path.exists() and not path.is_file():  # to open it may wait for ever
+            raise MediaError(f"{path}: is a pipe or a device; give a file")
         with path.open("rb") as file:
             if not file.read(1):
                 raise NoVideoError(f"{path}: is empty; give a video file")
