@@ -66,7 +66,7 @@ def _rows(verdict: Verdict) -> dict[str, object]:
     else:
         rows["watermark"] = "none found"
     score, says = verdict.forensic.score, verdict.forensic.sentence
-    rows["forensic"] = says if score is None else f"{score:.2f}: {says}"
+    rows["forensic"] = says if score is None else f"{score:.3f}: {says}"
     return rows
 
 

@@ -33,7 +33,7 @@ SECONDS = 20
 """Of a video are looked at, from its beginning."""
 MADE, REAL = 0.99, 0.1
 """Scores from which a video looks made, and up to which it does not; in between it is not said. The first is so high
-since real footage of cameras and codecs that it never met reaches 0.98."""
+since real footage of cameras and codecs that a network never met reaches 0.987."""
 
 LEAST_FACED = 2 * SIDE
 """Pixels of the shorter side from which a face is looked for."""
@@ -44,7 +44,9 @@ Luma = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Judgement:
-    """`score` in (0, 1), the more the more made a video looks; None when it was not judged, for the reason `why`."""
+    """`score` in [0, 1], the more the more made a video looks, to three digits, so that what is shown never contradicts
+    what is said; None when it was not judged, for the reason `why`.
+    """
 
     score: float | None
     why: str = ""
@@ -67,16 +69,17 @@ def judge(video: Path, network: TraceDetector | None = None) -> Judgement:
         MediaError: the video cannot be read.
         DependencyError: this installation has no detector, or MediaPipe is not installed.
     """
-    with ClipReader(video) as clip, MeshBackend(FaceConfig()) as backend:
+    with ClipReader(video) as clip:
         if min(clip.width, clip.height) < SIDE:
             return Judgement(None, f"the pictures are smaller than {SIDE}x{SIDE}")
-        found = bags(_begin(clip), MOMENTS, FaceFollower(backend))
+        with MeshBackend(FaceConfig()) as backend:
+            found = bags(_begin(clip), MOMENTS, FaceFollower(backend))
     if not found:
         return Judgement(None, f"there are fewer than {FRAMES} frames")
     network = network or load_detector()
     with torch.inference_mode():
         logits = torch.cat([network(torch.from_numpy(bag[None])) for bag in found])
-        return Judgement(float(network.likelihood(logits)))
+        return Judgement(round(float(network.likelihood(logits)), 3))
 
 
 def load_detector() -> TraceDetector:
