@@ -5,12 +5,13 @@
 
 The folds of people take turns: a network trained on the others is judged on one. The score of a segment of a video is
 the mean logit of its moments. AUC is the chance that a made segment scores above a real one of its own kind (bodies,
-faces, 64-pixel clips), the mean of the folds with half their range; `last fold` is that of the fold that nobody looked
-at while the detector was built. `all but it` never saw the method. Training goes on where it was.
+faces, 64-pixel clips), the mean of the folds with half their range; `last fold` is that of the fold that the detector
+was not built by. `all but it` never saw the method. Training goes on where it was.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -81,7 +82,8 @@ class Data:
         ]
         patches = np.load(folder / "bags.npy", mmap_mode="r", allow_pickle=False)
         kept = folder / "statistics.npy"
-        if not kept.exists() or kept.stat().st_mtime < (folder / "bags.npy").stat().st_mtime:
+        sources = (folder / "bags.npy", Path(inspect.getfile(TraceDetector)))
+        if not kept.exists() or kept.stat().st_mtime < max(source.stat().st_mtime for source in sources):
             np.save(kept, statistics(TraceDetector(), patches).numpy())
         return cls(patches, np.load(kept, allow_pickle=False), units)
 
@@ -136,7 +138,7 @@ def judged(
     config: ForensicConfig,
     wanted: Callable[[Unit], bool] = lambda unit: True,
 ) -> Scored:
-    """Train on each fold, score the units of the other that are wanted."""
+    """Train without each fold, score its units that are wanted."""
     methods = tuple(methods)
     found: Scored = {}
     for fold in FOLDS:
@@ -201,19 +203,15 @@ def _marked(marked: bool) -> str:
 
 
 def across(data: Data, folder: Path, whole: Scored, config: ForensicConfig) -> list[Row]:
-    """Each method at CRF 28 by networks that saw all, and all but it."""
+    """Each method at CRF 28 by networks that saw all, whose scores `whole` holds, and all but it."""
     rows = []
     for name, methods in METHODS.items():
         without = judged(data, folder, f"no-{name}", [it for it in EVERY if it not in methods], config, _at(28))
         row: Row = {"method": name}
         for title, scored in (("all", whole), ("all but it", without)):
-            row[title] = spread(fold_aucs(scored, methods, _any, _any))
+            row[title] = spread(fold_aucs(scored, methods, _at(28), _at(28)))
         rows.append(row)
     return rows
-
-
-def _any(unit: Unit) -> bool:
-    return True
 
 
 # --- What ships -------------------------------------------------------------------------------------------------------
@@ -287,13 +285,7 @@ def ship(data: Data, folder: Path, scored: Scored, config: ForensicConfig, file:
 @click.command(help=__doc__.split("\n", 1)[0])
 @click.argument("folder", type=FOLDER)
 @click.option("--steps", default=STEPS, show_default=True, help="Of each training.")
-@click.option(
-    "--across",
-    "fewer",
-    type=int,
-    metavar="STEPS",
-    help="Make the table across methods, too, by trainings of so many steps.",
-)
+@click.option("--across", "others", is_flag=True, help="Leave out each method in turn, too.")
 @click.option("--table", type=FILE, help="The footage, to judge it as it is, too.")
 @click.option("--root", type=FOLDER, default=Path(), help="The folder of the footage.")
 @click.option("--ship", "file", type=click.Path(path_type=Path), metavar="FILE", help="Train what ships, too.")
@@ -301,7 +293,7 @@ def ship(data: Data, folder: Path, scored: Scored, config: ForensicConfig, file:
 def main(
     folder: Path,
     steps: int,
-    fewer: int | None,
+    others: bool,
     table: Path | None,
     root: Path,
     file: Path | None,
@@ -316,9 +308,8 @@ def main(
     tables["errors"] = errors(whole, scale, offset)
     if table:
         tables["as filmed"] = as_filmed(data, runs, table, root, config, (scale, offset))
-    if fewer:
-        few, short = folder / f"runs-{fewer}", ForensicConfig(steps=fewer)
-        tables["across"] = across(data, few, judged(data, few, "all", EVERY, short, _at(28)), short)
+    if others:
+        tables["across"] = across(data, runs, whole, config)
     finish(
         "AUC by method and CRF, people held out", tables["by CRF"], {}, json_file, scale=scale, offset=offset, **tables
     )
@@ -326,7 +317,7 @@ def main(
     finish(f"Share that scores {MADE} or more", tables["errors"], {}, None)
     if table:
         finish("Footage as it is", tables["as filmed"], {}, None)
-    if fewer:
+    if others:
         finish("AUC across methods, CRF 28", tables["across"], {}, None)
     if file:
         ship(data, runs, whole, config, file)

@@ -118,7 +118,9 @@ def prepared(footage: Footage, out: Path) -> Path:
         return path
     with ClipReader(footage.file, max_side=None if footage.kind == "face" else _SIDE) as clip:
         first = next(iter(clip))
-        rows, columns = head_window(first.rgb) if footage.kind == "face" else (slice(None), slice(None))
+        rows, columns = slice(None), slice(None)
+        if footage.kind == "face":
+            rows, columns = head_window(first.rgb, footage.file)
         sound = footage.file if clip.info.audio else None
         longest = islice(clip, _LONGEST[footage.kind])
         timed = ((frame.rgb[rows, columns], frame.time - first.time) for frame in longest)
@@ -126,10 +128,13 @@ def prepared(footage: Footage, out: Path) -> Path:
     return path
 
 
-def head_window(rgb: NDArray[np.uint8]) -> tuple[slice, slice]:
+def head_window(rgb: NDArray[np.uint8], file: Path) -> tuple[slice, slice]:
     """Rows and columns of a square of at most `_SIDE` pixels around the largest face of a film's first frame."""
     with MeshBackend(FaceConfig()) as backend:
-        centre = max(backend.faces(rgb), key=lambda face: face.area).centre
+        found = backend.faces(rgb)
+    if not found:
+        raise click.ClickException(f"{file}: no face in its first frame: list it as another kind")
+    centre = max(found, key=lambda face: face.area).centre
     starts = [int(np.clip(c - _SIDE / 2, 0, max(0, n - _SIDE))) for c, n in zip(centre, rgb.shape[1::-1], strict=True)]
     ends = [start + min(_SIDE, n) // 2 * 2 for start, n in zip(starts, rgb.shape[1::-1], strict=True)]
     return slice(starts[1], ends[1]), slice(starts[0], ends[0])
@@ -228,14 +233,13 @@ def made(pipeline: str, files: dict[str, Path], options: dict[str, object], outp
 def _until_encoded(name: str, out: Path) -> Path:
     """A shipped pipeline without its signature, reports and held-out rows, which the pixels do not need."""
     path = out / "pipelines" / f"{name}.yaml"
-    if not path.exists():
-        spec = yaml.safe_load(resources.find("pipelines", name).read_text())
-        names = [stage["name"] for stage in spec["stages"]]
-        kept = spec["stages"][: names.index("encode") + 1]
-        spec["stages"] = [stage for stage in kept if stage["name"] != "heldout"]
-        spec["outputs"] = {"video": "encode/output.*"}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(yaml.safe_dump(spec, sort_keys=False))
+    spec = yaml.safe_load(resources.find("pipelines", name).read_text())
+    names = [stage["name"] for stage in spec["stages"]]
+    kept = spec["stages"][: names.index("encode") + 1]
+    spec["stages"] = [stage for stage in kept if stage["name"] != "heldout"]
+    spec["outputs"] = {"video": "encode/output.*"}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(spec, sort_keys=False))
     return path
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
 import torch
+from click import ClickException
 from click.testing import CliRunner
 from torch.nn import functional as F
 
 from benchmarks import attacks, forensic, forensic_data
 from benchmarks.forensic import Data, Unit
+from tests.video.clips import write_clip
 from vidgan.metrics.auc import auc
 from vidgan.nets.forensic import TraceDetector
 from vidgan.stages.pipeline import read_pipeline
@@ -107,7 +110,7 @@ def test_aucs_are_of_one_fold_and_against_real_ones_of_the_same_kind():
         "a": [(unit([0], "a", "dub", "face"), 0.0), (unit([1], "a", kind="face"), 1.0), (unit([2], "a"), -9.0)],
         "b": [(unit([3], "b", "dub", "face"), 2.0), (unit([4], "b", kind="face"), 1.0), (unit([5], "b"), 9.0)],
     }
-    assert forensic.fold_aucs(scored, ("dub",), forensic._any, forensic._any) == [0.0, 1.0]
+    assert forensic.fold_aucs(scored, ("dub",), forensic._at(23), forensic._at(23)) == [0.0, 1.0]
     assert forensic.spread([0.0, 1.0]) == "0.500 ± 0.500"
 
 
@@ -129,6 +132,8 @@ def test_data_is_read_as_it_was_left_and_trained_on_by_fold(tmp_path):
     rows = [("", "a", 2), ("dub", "a", 1), ("dub", "b", 2)]  # method, fold, bags
     found = [facts | {"method": method, "kind": "face", "fold": fold, "bags": n} for method, fold, n in rows]
     (tmp_path / "bags.json").write_text(json.dumps(found))
+    np.save(tmp_path / "statistics.npy", np.zeros(1))
+    os.utime(tmp_path / "statistics.npy", (0, 0))  # of an older detector
     data = Data.load(tmp_path)
     assert [one.rows.tolist() for one in data.units] == [[0, 1], [2], [3, 4]]
     bags = data.bags(lambda unit: unit.fold == "a")
@@ -156,6 +161,35 @@ def test_a_pipeline_ends_at_its_encoder(tmp_path):
         spec = read_pipeline(forensic_data._until_encoded(name, tmp_path))
         assert spec.stages[-1].stage == "encode"
         assert not {"heldout", "sign"} & {stage.name for stage in spec.stages}
+
+
+def test_a_film_without_a_face_is_said(tmp_path):
+    film = write_clip(tmp_path / "wall.mp4", [np.full((96, 96, 3), 90, np.uint8)] * 3)
+    with pytest.raises(ClickException, match=r"wall.mp4: no face in its first frame"):
+        forensic_data.prepared(forensic_data.Footage(film, "nobody", "face", "a"), tmp_path)
+    assert not list((tmp_path / "real").iterdir())
+
+
+def test_each_method_is_left_out_in_turn(tmp_path, monkeypatch):
+    asked = []
+    whole = {
+        fold: [
+            (unit([0], fold, "dub", "face", 28), 1.0),
+            (unit([1], fold, kind="face", crf=28), 0.0),
+            (unit([2], fold, kind="face", crf=23), 9.0),
+        ]
+        for fold in forensic_data.FOLDS
+    }
+
+    def judged(data, folder, name, methods, config, wanted):
+        asked.append((name, methods, wanted(whole["a"][0][0]), wanted(whole["a"][2][0])))
+        return {fold: [(one, -score) for one, score in units] for fold, units in whole.items()}
+
+    monkeypatch.setattr(forensic, "judged", judged)
+    rows = {row.pop("method"): row for row in forensic.across(None, tmp_path, whole, None)}
+    assert rows["dub"] == {"all": "1.000 ± 0.000", "all but it": "0.000 ± 0.000"}
+    assert rows["generate"]["all"] == "-"
+    assert ("no-dub", ["transfer draft", "transfer standard", "reanimate", "generate"], True, False) in asked
 
 
 def test_people_of_two_folds_never_meet():
