@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -142,7 +144,16 @@ def test_the_shipped_detector_judges_and_says_the_same_again(tmp_path):
     first = judge(clip)
     assert first.score is not None
     assert 0 < first.score < 1
+    assert first.score == round(first.score, 3)
     assert judge(clip) == first
+
+
+def test_judging_a_face_writes_nothing_to_standard_error(tmp_path):
+    picture = cv2.cvtColor(cv2.imread(str(SAMPLES / "faces" / "portrait.jpg")), cv2.COLOR_BGR2RGB)
+    clip = write_clip(tmp_path / "wide.mp4", [picture[:300]] * 3)
+    code = "import sys; from pathlib import Path; from vidgan.trust.forensic import judge; judge(Path(sys.argv[1]))"
+    done = subprocess.run([sys.executable, "-c", code, clip], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
 
 
 def test_only_the_beginning_is_looked_at(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ Legend: J = 478 landmarks.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from types import TracebackType
@@ -73,6 +74,7 @@ class MeshBackend:
         self._mesh: Any = None
         self._finder: Any = None
         self._segmenter: Any = None
+        self._fresh = True
 
     def __enter__(self) -> Self:
         with quiet_native():
@@ -107,12 +109,16 @@ class MeshBackend:
                 return
         with quiet_native():
             self._mesh.reset()
+        self._fresh = True
 
     def detect(self, rgb: NDArray[np.uint8], index: int, seconds: float) -> list[Face]:
         """The tracked face of a picture, or an empty list."""
-        result = self._mesh.process(np.ascontiguousarray(rgb))
+        with quiet_native() if self._fresh else nullcontext():
+            result = self._mesh.process(np.ascontiguousarray(rgb))
         if result.multi_face_landmarks is None:
             return []
+        if rgb.shape[0] != rgb.shape[1]:
+            self._fresh = False  # at the first face in a picture that is not square it complains, to nobody's use
         height, width = rgb.shape[:2]
         points = np.array([(p.x, p.y, p.z) for p in result.multi_face_landmarks[0].landmark], np.float32)
         return [Face(points[:, :2] * np.array([width, height], np.float32), points[:, 2] * width)]
