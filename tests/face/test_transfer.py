@@ -7,7 +7,7 @@ from tests.face.faces import lids, open_mouth, pose, talking, track_of
 from vidgan.face import regions as at
 from vidgan.face.expression import expression
 from vidgan.face.head import angles, from_head, neutral_mesh, rotation_of, to_head
-from vidgan.face.transfer import FaceTransferConfig, drive, power, whole
+from vidgan.face.transfer import SHUT, FaceTransferConfig, drive, power, whole
 
 WIDE = neutral_mesh() * [1.15, 0.95, 1.0]
 """Another person: a wider, lower face."""
@@ -67,6 +67,17 @@ def test_absolute_motion_opens_a_shut_mouth_as_far_as_the_drivers():
     _, absolute = driven(FaceTransferConfig(motion="absolute"), heads=heads)
     assert faces(relative).mouth[1] < 0.05
     assert faces(absolute).mouth[1] == pytest.approx(asked, rel=0.25)
+
+
+@pytest.mark.parametrize("own", [0.6, 1.5], ids=["narrow", "wide"])
+@pytest.mark.parametrize("rest", [0.7, 1.4], ids=["narrowed", "staring"])
+def test_absolute_motion_takes_the_drivers_openness_of_the_eyes(own, rest):
+    heads = [lids(neutral_mesh(), share) for share in (rest, 0.15, 1.3 * rest)]
+    home = from_head(lids(neutral_mesh(), own), pose((0, 0, 0), scale=90, place=(300, 280)))[0]
+    _, result = driven(FaceTransferConfig(motion="absolute"), heads=heads, home=home)
+    asked, found = expression(np.array(heads)).eyes, faces(result).eyes
+    np.testing.assert_allclose(found[[0, 2]], asked[[0, 2]], atol=0.015)
+    assert found[1] < SHUT
 
 
 def test_shut_stays_shut_and_the_mouth_opens_as_far_for_its_width():

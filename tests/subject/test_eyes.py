@@ -69,3 +69,9 @@ def test_shut_lids_are_skin_without_lashes():
 @pytest.mark.parametrize("picture", [drawn(iris=WHITE), np.full((120, 200, 3), SKIN, np.uint8)], ids=["carved", "shut"])
 def test_eyes_without_an_iris_have_no_ball(picture):
     assert eyeball(picture, ring(), around(), landmarks()) is None
+
+
+@pytest.mark.parametrize("off", [(-190, 0), (300, 0), (0, -200), (0, 200)], ids=["left", "right", "above", "below"])
+def test_eyes_outside_the_picture_have_no_ball(off):
+    """The mesh goes on beyond the picture where a face is cut by its edge."""
+    assert eyeball(drawn(), ring() + off, around() + off, landmarks() + off) is None

@@ -29,8 +29,8 @@ AT_REST = {
 """How far each coefficient may be from what is usual before a face looks less at rest. The same for everybody: by the
 spread of a lively face's own coefficients an open mouth and narrowed eyes would pass for rest."""
 
-STRAIGHT = np.sin(np.deg2rad(5)) ** 2
-"""The same for the direction of the head: its squared distance."""
+STRAIGHT = 0.02
+"""The same for the direction of the head: the squared distance of unit vectors 8 degrees apart."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def neutral_frame(track: FaceTrack) -> int:
     away = ((table - usual) / tolerance) ** 2
     away[:, mouth[0]] *= face.mouth > usual[mouth[0]]
     direction = pose.rotation[:, :, 2]
-    turned = np.sum((direction - np.median(direction, 0)) ** 2, 1) / 0.02
+    turned = np.sum((direction - np.median(direction, 0)) ** 2, 1) / STRAIGHT
     moving = np.abs(np.gradient(table / tolerance, axis=0)).sum(1) if len(table) > 1 else 0.0
     return int(present[(away.sum(1) + turned + 0.5 * moving).argmin()])
 

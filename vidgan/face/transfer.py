@@ -89,21 +89,20 @@ def drive(
     theirs, own = head_pose_of(driver), head_pose_of(target[None])
     heads, home = to_head(driver, theirs), to_head(target[None], own)[0]
     strength = config.strength
-    change = heads - heads[neutral]
-    if config.motion == "absolute":
-        change = change + _offset(heads[neutral], home)
-    share = region_share(config.region)[:, None]
-    face = home + strength * share * change * local_scale(heads, heads[neutral], home)
+    rest = heads[neutral]
+    start = home + _offset(rest, home) if config.motion == "absolute" else home
+    change = start - home + (heads - rest) * local_scale(heads, rest, start)
+    face = home + strength * region_share(config.region)[:, None] * change
     for ring in (at.LEFT_EYE, at.RIGHT_EYE, at.LIPS_INNER):
         _uncross(face, ring)
     moves_head = config.region in ("all", "pose")
     pose = _pose(theirs, neutral, own, config) if moves_head else own[np.zeros(len(driver), int)]
     gazes = expression(heads)
     gaze = np.stack([gazes.gaze_x, gazes.gaze_y], 1)
-    rest = gaze[neutral] if config.motion == "relative" else _gaze(home)
+    ahead = gaze[neutral] if config.motion == "relative" else _gaze(home)
     moves_eyes = config.region in ("all", "expression", "eyes")
     painted = _made_up(pose, own, np.ones(2) if looks is None else looks)
-    return Driven(from_head(face, painted), painted, strength * moves_eyes * (gaze - rest), from_head(face, pose))
+    return Driven(from_head(face, painted), painted, strength * moves_eyes * (gaze - ahead), from_head(face, pose))
 
 
 def whole(points: NDArray, present: NDArray[np.bool_], seconds: NDArray) -> Array:

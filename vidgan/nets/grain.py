@@ -13,25 +13,25 @@ REACH = 2
 
 
 class Grain(nn.Module):
-    """Adds noise of a learnt strength, colour and size to every frame.
+    """Adds noise, white but for a filter of 5x5 pixels, to every frame.
 
-    White noise goes through a learnt filter of 5x5 pixels that starts at 0. A generator without it shows less change
-    between frames than a camera does, however well it moves, and a critic tells it by that alone. The maps are fixed,
-    and a clip's theme says with which one it begins, so that the same latents give the same clip.
+    The filter says how strong, coarse and coloured the noise is: 0 until it is measured (`vidgan.clips.grain`). The
+    maps are fixed, and a clip's theme says with which one it begins, so that the same latents give the same clip.
     """
 
     maps: Tensor
+    filter: Tensor
 
     def __init__(self, size: int) -> None:
         super().__init__()
         side = 2 * REACH + 1
-        self.filter = nn.Parameter(torch.zeros(3, 3, side, side))
+        self.register_buffer("filter", torch.zeros(3, 3, side, side))
         white = torch.randn(MAPS, 3, size, size, generator=torch.Generator().manual_seed(0))
         self.register_buffer("maps", white, persistent=False)  # as good as any other, so not stored
 
     def forward(self, clips: Tensor, theme: Tensor) -> Tensor:
         """clips (B, 3, T, S, S) in [-1, 1], theme (B, Z) → the same clips with grain, float32."""
         grain = F.conv2d(F.pad(self.maps, [REACH] * 4, mode="circular"), self.filter).float()
-        first = (theme[:, 0].detach().abs() * 7919).long()
+        first = (theme[:, 0].abs() * 7919).long()
         turn = (first[:, None] + torch.arange(clips.shape[2], device=clips.device)) % MAPS
         return (clips + grain[turn].transpose(1, 2)).clamp(-1, 1)

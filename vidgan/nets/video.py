@@ -33,7 +33,7 @@ class GeneratorConfig(Config):
     not learn to turn down and show as speckles. As its weights are equalised, stylegan wants a learning rate near 0.01
     in such runs. `init` "auto" is uniform for dcgan, as in TGAN, and orthogonal for the others; stylegan's image part
     has its own. With `still` a clip is what moves over a picture that stands still (`over_still`): for a camera
-    that does not move. With `grain` every frame has noise of a learnt strength over it.
+    that does not move. With `grain` what is made, not what is trained on, has the clips' noise over it.
     """
 
     image: Literal["dcgan", "sagan", "biggan", "stylegan"] = "dcgan"
@@ -99,7 +99,7 @@ class VideoGenerator(nn.Module):
             motion = torch.cat([torch.zeros_like(motion[:, :1]), motion], 1)
         clips = self.image(theme, motion, label, truncation)
         clips = over_still(clips) if self.config.still else clips
-        return clips if self.grain is None else self.grain(clips, theme)
+        return clips if self.grain is None or self.training else self.grain(clips, theme)
 
     def latents(self, count: int, rng: torch.Generator, truncation: float | None = None) -> Tensor:
         """`count` themes or motion seeds from the prior, (count, Z), on the generator's device.

@@ -21,7 +21,7 @@ class DriveStage(Stage[FaceTransferConfig]):
     """Inputs: `driver`, `portrait`. Files: `driven.npz`, `track.npz` (the target's face as it shall be)."""
 
     name: ClassVar[str] = "drive"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     Config = FaceTransferConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class Eyeball:
 
 
 def eyeball(picture: Picture, ring: NDArray, around: NDArray, iris: NDArray) -> Eyeball | None:
-    """The eyeball between the lids of a picture; None where it shows none: shut, or carved without an iris.
+    """The eyeball between the lids of a picture; None where it shows none: shut, carved without an iris, outside.
 
     Args:
         picture: (H, W, 3).
@@ -85,6 +85,8 @@ def eyeball(picture: Picture, ring: NDArray, around: NDArray, iris: NDArray) -> 
     margin = max(6, round(0.5 * wide))
     left, top = np.maximum(np.floor(ring.min(0)).astype(int) - margin, 0)
     right, bottom = np.minimum(np.ceil(ring.max(0)).astype(int) + margin, [width, height])
+    if right <= left or bottom <= top:  # the mesh goes on beyond the picture
+        return None
     part, origin = picture[top:bottom, left:right], np.array([left, top], np.float64)
     y, x = np.mgrid[top:bottom, left:right] + 0.5
     at, light = np.stack([x, y], -1), cv2.GaussianBlur(part.astype(np.float32).mean(-1), (0, 0), 0.01 * wide)

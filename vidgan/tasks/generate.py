@@ -20,6 +20,7 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from vidgan.clips.grain import grain_filter
 from vidgan.clips.model import ClipSet
 from vidgan.errors import ConfigError
 from vidgan.losses.clipping import clip_singular_values_, clip_weights_
@@ -96,6 +97,8 @@ class GenerateTask(Trainable):
             torch.manual_seed(seed)
             generator = build_generator(config.generator, self.classes)
             critic = build_critic(config.critic, config.generator.size, config.generator.frames, self.classes)
+        if generator.grain is not None:
+            generator.grain.filter.copy_(torch.from_numpy(grain_filter(clips.train(), config.clips.stride)))
         half_life = config.ema.half_life or 1e-9
         self.ema = HalfLifeEMA(generator.to(self.device), half_life, config.ema.ramp)
         self.strength = AdaptiveStrength(config.augment)

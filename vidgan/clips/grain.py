@@ -1,0 +1,75 @@
+"""How strong, how coarse and how coloured the grain of a camera is, from what stands still in its clips."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidgan.clips.model import ClipSet, Frames
+
+Array = NDArray[np.float64]
+
+BLOCK = 8
+"""Side in pixels of the squares that are looked at."""
+QUIET = 0.4
+"""The share of a clip's squares, those that change least, in which nothing is taken to move."""
+LOOKED_AT = 64
+"""Changes of a clip that are looked at, at most."""
+REACH = 2
+"""Pixels over which neighbours may share grain."""
+
+
+def grain_filter(clips: ClipSet, stride: int = 1) -> NDArray[np.float32]:
+    """The filter (3, 3, 5, 5) that makes of white noise, (colours out, colours in, ...), grain like that of the clips.
+
+    Half the covariance of what changes between frames `stride` apart, where nothing moves, is the grain's, as that of
+    either frame is independent: its colours' 3x3 matrix, and how it falls over neighbouring pixels. The filter is the
+    root of the first times, over pixels, the zero-phase root of the second. Pictures are in [-1, 1]. Squares are chosen
+    for changing little, so the strength is rather low than high; clips without grain give zeros.
+    """
+    colours, places = np.zeros((3, 3)), np.zeros((2 * REACH + 1, 2 * REACH + 1))
+    for number in range(len(clips)):
+        quiet = _quiet_changes(clips.clip(number), stride)
+        if len(quiet):
+            colours += np.einsum("ntyxc,ntyxd->cd", quiet, quiet) / quiet[..., 0].size
+            places += _shared(quiet)
+    if places[REACH, REACH] <= 0:
+        return np.zeros((3, 3, *places.shape), np.float32)
+    values, vectors = np.linalg.eigh(colours / len(clips))
+    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    return (root[:, :, None, None] * _zero_phase(places / places[REACH, REACH])).astype(np.float32)
+
+
+def _quiet_changes(clip: Frames, stride: int) -> Array:
+    """Changes of the squares in which nothing moves, over √2: (N, T, 8, 8, 3)."""
+    frames = clip[::stride][: LOOKED_AT + 1].astype(np.float64) / 127.5
+    changes = np.diff(frames, axis=0) / np.sqrt(2)
+    t, h, w, _ = changes.shape
+    down, across = h // BLOCK, w // BLOCK
+    squares = changes[:, : down * BLOCK, : across * BLOCK].reshape(t, down, BLOCK, across, BLOCK, 3)
+    squares = squares.transpose(1, 3, 0, 2, 4, 5).reshape(down * across, t, BLOCK, BLOCK, 3)
+    if not t:
+        return squares[:0]
+    strength = np.square(squares).mean((1, 2, 3, 4))
+    return squares[np.argsort(strength, kind="stable")[: max(1, int(QUIET * len(squares)))]]
+
+
+def _shared(changes: Array) -> Array:
+    """The mean product of pixels at every distance up to `REACH`: (5, 5), of no distance in the middle."""
+    steps = range(-REACH, REACH + 1)
+    return np.array([[_product(changes, y, x) for x in steps] for y in steps])
+
+
+def _product(changes: Array, y: int, x: int) -> float:
+    down, across = (slice(max(0, step), BLOCK + min(0, step)) for step in (y, x))
+    up, back = (slice(max(0, -step), BLOCK + min(0, -step)) for step in (y, x))
+    return float((changes[:, :, down, across] * changes[:, :, up, back]).mean())
+
+
+def _zero_phase(shared: Array) -> Array:
+    """The symmetric filter (5, 5) of unit energy whose products at every distance are, nearly, those given."""
+    side = 4 * len(shared)  # so that what is outside the window does not fold back
+    spectrum = np.fft.fft2(np.roll(np.pad(shared, (0, side - len(shared))), (-REACH, -REACH), (0, 1))).real
+    wide = np.roll(np.fft.ifft2(np.sqrt(np.maximum(spectrum, 0))).real, (REACH, REACH), (0, 1))
+    kernel = wide[: len(shared), : len(shared)]
+    return kernel / np.sqrt(np.square(kernel).sum())
