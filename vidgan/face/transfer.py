@@ -42,9 +42,9 @@ the far side of the face."""
 class FaceTransferConfig(Config):
     """How a driver's motion reaches the target.
 
-    motion: `relative` adds the change since the driver's neutral frame to the target's own face; `absolute` gives the
-    target the driver's head angles and openness of eyes and mouth as they are. region: which part moves. strength
-    scales all of it.
+    motion: `relative` adds the change since the driver's neutral frame, of head angles since their median, to the
+    target's own face; `absolute` gives the target the driver's head angles and openness of eyes and mouth as they are.
+    region: which part moves. strength scales all of it.
     """
 
     motion: Literal["relative", "absolute"] = "relative"
