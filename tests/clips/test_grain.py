@@ -39,6 +39,16 @@ def test_clips_without_noise_have_none():
     assert not grain_filter(clips(lambda rng: 0.0)).any()
 
 
+def test_what_passes_everywhere_now_and_then_is_no_grain():
+    rng = np.random.default_rng(0)
+    made = np.zeros((3, 40, 64, 64, 3), np.uint8)
+    for clip in made:
+        for frame in clip:
+            y, x = rng.integers(0, 48, 2)
+            frame[y : y + 16, x : x + 16] = 255
+    assert not grain_filter(ClipSet.of(list(made))).any()
+
+
 @pytest.mark.parametrize("stride", [1, 3])
 def test_the_strength_is_that_of_the_noise_and_not_of_what_moves(stride):
     made = laid_over(grain_filter(clips(white(4.0)), stride))

@@ -13,6 +13,8 @@ BLOCK = 8
 """Side in pixels of the squares that are looked at."""
 QUIET = 0.4
 """The share of a clip's squares, those that change least, in which nothing is taken to move."""
+PASSES = 2.0
+"""Where a square changes by so many times its usual energy, something passes."""
 LOOKED_AT = 64
 """Changes of a clip that are looked at, at most."""
 REACH = 2
@@ -25,13 +27,14 @@ def grain_filter(clips: ClipSet, stride: int = 1) -> NDArray[np.float32]:
     Half the covariance of what changes between frames `stride` apart, where nothing moves, is the grain's, as that of
     either frame is independent: its colours' 3x3 matrix, and how it falls over neighbouring pixels. The filter is the
     root of the first times, over pixels, the zero-phase root of the second. Pictures are in [-1, 1]. Squares are chosen
-    for changing little, so the strength is rather low than high; clips without grain give zeros.
+    for changing little, so the strength is rather low than high; clips without grain give zeros. The camera must stand
+    still: where everything moves always, motion counts as grain.
     """
     colours, places = np.zeros((3, 3)), np.zeros((2 * REACH + 1, 2 * REACH + 1))
     for number in range(len(clips)):
         quiet = _quiet_changes(clips.clip(number), stride)
         if len(quiet):
-            colours += np.einsum("ntyxc,ntyxd->cd", quiet, quiet) / quiet[..., 0].size
+            colours += np.einsum("nyxc,nyxd->cd", quiet, quiet) / quiet[..., 0].size
             places += _shared(quiet)
     if places[REACH, REACH] <= 0:
         return np.zeros((3, 3, *places.shape), np.float32)
@@ -41,7 +44,7 @@ def grain_filter(clips: ClipSet, stride: int = 1) -> NDArray[np.float32]:
 
 
 def _quiet_changes(clip: Frames, stride: int) -> Array:
-    """Changes of the squares in which nothing moves, over √2: (N, T, 8, 8, 3)."""
+    """Changes of squares where and when nothing moves, over √2: (N, 8, 8, 3)."""
     frames = clip[::stride][: LOOKED_AT + 1].astype(np.float64) / 127.5
     changes = np.diff(frames, axis=0) / np.sqrt(2)
     t, h, w, _ = changes.shape
@@ -49,9 +52,11 @@ def _quiet_changes(clip: Frames, stride: int) -> Array:
     squares = changes[:, : down * BLOCK, : across * BLOCK].reshape(t, down, BLOCK, across, BLOCK, 3)
     squares = squares.transpose(1, 3, 0, 2, 4, 5).reshape(down * across, t, BLOCK, BLOCK, 3)
     if not t:
-        return squares[:0]
-    strength = np.square(squares).mean((1, 2, 3, 4))
-    return squares[np.argsort(strength, kind="stable")[: max(1, int(QUIET * len(squares)))]]
+        return squares.reshape(0, BLOCK, BLOCK, 3)
+    energy = np.square(squares).mean((2, 3, 4))
+    usual = np.median(energy, axis=1)
+    still = np.argsort(usual, kind="stable")[: max(1, int(QUIET * len(squares)))]
+    return squares[still][energy[still] <= PASSES * usual[still, None]]
 
 
 def _shared(changes: Array) -> Array:
@@ -63,7 +68,7 @@ def _shared(changes: Array) -> Array:
 def _product(changes: Array, y: int, x: int) -> float:
     down, across = (slice(max(0, step), BLOCK + min(0, step)) for step in (y, x))
     up, back = (slice(max(0, -step), BLOCK + min(0, -step)) for step in (y, x))
-    return float((changes[:, :, down, across] * changes[:, :, up, back]).mean())
+    return float((changes[:, down, across] * changes[:, up, back]).mean())
 
 
 def _zero_phase(shared: Array) -> Array:
