@@ -11,7 +11,7 @@ Array = NDArray[np.float64]
 
 BLOCK = 8
 """Side in pixels of the squares that are looked at."""
-QUIET = 0.4
+QUIET = 0.25
 """The share of a clip's squares, those that change least, in which nothing is taken to move."""
 PASSES = 2.0
 """Where a square changes by so many times its usual energy, something passes."""
