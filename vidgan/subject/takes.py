@@ -91,7 +91,9 @@ class TakesWriter:
             with np.load(kept, allow_pickle=False) as data:
                 self.done = int(data["done"])
                 vars(self).update({name: data[name] for name in _INDEX})
-            self.drafts, self.filmed = (np.load(folder / name, mmap_mode="r+") for name in (DRAFTS, FILMED))
+            self.drafts, self.filmed = (
+                np.load(folder / name, mmap_mode="r+", allow_pickle=False) for name in (DRAFTS, FILMED)
+            )
             return
         self.drafts, self.filmed = (
             new_pictures(folder / name, (count, size, size, channels))
