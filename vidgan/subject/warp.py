@@ -10,7 +10,7 @@ window's side being 1, x right and y down. Affines are (..., 2, 3), driving wind
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import torch
 from einops import rearrange
@@ -222,6 +222,12 @@ class PartMotion:
     height_d: Tensor
     height_r: Tensor
 
+    @cached_property
+    def affines(self) -> Tensor:
+        """Of every part: see `part_affines`."""
+        table = part_table(self.driving.device)
+        return part_affines(self.driving, self.reference, self.height_d, self.height_r, table)
+
     def at(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """For pixels (B, N, 2): where they come from (B, K, N, 2), confidence (B, K, N), and the squared distance to
         the driving body's nearest bone (B, N), in part radii.
@@ -231,8 +237,7 @@ class PartMotion:
         """
         table = part_table(self.driving.device)
         distances = bone_distances(self.driving, points, self.height_d, table)
-        affines = part_affines(self.driving, self.reference, self.height_d, self.height_r, table)
-        where, weights = _mixed(affines, points, part_weights(distances), self.height_r)
+        where, weights = _mixed(self.affines, points, part_weights(distances), self.height_r)
         landed = (self.reference.flatten(0, 1), where.flatten(0, 1), self.height_r.flatten())
         there = part_weights(bone_distances(*landed, table)).view_as(weights)
         agreement = (weights * there).clamp_min(1e-12).sqrt().sum(2)
