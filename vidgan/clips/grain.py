@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidgan.clips.model import ClipSet, Frames
+from vidgan.nets.grain import REACH
 
 Array = NDArray[np.float64]
 
@@ -17,8 +18,6 @@ PASSES = 2.0
 """Where a square changes by so many times its usual energy, something passes."""
 LOOKED_AT = 64
 """Changes of a clip that are looked at, at most."""
-REACH = 2
-"""Pixels over which neighbours may share grain."""
 
 
 def grain_filter(clips: ClipSet, stride: int = 1) -> NDArray[np.float32]:
