@@ -312,7 +312,7 @@ def _cuts(flow: Flow, size: tuple[int, int]) -> Tensor:
     most = CUT * scale[..., None, None] / flow.confidence.shape[-2]
     x, y = flow.where.unbind(-1)
     down, across = ((x.diff(dim=way).square() + y.diff(dim=way).square() > most.square()).any(1) for way in (2, 3))
-    shows = (flow.near > 0)[:, :-1, :-1]
+    shows = F.max_pool2d(flow.near, 2, stride=1) > 0
     cells = (down[:, :, :-1] | down[:, :, 1:] | across[:, :-1] | across[:, 1:]) & shows
     rows, columns = (
         ((torch.arange(fine, device=cells.device) + 0.5) * (coarse + 1) / fine - 0.5).long().clamp(0, coarse - 1)
