@@ -15,7 +15,8 @@ def subject():
 
 def drafted(subject, driving, indices, size=32, fade=1.0):
     pose = pose_of(subject, driving, indices, fade)
-    warped = warp_references(references_of(subject, indices), flows(pose, size), pose.fade, size)
+    references = references_of(subject, indices)
+    warped = warp_references(references, flows(pose, references, size), pose.fade, size)
     return draft(warped, torch.zeros(1, 3, size, size)), warped
 
 
@@ -46,9 +47,10 @@ def test_the_draft_is_as_large_as_asked(subject):
 
 def test_a_faded_reference_counts_less(subject):
     pose = pose_of(subject, 2, [2, 2])
-    flow = flows(pose, 32)
-    even = warp_references(references_of(subject, [2, 2]), flow, torch.tensor([[1.0, 1.0]]), 32)
-    faded = warp_references(references_of(subject, [2, 2]), flow, torch.tensor([[0.2, 1.0]]), 32)
+    references = references_of(subject, [2, 2])
+    flow = flows(pose, references, 32)
+    even = warp_references(references, flow, torch.tensor([[1.0, 1.0]]), 32)
+    faded = warp_references(references, flow, torch.tensor([[0.2, 1.0]]), 32)
     share = [torch.softmax(blend_logits(one), 1)[:, 0] for one in (even, faded)]
     assert (share[1] < share[0]).all()
 

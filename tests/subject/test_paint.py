@@ -35,7 +35,8 @@ def subject():
 @pytest.fixture
 def warped(subject):
     pose = pose_of(subject, 4, [2, 7, 10])
-    return warp_references(references_of(subject, [2, 7, 10]), flows(pose, S), pose.fade, S)
+    references = references_of(subject, [2, 7, 10])
+    return warp_references(references, flows(pose, references, S), pose.fade, S)
 
 
 @pytest.fixture
@@ -110,7 +111,7 @@ def test_a_small_generator_paints_a_large_picture(subject, warped):
     large = 64
     pose = pose_of(subject, 4, [2, 7, 10])
     references = torch.nn.functional.interpolate(references_of(subject, [2, 7, 10])[0], (large, large))[None]
-    sharp = warp_references(references, flows(pose, large), pose.fade, large)
+    sharp = warp_references(references, flows(pose, references, large), pose.fade, large)
     painted = paint(change(), sharp, torch.zeros(1, 3, large, large), BODY)
     assert painted.picture.shape == (1, 3, large, large)
     wanted, _ = draft(sharp, torch.zeros(1, 3, large, large))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vidgan.subject.warp import Flow, part_flow, resize_flow, sample
+from vidgan.subject.warp import Flow, PartMotion, part_flow, resize_flow, sample
 
 FLOW_STRIDE = 4
 """The flow is computed on a grid this much coarser than the picture and interpolated."""
@@ -49,10 +49,13 @@ class Warped:
     confidence: Tensor
 
 
-def flows(pose: Pose, size: int) -> Flow:
-    """The backward flow of every reference on the coarse grid for a window of size x size pixels."""
+def flows(pose: Pose, pictures: Tensor, size: int) -> Flow:
+    """The backward flow of every reference on the coarse grid for a window of size x size pixels; pictures as in
+    `warp_references`.
+    """
     grid = max(16, size // FLOW_STRIDE)
-    return part_flow(pose.driving, pose.reference, pose.height, pose.reference_height, (grid, grid))
+    mattes = pictures[:, :, 3]
+    return part_flow(PartMotion(pose.driving, pose.reference, pose.height, pose.reference_height, mattes), (grid, grid))
 
 
 def warp_references(pictures: Tensor, flow: Flow, fade: Tensor, size: int) -> Warped:

@@ -214,13 +214,15 @@ def grid_points(size: tuple[int, int], device: torch.device | str = "cpu") -> Te
 class PartMotion:
     """What the flow of a body follows from, at whatever pixels it is asked for.
 
-    driving: (B, J, 2); reference: (B, K, J, 2); height_d: (B,), height_r: (B, K) person heights, in window units.
+    driving: (B, J, 2); reference: (B, K, J, 2); height_d: (B,), height_r: (B, K) person heights, in window units;
+    mattes: (B, K, h, w) of the references.
     """
 
     driving: Tensor
     reference: Tensor
     height_d: Tensor
     height_r: Tensor
+    mattes: Tensor
 
     @cached_property
     def affines(self) -> Tensor:
@@ -235,14 +237,58 @@ class PartMotion:
         The confidence is the Bhattacharyya coefficient of the part weights at both ends: 1 where the pixel lands on the
         part it came from, low where another part lies there (occlusion), 0 outside the reference's window.
         """
-        table = part_table(self.driving.device)
-        distances = bone_distances(self.driving, points, self.height_d, table)
-        where, weights = _mixed(self.affines, points, part_weights(distances), self.height_r)
-        landed = (self.reference.flatten(0, 1), where.flatten(0, 1), self.height_r.flatten())
-        there = part_weights(bone_distances(*landed, table)).view_as(weights)
-        agreement = (weights * there).clamp_min(1e-12).sqrt().sum(2)
+        distances = bone_distances(self.driving, points, self.height_d, part_table(self.driving.device))
+        where, weights = self._mixed(points, distances)
+        agreement = (weights * self._belongs(where)).clamp_min(1e-12).sqrt().sum(2)
         inside = ((where > 0) & (where < 1)).all(-1)
         return where, agreement * inside, distances.amin(1)
+
+    def _mixed(self, points: Tensor, distances: Tensor) -> tuple[Tensor, Tensor]:
+        """Where pixels (B, N, 2) at `bone_distances` (B, P, N) come from, (B, K, N, 2), and the weights of the parts
+        that agree on it, (B, K, P, N).
+        """
+        weights = part_weights(distances)
+        homogeneous = torch.cat([points, torch.ones_like(points[..., :1])], -1).transpose(1, 2)
+        landing = torch.einsum("bkpij,bjn->ibkpn", self.affines, homogeneous)
+        leading = weights.argmax(1)[:, None, None].expand(*landing.shape[1:3], 1, -1)
+        agreeing = self._agreeing(landing, weights, leading)
+        rival = (weights[:, None] - agreeing).argmax(2, keepdim=True)
+        seen = self._seen_behind(landing, distances, leading, rival)
+        agreeing = torch.where(seen, self._agreeing(landing, weights, rival), agreeing)
+        agreeing = agreeing / agreeing.sum(2, keepdim=True)
+        return (agreeing * landing).sum(3).movedim(0, -1), agreeing
+
+    def _agreeing(self, landing: Tensor, weights: Tensor, leading: Tensor) -> Tensor:
+        """The weights (B, P, N), as far as a part's landing (2, B, K, P, N) is near that of the leading one
+        (B, K, 1, N) → (B, K, P, N).
+        """
+        apart = sum((one - one.gather(2, leading)).square() for one in landing)
+        return weights[:, None] * torch.exp(apart / (-2 * (AGREEMENT * self.height_r).square())[..., None, None])
+
+    def _seen_behind(self, landing: Tensor, distances: Tensor, leading: Tensor, rival: Tensor) -> Tensor:
+        """Whether a pixel shows another part than the nearest, (B, K, 1, N): a limb is thinner than what is near its
+        bone, and where the reference shows nobody beside it, what lies behind it is seen.
+        """
+        first, second = (
+            torch.stack([one.gather(2, part)[:, :, 0] for one in landing], -1) for part in (leading, rival)
+        )
+        there = self._belongs(second)
+        own = there.gather(2, rival) / there.amax(2, keepdim=True)
+        within = distances[:, None].expand_as(there).gather(2, rival) < 1
+        return within & (self._matte(first) < 0.5 * self._matte(second) * own)
+
+    def _belongs(self, where: Tensor) -> Tensor:
+        """The part weights of the references' own pixels: (B, K, N, 2) → (B, K, P, N)."""
+        table = part_table(where.device)
+        landed = (self.reference.flatten(0, 1), where.flatten(0, 1), self.height_r.flatten())
+        return part_weights(bone_distances(*landed, table)).unflatten(0, where.shape[:2])
+
+    def _matte(self, where: Tensor) -> Tensor:
+        """The references' mattes at (B, K, N, 2) → (B, K, 1, N)."""
+        pulled = F.grid_sample(
+            self.mattes.flatten(0, 1)[:, None], where.flatten(0, 1)[:, None] * 2 - 1, align_corners=False
+        )
+        return pulled[:, :, 0].unflatten(0, where.shape[:2])
 
 
 @dataclass(frozen=True)
@@ -259,14 +305,13 @@ class Flow:
     parts: PartMotion | None = None
 
 
-def part_flow(driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, size: tuple[int, int]) -> Flow:
+def part_flow(parts: PartMotion, size: tuple[int, int]) -> Flow:
     """One backward flow for each reference, from the part transforms.
 
-    Arguments as in `part_affines`; size: (h, w) of the grid, which may be coarser than the picture: but for its cuts,
-    where `resize_flow` computes it anew, the flow is smooth.
+    size: (h, w) of the grid, which may be coarser than the picture: but for its cuts, where `resize_flow` computes it
+    anew, the flow is smooth.
     """
-    parts = PartMotion(driving, reference, height_d, height_r)
-    where, confidence, nearest = parts.at(grid_points(size, driving.device).expand(len(driving), -1, -1))
+    where, confidence, nearest = parts.at(grid_points(size, parts.driving.device).expand(len(parts.driving), -1, -1))
     return Flow(
         where=where.unflatten(2, size),
         confidence=confidence.unflatten(2, size),
@@ -274,20 +319,6 @@ def part_flow(driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Te
         near=(REACH + 1 - nearest.sqrt()).clamp(0, 1).unflatten(1, size),
         parts=parts,
     )
-
-
-def _mixed(affines: Tensor, at: Tensor, weights: Tensor, height_r: Tensor) -> tuple[Tensor, Tensor]:
-    """Where pixels come from, (B, K, N, 2), and the weights of the parts that agree on it, (B, K, P, N).
-
-    affines: (B, K, P, 2, 3); at: (B, N, 2); weights: (B, P, N); height_r: (B, K).
-    """
-    homogeneous = torch.cat([at, torch.ones_like(at[..., :1])], -1).transpose(1, 2)
-    landing = torch.einsum("bkpij,bjn->ibkpn", affines, homogeneous)
-    leading = weights.argmax(1)[:, None, None].expand(*landing.shape[1:3], 1, -1)
-    apart = sum((one - one.gather(2, leading)).square() for one in landing)
-    agreeing = weights[:, None] * torch.exp(apart / (-2 * (AGREEMENT * height_r).square())[..., None, None])
-    agreeing = agreeing / agreeing.sum(2, keepdim=True)
-    return (agreeing * landing).sum(3).movedim(0, -1), agreeing
 
 
 def resize_flow(flow: Flow, size: tuple[int, int]) -> Flow:
