@@ -12,19 +12,16 @@ from hypothesis.extra.numpy import arrays
 from tests.pose.skeletons import figure
 from vidgan.pose.body import PART, PARTS
 from vidgan.pose.track import JOINT, LANDMARKS
-from vidgan.subject.warp import (
+from vidgan.subject.parts import (
     TORSO,
     PartMotion,
     bone_distances,
     bones,
-    grid_points,
     part_affines,
-    part_flow,
     part_table,
     part_weights,
-    resize_flow,
-    sample,
 )
+from vidgan.subject.warp import feathered, grid_points, part_flow, resize_flow, sample
 
 HEIGHT = torch.tensor([0.75])
 GRID = (32, 32)
@@ -132,6 +129,23 @@ def test_a_finer_grid_keeps_cuts_sharp():
     exact = flow_between(driving, reference, (96, 96))
     smeared = (fine.where - exact.where).norm(dim=-1)[:, 0] > 0.02
     assert smeared[exact.near > 0.5].float().mean() < 0.03
+
+
+def test_along_a_cut_and_nowhere_else_pictures_are_averaged():
+    size = (512, 512)
+    driving, reference = lowered_and_raised()
+    flow = resize_flow(flow_between(driving, reference, (128, 128)), size)
+    picture = torch.rand(1, 1, 3, *size, generator=torch.Generator().manual_seed(0))
+    soft = feathered(picture, flow)
+    means = torch.nn.functional.avg_pool2d(picture[0], 3, 1, 1)[None]
+    changed = (soft != picture).any(2)[0, 0]
+    torch.testing.assert_close(soft[..., changed], means[..., changed])
+    x, y = flow.where[0, 0].unbind(-1)
+    jump = torch.hypot(x.diff(dim=1)[:-1], y.diff(dim=1)[:-1]) > 0.05
+    jump &= flow.near[0, :-1, :-1] > 0.5
+    assert jump.sum() > 50
+    assert changed[:-1, :-1][jump].float().mean() > 0.9
+    assert changed.float().mean() < 0.05
 
 
 def test_beside_a_thin_arm_what_lies_behind_it_is_seen():

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vidgan.subject.warp import Flow, PartMotion, part_flow, resize_flow, sample
+from vidgan.subject.parts import PartMotion
+from vidgan.subject.warp import Flow, feathered, part_flow, resize_flow, sample
 
 FLOW_STRIDE = 4
 """The flow is computed on a grid this much coarser than the picture and interpolated."""
@@ -67,8 +68,9 @@ def warp_references(pictures: Tensor, flow: Flow, fade: Tensor, size: int) -> Wa
     fine = resize_flow(flow, (size, size))
     pulled = sample(pictures, fine)
     own = ((fine.confidence - GATE_LOW) / (GATE_HIGH - GATE_LOW)).clamp(0, 1)
-    matte = pulled[:, :, 3] * torch.maximum(own, fine.inside[:, None]) * fine.near[:, None]
-    return Warped(pulled[:, :, :3], matte, fine.confidence * fade[..., None, None])
+    pulled[:, :, 3] *= torch.maximum(own, fine.inside[:, None]) * fine.near[:, None]
+    pulled = feathered(pulled, fine)
+    return Warped(pulled[:, :, :3], pulled[:, :, 3], fine.confidence * fade[..., None, None])
 
 
 def blend_logits(warped: Warped) -> Tensor:

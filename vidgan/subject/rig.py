@@ -18,7 +18,8 @@ from vidgan.face.rasterise import face_maps
 from vidgan.face.regions import LIPS, MESH, RIGID
 from vidgan.pose.rasterise import MAPS as BODY_MAPS
 from vidgan.pose.rasterise import pose_maps
-from vidgan.subject.warp import Flow, PartMotion, grid_points, part_flow
+from vidgan.subject.parts import PartMotion
+from vidgan.subject.warp import Flow, grid_points, part_flow
 
 SIGMA = 0.016
 """Softness of the pose maps as a share of the window."""
@@ -64,7 +65,7 @@ class Rig(Protocol):
 
 
 class BodyRig:
-    """A whole person: rigid parts (see `vidgan.subject.warp`)."""
+    """A whole person: rigid parts (see `vidgan.subject.parts`)."""
 
     maps = BODY_MAPS
     trust = -1.5
