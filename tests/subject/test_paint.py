@@ -9,7 +9,7 @@ import torch
 from tests.subject.sticks import pose_of, references_of, stick_subject
 from vidgan.nets.repair import Repair, RepairGenerator
 from vidgan.pose.rasterise import MAPS
-from vidgan.subject.draft import draft, flows, warp_references
+from vidgan.subject.draft import blended, composite, flows, warp_references
 from vidgan.subject.paint import (
     STEADINESS,
     Previous,
@@ -52,7 +52,8 @@ def change(logit=0.0, own=0.0, colour=0.0, matte=-20.0, size=S):
 
 
 def test_a_new_generator_gives_mostly_the_draft(warped, plate):
-    wanted, matte = draft(warped, plate)
+    colour, matte = blended(warped)
+    wanted = composite(colour, matte, plate)
     painted = paint(change(), warped, plate, BODY)
     assert (painted.picture - wanted).abs().mean() < 0.3 * (plate - wanted).abs().mean()
     torch.testing.assert_close(painted.matte, matte * (1 - painted.weights[:, -1:]), atol=1e-4, rtol=0)
@@ -114,7 +115,7 @@ def test_a_small_generator_paints_a_large_picture(subject, warped):
     sharp = warp_references(references, flows(pose, references, large), pose.fade, large)
     painted = paint(change(), sharp, torch.zeros(1, 3, large, large), BODY)
     assert painted.picture.shape == (1, 3, large, large)
-    wanted, _ = draft(sharp, torch.zeros(1, 3, large, large))
+    wanted = composite(*blended(sharp), torch.zeros(1, 3, large, large))
     assert (painted.picture - wanted).abs().mean() < 0.05
 
 

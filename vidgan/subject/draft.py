@@ -23,6 +23,11 @@ SHARPNESS = 4.0
 RANK_PENALTY = 1.6
 """Each further slot, a farther pose, counts exp(-RANK_PENALTY) of the one before at equal confidence."""
 
+FIRMNESS = 1.6
+"""The draft's matte is steepened by this much about a half: references that disagree a little on where a hand is leave
+a hand, and not a shade of it.
+"""
+
 GATE_LOW, GATE_HIGH = 0.5, 0.95
 """Outside the body, mattes fade out as the confidence falls from the upper to the lower of these."""
 
@@ -87,16 +92,15 @@ def mix(weights: Tensor, warped: Warped) -> tuple[Tensor, Tensor]:
 
 
 def blended(warped: Warped) -> tuple[Tensor, Tensor]:
-    """The references averaged as far as each is trusted: the draft's colour (B, 3, H, W) and matte (B, 1, H, W)."""
+    """The references averaged as far as each is trusted: colour (B, 3, H, W) and matte (B, 1, H, W)."""
     return mix(torch.softmax(blend_logits(warped), 1), warped)
+
+
+def firm(matte: Tensor) -> Tensor:
+    """The draft's matte from the average of the references' ones, (B, 1, H, W)."""
+    return (FIRMNESS * (matte - 0.5) + 0.5).clamp(0, 1)
 
 
 def composite(colour: Tensor, matte: Tensor, plate: Tensor) -> Tensor:
     """The person over the plate: (B, 3, H, W)."""
     return matte * colour + (1 - matte) * plate
-
-
-def draft(warped: Warped, plate: Tensor) -> tuple[Tensor, Tensor]:
-    """The draft picture (B, 3, H, W) and its matte (B, 1, H, W)."""
-    colour, matte = blended(warped)
-    return composite(colour, matte, plate), matte

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from vidgan.losses.perceptual import PerceptualLoss
 from vidgan.nets.repair import Repair
-from vidgan.subject.draft import Pose, Warped, blended, composite, flows, warp_references
+from vidgan.subject.draft import Pose, Warped, blended, composite, firm, flows, warp_references
 from vidgan.subject.footage import Picture, Positions
 from vidgan.subject.model import Motion, Subject
 from vidgan.subject.paint import (
@@ -77,7 +77,8 @@ class Painter:
             warped = warp_references(references, flow, here.fade, size)
             last = before or nothing_before(here.driving, here.height, size)
             if self.generator is None:
-                colour, matte = steady(*blended(warped), pull(last, here.driving, here.height, size, BODY))
+                colour, matte = blended(warped)
+                colour, matte = steady(colour, firm(matte), pull(last, here.driving, here.height, size, BODY))
                 picture = composite(colour, matte, plate)
             else:
                 seen = _tensor(motion.visibility[t : t + 1]).to(self.device)
