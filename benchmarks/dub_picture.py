@@ -38,7 +38,7 @@ def mouths(film: Path, stages: dict[str, Finished]) -> tuple[list[Picture], list
     side = 2 * round(SHARE / 2 * float(np.nanmedian(head_pose(shown.own).scale)))
     pairs = []
     with ClipReader(film) as reader:
-        frames = zip(shown_frames(reader, shown.timeline, stages["dub"].dir), rendered, strict=True)
+        frames = zip(shown_frames(reader, shown.timeline.frames, stages["dub"].dir), rendered, strict=True)
         for index, (filmed, (dubbed, _)) in enumerate(frames):
             if shown.own.present[index]:
                 corner = np.array(window_corner(shown.own.image[index].astype(np.float64), side))

@@ -80,7 +80,8 @@ def pair(portrait: Portrait, motion: FaceMotion, frames: int, sheet: Path) -> di
     """Paint, find again and score; also a contact sheet of six moments."""
     driven = driven_by(portrait, motion)
     asked = asked_track(driven, motion.track, portrait)
-    painter, away = FacePainter(portrait, driven, motion.mouths), still_background(portrait, asked)
+    painter = FacePainter(portrait, driven, motion.mouths)
+    away = still_background(portrait.matte, asked.image - portrait.points[:, :2])
     checked, watched, shown = spread_runs(len(asked), frames), Watched(), []
     with MeshBackend(FaceConfig()) as backend:
         follower = FaceFollower(backend)
@@ -95,7 +96,7 @@ def pair(portrait: Portrait, motion: FaceMotion, frames: int, sheet: Path) -> di
                 shown.append(close_up(painted, portrait))
     cv2.imwrite(str(sheet), np.hstack(shown)[..., ::-1])
     found = found_track(watched, asked, checked)
-    follow = face_follow(found, asked[checked], motion.track[checked], portrait.pose.rotation[0])
+    follow = face_follow(found, asked[checked], motion.track[checked], portrait.pose.rotation)
     return vars(follow) | {"background": float(np.mean(watched.background))}
 
 

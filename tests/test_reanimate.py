@@ -26,6 +26,8 @@ from vidgan.progress import Silent
 from vidgan.stages.animate import AnimateConfig, AnimateStage
 from vidgan.stages.base import StageContext
 from vidgan.stages.encode import RenderedFrames
+from vidgan.stages.takes import TakesConfig, TakesStage
+from vidgan.subject import takes
 from vidgan.subject.mend import Mender
 from vidgan.subject.paint import Previous
 from vidgan.video.read import ClipReader
@@ -126,15 +128,36 @@ def test_a_killed_render_goes_on_and_gives_the_same(made, driver, tmp_path):
     np.testing.assert_array_equal(painted(done), painted(whole.stages["animate"]))
 
 
-def test_a_video_target_keeps_its_own_mouths(made, driver, clips_dir, tmp_path):
+@pytest.fixture(scope="module")
+def on_film(made, driver, clips_dir):
+    """A video of 15 frames, whose background darkens and which is shorter than the driver, and its finished run."""
     folder, _ = made
     with ClipReader(FACES / "target.mp4") as reader:
-        film = write_clip(clips_dir / "film.mp4", [f.rgb for i, f in enumerate(reader) if i % 3 == 0])
-    result = vidgan.reanimate(film, driver, tmp_path / "out.mp4", work=folder / "work")
-    facts = json.loads((result.stages["portrait"] / "manifest.json").read_text())["facts"]
-    assert facts["mouths"] == 25
-    report = json.loads((tmp_path / "out.report.json").read_text())
+        frames = [frame.rgb.copy() for index, frame in enumerate(reader) if index % 5 == 0]
+    for index, rgb in enumerate(frames):
+        rgb[:24, :48] = 200 - 8 * index
+    film = write_clip(clips_dir / "film.mp4", frames)
+    return film, vidgan.reanimate(film, driver, folder / "film-out.mp4", work=folder / "work")
+
+
+def test_a_video_target_keeps_its_own_mouths(made, on_film):
+    assert facts_of(on_film[1].stages["portrait"])["mouths"] == 15
+    report = json.loads((made[0] / "film-out.report.json").read_text())
     assert report["pose_degrees"] < 4
+    assert report["missed"] == 0
+    assert report["background"] < 1
+
+
+def test_a_video_target_goes_on_as_filmed_around_its_head(on_film):
+    film, result = on_film
+    with ClipReader(film) as reader:
+        filmed = np.stack([frame.rgb for frame in reader]).astype(int)
+    shown = np.load(result.stages["drive"] / "filmed.npz")["frames"]
+    assert shown.tolist() == [*range(15), *range(13, 8, -1)]
+    differ = np.abs(painted(result.stages["animate"]) - filmed[shown]).max((0, -1))
+    assert differ[:24, :48].max() == 0
+    assert differ.max() > 30
+    assert (differ > 0).mean() < 0.7
 
 
 QUICK = [
@@ -161,9 +184,9 @@ def mended(made, tmp_path_factory):
 
 def test_standard_learns_from_the_driver_and_the_portrait(mended):
     folder, result, _ = mended
-    takes = facts_of(result.stages["takes"])
-    assert takes["whose"] == "driver"
-    assert takes["drafts"] == 2 * takes["frames"] + 16
+    taken = facts_of(result.stages["takes"])
+    assert taken["whose"] == "driver"
+    assert taken["drafts"] == 2 * taken["frames"] + 16
     assert set(facts_of(result.stages["heldout"])["heldout"]) == {"draft", "trained"}
     report = json.loads((folder / "out.report.json").read_text())
     assert report["heldout"]["draft"]["perceptual"] > 0
@@ -193,9 +216,44 @@ def test_how_the_motion_is_transferred_trains_nothing_anew(mended, tmp_path):
     assert {actions[name] for name in ("takes", "train", "heldout")} == {"cached"}
 
 
+@pytest.mark.parametrize(
+    ("kills", "left"), [((15,), 30), ((15, 25), 10), ((39,), 10)], ids=["in the clip", "twice", "in the portrait"]
+)
+def test_killed_takes_go_on_and_are_the_same(mended, tmp_path, monkeypatch, kills, left):
+    _, result, _ = mended
+    monkeypatch.setattr(takes, "EVERY", 10)
+    inputs = {name: result.stages[name] for name in ("target_face", "driver", "portrait")}
+    files = {"target": PORTRAIT, "driving": FACES / "driver.mp4"}
+    stage = TakesStage(TakesConfig(size=64, frames=24, ways=2, portrait=16))
+    for kill in kills:
+        with pytest.raises(Killed):
+            stage.run(StageContext(tmp_path, files | inputs, "cpu", 0, KilledAfter(kill)))
+    counted = Counted()
+    stage.run(StageContext(tmp_path, files | inputs, "cpu", 0, counted))
+    assert counted.frames == left
+    whole = result.stages["takes"]
+    for name in (takes.DRAFTS, takes.FILMED):
+        assert (tmp_path / name).read_bytes() == (whole / name).read_bytes(), name
+    with np.load(tmp_path / takes.TAKES) as again, np.load(whole / takes.TAKES) as once:
+        assert all(np.array_equal(again[name], once[name]) for name in once.files)
+    assert not (tmp_path / takes.KEPT).exists()
+
+
+class Counted(Silent):
+    """Counts the frames that are done."""
+
+    frames = 0
+
+    def advance(self, amount=1, **info):
+        self.frames += amount
+
+
 def animating(result, folder, progress):
-    inputs = {"portrait": "portrait", "driver": "driver", "motion": "drive", "model": "train"}
-    return StageContext(folder, {name: result.stages[stage] for name, stage in inputs.items()}, "cpu", 0, progress)
+    inputs = {
+        "target_face": "target_face", "portrait": "portrait", "driver": "driver", "motion": "drive", "model": "train",
+    }  # fmt: skip
+    found = {name: result.stages[stage] for name, stage in inputs.items()}
+    return StageContext(folder, {"target": PORTRAIT, **found}, "cpu", 0, progress)
 
 
 def test_the_state_of_mending_stays_on_its_device_from_segment_to_segment(mended, tmp_path, monkeypatch):

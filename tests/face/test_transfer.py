@@ -6,8 +6,8 @@ import pytest
 from tests.face.faces import lids, open_mouth, pose, talking, track_of
 from vidgan.face import regions as at
 from vidgan.face.expression import expression
-from vidgan.face.head import angles, from_head, neutral_mesh, rotation_of, to_head
-from vidgan.face.transfer import SHUT, FaceTransferConfig, drive, power, whole
+from vidgan.face.head import angles, from_head, head_pose_of, neutral_mesh, rotation_of, to_head
+from vidgan.face.transfer import SHUT, FaceTransferConfig, Filmed, drive, power, whole
 
 WIDE = neutral_mesh() * [1.15, 0.95, 1.0]
 """Another person: a wider, lower face."""
@@ -152,3 +152,74 @@ def test_a_nod_at_rest_is_no_rest_of_the_head():
     pitch = angles(result.pose.rotation)[:, 1]
     assert pitch[0] - pitch[1] == pytest.approx(-8, abs=0.5)
     np.testing.assert_allclose(result.points[1:], np.broadcast_to(target((0, 0, 0)), (4, 478, 3)), atol=1.5)
+
+
+def film(heads, degrees, share=1.0):
+    """The target filmed with its own expressions and head turns."""
+    count = len(heads)
+    shape = np.array(heads) * [1.15, 0.95, 1.0]
+    own = pose(degrees, scale=90, place=(300, 280))
+    return Filmed(np.arange(count), from_head(shape, own), np.full(count, share))
+
+
+def on_film(driver, degrees, filmed, **config):
+    track = track_of(driver, pose(degrees))
+    home = target((0, 0, 0))
+    return drive(track.points, 0, home, FaceTransferConfig(**config), filmed=filmed)
+
+
+REST, STILL = [neutral_mesh()] * 3, np.zeros((3, 3))
+TURNS = np.array([[0.0, 0, 0], [12, 0, 0], [-12, 0, 0]])
+TALK = [neutral_mesh(), lids(open_mouth(neutral_mesh(), 0.12), 0.2), open_mouth(neutral_mesh(), 0.06)]
+
+
+def test_a_filmed_head_keeps_its_own_turns_and_takes_the_drivers_on_top():
+    filmed = film(REST, TURNS)
+    still = on_film(REST, STILL, filmed)
+    np.testing.assert_allclose(still.points, filmed.points, atol=1e-3)
+    both = on_film(REST, np.array([[0.0, 0, 0], [0, 6, 0], [10, 0, 0]]), filmed)
+    np.testing.assert_allclose(angles(both.pose.rotation), [[0, 0, 0], [12, 6, 0], [-2, 0, 0]], atol=1.5)
+    absolute = on_film(REST, TURNS[::-1], filmed, motion="absolute")
+    np.testing.assert_allclose(angles(absolute.pose.rotation), TURNS[::-1], atol=0.5)
+
+
+def test_what_a_filmed_face_plays_gives_way_to_the_driver():
+    still = faces(on_film(REST, STILL, film(TALK, STILL)))
+    assert np.ptp(still.mouth) < 0.01
+    assert np.ptp(still.eyes) < 0.03
+    alike = faces(on_film(TALK, STILL, film(TALK[::-1], STILL)))
+    only = faces(on_film(TALK, STILL, film(REST, STILL)))
+    np.testing.assert_allclose(alike.mouth, only.mouth, atol=0.01)
+    np.testing.assert_allclose(alike.eyes, only.eyes, atol=0.03)
+
+
+@pytest.mark.parametrize("region", ["lips", "eyes", "expression", "pose"])
+def test_what_is_not_asked_stays_as_filmed(region):
+    filmed = film(TALK, TURNS)
+    result = on_film(TALK[::-1], TURNS[::-1], filmed, region=region)
+    found, own = faces(result), expression(to_head(filmed.points, head_pose_of(filmed.points)))
+    if region in ("lips", "pose"):
+        np.testing.assert_allclose(found.eyes, own.eyes, atol=0.02)
+        np.testing.assert_allclose(result.gaze, 0, atol=1e-9)
+    if region in ("eyes", "pose"):
+        np.testing.assert_allclose(found.mouth, own.mouth, atol=0.02)
+    if region != "pose":
+        np.testing.assert_allclose(angles(result.pose.rotation), TURNS, atol=0.5)
+
+
+@pytest.mark.parametrize(("share", "strength"), [(0.0, 1.0), (1.0, 0.0)])
+def test_no_share_and_no_strength_leave_the_film_as_it_is(share, strength):
+    filmed = film(TALK, TURNS, share)
+    result = on_film(TALK[::-1], TURNS[::-1], filmed, strength=strength)
+    np.testing.assert_allclose(result.points, filmed.points, atol=1e-6)
+    np.testing.assert_allclose(result.gaze, 0, atol=1e-9)
+
+
+def test_an_unlucky_frame_at_rest_does_not_put_the_head_elsewhere():
+    poses = pose(np.zeros((5, 3)))
+    poses.translation[0, 0] += 20
+    poses.scale[0] *= 1.1
+    track = track_of([neutral_mesh()] * 5, poses)
+    result = drive(track.points, 0, target((0, 0, 0)), FaceTransferConfig())
+    np.testing.assert_allclose(result.points[1:], np.broadcast_to(target((0, 0, 0)), (4, 478, 3)), atol=1.5)
+    assert result.pose.translation[0, 0] > result.pose.translation[1, 0] + 10

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -9,11 +11,12 @@ from vidgan.face.backend import FaceConfig, MeshBackend
 from vidgan.face.head import from_head, head_pose_of, to_head
 from vidgan.face.mesh import MeshFlow, closed_triangles, mesh_flow, polygon, pull, strip
 from vidgan.face.mouths import SIZE, Mouths, cut, skin_colour
-from vidgan.face.regions import LIPS_INNER, LIPS_OUTER, MESH
-from vidgan.face.transfer import Driven
+from vidgan.face.regions import LEFT_EYE, LIPS_INNER, LIPS_OUTER, MESH, RIGHT_EYE
+from vidgan.face.transfer import Driven, Filmed
 from vidgan.metrics.face_follow import angle_between
 from vidgan.stages.portrait import looks_of
-from vidgan.subject.animate import FacePainter, choose_mouths
+from vidgan.subject.animate import FacePainter, _filled, choose_mouths, moving_window
+from vidgan.subject.filmed import FilmPainter
 from vidgan.subject.portrait import Portrait, plate_behind, refined
 
 NONE = Mouths(np.zeros((0, *SIZE, 3), np.uint8), np.zeros((0, 20, 2), np.float32), np.full(3, 120, np.float32))
@@ -129,8 +132,6 @@ def test_a_shut_mouth_borrows_nothing(portrait):
 
 def test_a_video_shows_its_own_mouths_where_it_has_them(portrait):
     driven, own = lender(portrait, (200, 30, 30))
-    from dataclasses import replace
-
     filmed = replace(portrait, mouths=own)
     _, lent = lender(portrait, (30, 200, 30))
     chosen = choose_mouths(filmed, driven, lent)
@@ -138,6 +139,64 @@ def test_a_video_shows_its_own_mouths_where_it_has_them(portrait):
     middle = driven.points[0][[13, 14], :2].mean(0).astype(int)
     colour = FacePainter(filmed, driven, lent).paint(0)[middle[1], middle[0]].astype(int)
     assert colour[0] > colour[1] + 80
+
+
+def filmed_once(portrait, share=1.0):
+    return Filmed(np.zeros(1, np.int64), portrait.points[None].astype(np.float64), np.array([share]))
+
+
+@pytest.mark.parametrize("steady", [True, False])
+def test_a_filmed_frame_is_itself_at_rest_and_outside_the_head(portrait, steady):
+    film = replace(portrait, steady=steady)
+    frame = np.clip(portrait.picture.astype(int) - 20, 0, 255).astype(np.uint8)
+    still, turned = (FilmPainter(film, filmed_once(film), moved(film, (d,)), None) for d in (0.0, 15.0))
+    np.testing.assert_array_equal(still.paint(0, frame, portrait.matte), frame)
+    left, top, right, bottom = moving_window(portrait.pose, frame.shape)
+    painted = turned.paint(0, frame, portrait.matte).astype(int)
+    inside = np.zeros(frame.shape[:2], bool)
+    inside[top:bottom, left:right] = True
+    assert np.abs(painted - frame)[~inside].max(initial=0) == 0
+    assert np.abs(painted - frame)[inside].mean() > 2
+    # As dark as the frame, not as the picture at rest.
+    away = cv2.dilate(portrait.matte, np.ones((41, 41), np.uint8)) < 5
+    assert np.abs(painted - frame)[away].max() <= 1
+
+
+def test_a_frame_without_a_face_is_shown_as_filmed(portrait):
+    frame = np.zeros_like(portrait.picture)
+    painter = FilmPainter(portrait, filmed_once(portrait, 0.0), moved(portrait, (15.0,)), None)
+    assert painter.paint(0, frame, np.zeros((8, 8), np.uint8)) is frame
+
+
+def test_an_eye_that_is_shut_on_film_opens_with_the_eyes_at_rest(portrait):
+    """The frame's eyes are painted over with skin; asked is an eye as at rest, looking elsewhere."""
+    frame = portrait.picture.copy()
+    rings = [list(ring) for ring in (LEFT_EYE, RIGHT_EYE)]
+    for ring in rings:
+        cv2.fillPoly(frame, [portrait.points[ring, :2].astype(np.int32)], portrait.mouths.skin.tolist())
+    driven = moved(portrait)
+    driven = Driven(driven.points, driven.pose, np.array([[0.12, 0.0]]), driven.asked)
+    painted = FilmPainter(portrait, filmed_once(portrait), driven, None).paint(0, frame, portrait.matte)
+    for ring in rings:
+        inside = polygon(portrait.points[ring, :2], frame.shape, 0) > 0.95
+        assert frame[inside].mean(-1).std() < 1
+        assert painted[inside].mean(-1).std() > 15
+
+
+def wide_open(share):
+    """A picture of stripes, as teeth are, and a ring that is `share` as tall as it is wide."""
+    picture = np.zeros((*SIZE, 3), np.uint8)
+    picture[::4] = picture[1::4] = 255
+    angle = np.linspace(0, 2 * np.pi, len(LIPS_INNER), endpoint=False)
+    return picture, np.stack([80 - 56 * np.cos(angle), 60 + share * 56 * np.sin(angle)], 1).astype(np.float32)
+
+
+def test_teeth_in_a_narrow_slit_do_not_flicker():
+    picture, ring = wide_open(0.9)
+    _, slit = wide_open(0.1)
+    levels = [_filled(picture, ring, slit * 0.5 + [0, shift], (80, 90))[33:36, 35:45].mean() for shift in (0, 0.5, 1)]
+    assert np.ptp(levels) < 25
+    assert 90 < np.mean(levels) < 170
 
 
 def test_a_portrait_survives_its_files(portrait, tmp_path):

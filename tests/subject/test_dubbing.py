@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vidgan.subject.dubbing import MouthConfig, _strength, choose_mouths
+from vidgan.subject.dubbing import MouthConfig, choose_mouths, strength_beside
 
 
 def by_every_pair(sound, shots, ramp=4):
@@ -16,12 +16,12 @@ def by_every_pair(sound, shots, ramp=4):
 def test_strength_rises_away_from_frames_that_cannot_be_dubbed(share):
     rng = np.random.default_rng(0)
     sound, shots = rng.uniform(size=200) >= share, np.repeat([0, 1, 2, 3], [120, 1, 40, 39])
-    assert _strength(sound, shots) == pytest.approx(by_every_pair(sound, shots))
+    assert strength_beside(sound, shots) == pytest.approx(by_every_pair(sound, shots))
 
 
 def test_strength_of_hours_takes_no_table_of_all_pairs():
     sound = np.arange(400_000) % 2 == 0  # pairs: 80 thousand millions
-    assert _strength(sound, np.zeros(len(sound), np.int64)).max() == pytest.approx(0.2)
+    assert strength_beside(sound, np.zeros(len(sound), np.int64)).max() == pytest.approx(0.2)
 
 
 def test_shots_choose_their_mouths_by_themselves():

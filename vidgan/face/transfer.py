@@ -4,12 +4,16 @@ The change of every landmark since the driver's neutral frame, in the head's own
 neutral landmarks; around eyes and mouth it is scaled so that shut stays shut and the same share of open stays open. So
 the driver's face shape, which is in the neutral frame, never reaches the target.
 
+A filmed target goes on moving: its head keeps its own motion and takes the driver's on top, and what its face plays
+gives way to what the driver's does.
+
 Legend: T driving frames, J = 478 landmarks; head frame as in `vidgan.face.head`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -34,6 +38,8 @@ _SWAY = 0.5
 
 _GROWTH = 1.15
 
+_PLAYS = (*at.LIPS, *at.LEFT_EYE, *at.RIGHT_EYE, *at.LEFT_BROW, *at.RIGHT_BROW)
+
 _MAKE_UP, _EXTRA = 1.6, 6.0
 """A turn is painted larger to look as far as it should: by this factor, and by these degrees, at most. More would tear
 the far side of the face."""
@@ -42,8 +48,9 @@ the far side of the face."""
 class FaceTransferConfig(Config):
     """How a driver's motion reaches the target.
 
-    motion: `relative` adds the change since the driver's neutral frame, of head angles since their median, to the
-    target's own face; `absolute` gives the target the driver's head angles and openness of eyes and mouth as they are.
+    motion: `relative` adds the change since the driver's neutral frame, of the head's angles, place and size since
+    their medians, to the target's own face; `absolute` gives the target the driver's head angles and openness of eyes
+    and mouth as they are.
     region: which part moves. strength scales all of it.
     """
 
@@ -74,9 +81,21 @@ class Driven:
         return Driven(self.points[frames], self.pose[frames], self.gaze[frames], self.asked[frames])
 
 
+@dataclass(frozen=True)
+class Filmed:
+    """The target's video under the driver's frames. frames: (T,) which of it is shown; points: (T, J, 3) the target's
+    face in it, in the portrait's pixels; share: (T,) how far it is animated, 0 where it is shown as filmed.
+    """
+
+    frames: NDArray[np.int64]
+    points: Array
+    share: Array
+
+
 def drive(
-    driver: NDArray, neutral: int, target: NDArray, config: FaceTransferConfig, looks: NDArray | None = None
-) -> Driven:
+    driver: NDArray, neutral: int, target: NDArray, config: FaceTransferConfig, looks: NDArray | None = None,
+    filmed: Filmed | None = None,
+) -> Driven:  # fmt: skip
     """The target's landmarks for every driving frame.
 
     Args:
@@ -85,24 +104,29 @@ def drive(
         target: (J, 3) the target's landmarks in their picture.
         config: which motion, region and strength.
         looks: (2,) how far a painted turn and nod look for each degree; what is painted makes up for it.
+        filmed: the target's own video, whose frames are animated; None for a picture.
     """
-    theirs, own = head_pose_of(driver), head_pose_of(target[None])
-    heads, home = to_head(driver, theirs), to_head(target[None], own)[0]
-    strength = config.strength
+    still = Filmed(np.zeros(len(driver), np.int64), np.repeat(target[None], len(driver), 0), np.ones(len(driver)))
+    filmed = filmed or still
+    theirs, own, at_home = head_pose_of(driver), head_pose_of(filmed.points), head_pose_of(target[None])
+    heads, played, home = to_head(driver, theirs), to_head(filmed.points, own), to_head(target[None], at_home)[0]
+    strength = config.strength * filmed.share
+    gives_way = np.minimum(strength, 1)
     rest = heads[neutral]
     start = home + _offset(rest, home) if config.motion == "absolute" else home
     change = start - home + (heads - rest) * local_scale(heads, rest, start)
-    face = home + strength * region_share(config.region)[:, None] * change
+    change = strength[:, None, None] * change + gives_way[:, None, None] * expressive()[:, None] * (home - played)
+    face = played + region_share(config.region)[:, None] * change
     for ring in (at.LEFT_EYE, at.RIGHT_EYE, at.LIPS_INNER):
         _uncross(face, ring)
     moves_head = config.region in ("all", "pose")
-    pose = _pose(theirs, neutral, own, config) if moves_head else own[np.zeros(len(driver), int)]
-    gazes = expression(heads)
-    gaze = np.stack([gazes.gaze_x, gazes.gaze_y], 1)
-    ahead = gaze[neutral] if config.motion == "relative" else _gaze(home)
+    pose = _pose(theirs, own, strength, config.motion) if moves_head else own
+    gaze, straight = gaze_of(heads), gaze_of(home[None])
+    ahead = gaze[neutral] if config.motion == "relative" else straight
     moves_eyes = config.region in ("all", "expression", "eyes")
+    look = strength[:, None] * (gaze - ahead) + gives_way[:, None] * (straight - gaze_of(played))
     painted = _made_up(pose, own, np.ones(2) if looks is None else looks)
-    return Driven(from_head(face, painted), painted, strength * moves_eyes * (gaze - ahead), from_head(face, pose))
+    return Driven(from_head(face, painted), painted, moves_eyes * look, from_head(face, pose))
 
 
 def whole(points: NDArray, present: NDArray[np.bool_], seconds: NDArray) -> Array:
@@ -123,6 +147,20 @@ def region_share(region: str) -> Array:
         low, high = np.clip((height - 0.32) / 0.15, 0, 1), 1 - np.clip((height - 0.1) / 0.15, 0, 1)
         share = np.asarray(low if region == "lips" else high, np.float64)
     return share
+
+
+@cache
+def expressive() -> Array:
+    """How far each landmark is moved by what a face plays, (J,): 1 on lips, lids, brows and chin, 0 where only the head
+    moves it, by its distances to both.
+    """
+    mesh = neutral_mesh()
+
+    def away(others: tuple[int, ...]) -> NDArray:
+        return np.asarray(np.linalg.norm(mesh[:, None] - mesh[list(others)], axis=-1).min(1), np.float64)
+
+    rigid = away(at.RIGID)
+    return np.minimum(1.5 * rigid / np.maximum(rigid + away(_PLAYS), 1e-9), 1)
 
 
 def local_scale(driver: NDArray, rest: NDArray, target: NDArray) -> Array:
@@ -173,31 +211,32 @@ def _offset(driver: NDArray, target: NDArray) -> Array:
     return offset
 
 
-def _pose(theirs: HeadPose, neutral: int, own: HeadPose, config: FaceTransferConfig) -> HeadPose:
-    # The head is at rest as it usually is: the one frame with the face at rest may be a nod.
+def _pose(theirs: HeadPose, own: HeadPose, strength: NDArray, motion: str) -> HeadPose:
+    # The head is at rest as and where it usually is: the one frame with the face at rest may be a nod or a step.
     turned = theirs.rotation @ rotation_of(np.median(angles(theirs.rotation), 0)).T
-    if config.motion == "absolute":
-        turned = theirs.rotation @ own.rotation[0].T
-    rotation = power(turned, config.strength) @ own.rotation[0]
-    moved = config.strength * (theirs.translation - theirs.translation[neutral]) / theirs.scale[neutral]
+    if motion == "absolute":
+        turned = theirs.rotation @ np.swapaxes(own.rotation, -1, -2)
+    rotation = power(turned, strength) @ own.rotation
+    size = np.median(theirs.scale)
+    moved = strength[:, None] * (theirs.translation - np.median(theirs.translation, 0)) / size
     moved[:, 2] = 0
     length = np.linalg.norm(moved, axis=1, keepdims=True)
     moved *= _SWAY * np.tanh(length / _SWAY) / np.maximum(length, 1e-9)
-    grown = (theirs.scale / theirs.scale[neutral]) ** config.strength
-    scale = own.scale[0] * np.clip(grown, 1 / _GROWTH, _GROWTH)
-    return HeadPose(rotation, scale, own.translation[0] + own.scale[0] * moved)
+    grown = (theirs.scale / size) ** strength
+    scale = own.scale * np.clip(grown, 1 / _GROWTH, _GROWTH)
+    return HeadPose(rotation, scale, own.translation + own.scale[:, None] * moved)
 
 
 def _made_up(pose: HeadPose, own: HeadPose, looks: NDArray) -> HeadPose:
     """The pose whose picture looks like `pose`."""
-    turned = angles(pose.rotation @ own.rotation[0].T)
+    turned = angles(pose.rotation @ np.swapaxes(own.rotation, -1, -2))
     missing = turned[:, :2] * (1 / np.clip(looks, 1 / _MAKE_UP, 1) - 1)
     turned[:, :2] += _EXTRA * np.tanh(missing / _EXTRA)
-    return HeadPose(rotation_of(turned) @ own.rotation[0], pose.scale, pose.translation)
+    return HeadPose(rotation_of(turned) @ own.rotation, pose.scale, pose.translation)
 
 
-def power(rotation: NDArray, exponent: float) -> Array:
-    """A share of a rotation about its own axis: (T, 3, 3) → (T, 3, 3)."""
+def power(rotation: NDArray, exponent: NDArray | float) -> Array:
+    """A share, one or (T,), of a rotation about its own axis: (T, 3, 3) → (T, 3, 3)."""
     cos = np.clip((np.trace(rotation, axis1=-2, axis2=-1) - 1) / 2, -1, 1)
     angle = np.arccos(cos)
     skew = (rotation - np.swapaxes(rotation, -1, -2)) / (2 * np.maximum(np.sin(angle), 1e-9))[..., None, None]
@@ -215,9 +254,10 @@ def _uncross(face: Array, ring: tuple[int, ...]) -> None:
     face[:, lower, 1] = np.where(crossed, middle, face[:, lower, 1])
 
 
-def _gaze(head: NDArray) -> Array:
-    one = expression(head[None])
-    return np.array([one.gaze_x[0], one.gaze_y[0]])
+def gaze_of(heads: NDArray) -> Array:
+    """Where the irises are between the eyes' corners, of faces in the head frame: (T, J, 3) → (T, 2) in eye widths."""
+    found = expression(heads)
+    return np.stack([found.gaze_x, found.gaze_y], 1)
 
 
 def _width(head: NDArray, corners: tuple[int, int]) -> float:

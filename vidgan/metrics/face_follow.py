@@ -44,7 +44,7 @@ def face_follow(found: FaceTrack, asked: FaceTrack, driver: FaceTrack, home: NDA
         found: the faces detected in the video.
         asked: the target's face as it should be.
         driver: the face that was followed.
-        home: (3, 3) the rotation of the head in the target's picture.
+        home: (1 or T, 3, 3) the rotation of the head in the target's picture, or in those under the frames.
     """
     both = found.present & asked.present & driver.present
     missed = int((~found.present & asked.present).sum())
@@ -53,7 +53,8 @@ def face_follow(found: FaceTrack, asked: FaceTrack, driver: FaceTrack, home: NDA
     seen, theirs = expression_of(found[both]), expression_of(driver[both])
     there, wanted = head_pose(found[both]).rotation, head_pose(asked[both]).rotation
     error = angle_between(there, wanted)
-    near = np.abs(angles(wanted @ home.T)[:, 0]) <= TURN
+    home = np.broadcast_to(home, (len(both), 3, 3))[both]
+    near = np.abs(angles(wanted @ np.swapaxes(home, -1, -2))[:, 0]) <= TURN
     return FaceFollow(
         eyes=correlation(seen.eyes, theirs.eyes, STILL),
         mouth=correlation(seen.mouth, theirs.mouth, STILL),

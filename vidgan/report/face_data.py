@@ -20,7 +20,8 @@ class FaceReport(Config):
     """Everything the report says. Values that could not be measured are null.
 
     eyes, mouth, pose_degrees, pose_worst, checked, missed: see `vidgan.metrics.face_follow.FaceFollow`; background:
-    mean change from frame to frame of what should stand still, grey levels; heldout: as of `ReportData`, of the face
+    mean change from frame to frame of what should stand still, grey levels, in a video of the target beyond its own
+    change; heldout: as of `ReportData`, of the face
     that was learnt from; driving: how the motion was transferred.
     """
 

@@ -6,22 +6,33 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from vidgan.audio.fit import film_length, fit
 from vidgan.face.head import HeadPose, angles, head_pose_of
 from vidgan.face.track import FaceTrack
-from vidgan.face.transfer import Driven, FaceTransferConfig, drive, whole
+from vidgan.face.transfer import Driven, FaceTransferConfig, Filmed, drive, whole
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.driver import load_motion
+from vidgan.subject.dubbing import strength_beside
 from vidgan.subject.portrait import Portrait
 
 LARGE = 25.0
 """Degrees of yaw from the target's picture up to which a turn keeps its shape."""
 
 
+MOST_YAW = 40.0
+"""Degrees of yaw from which on a filmed face is left as filmed: its far side is hardly seen."""
+
+FILMED = "filmed.npz"
+
+
 class DriveStage(Stage[FaceTransferConfig]):
-    """Inputs: `driver`, `portrait`. Files: `driven.npz`, `track.npz` (the target's face as it shall be)."""
+    """Inputs: `driver`, `portrait`, `target_face`. Files: `driven.npz`, `track.npz` (the target's face as it shall be);
+    for a video of the target `filmed.npz`, which of its frames is shown when. It runs there and back under a longer
+    driver. Frames of it that show no face, or one from the side, stay as filmed.
+    """
 
     name: ClassVar[str] = "drive"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     Config = FaceTransferConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -30,9 +41,14 @@ class DriveStage(Stage[FaceTransferConfig]):
         portrait = Portrait.load(context.input("portrait"))
         track = motion.track
         points = whole(track.points, track.present, track.seconds)
-        driven = drive(points, motion.neutral, portrait.points, self.config, portrait.looks)
-        save_driven(context, driven, track, portrait)
-        turned = angles(head_pose_of(driven.asked).rotation @ portrait.pose.rotation[0].T)[:, 0]
+        filmed, facts = film_under(context, track, portrait), {}
+        if filmed is not None:
+            facts = self._told(context, filmed)
+            np.savez(context.dir / FILMED, **vars(filmed))
+        driven = drive(points, motion.neutral, portrait.points, self.config, portrait.looks, filmed)
+        save_driven(context, driven, track, portrait, filmed)
+        own = portrait.pose if filmed is None else head_pose_of(filmed.points)
+        turned = angles(head_pose_of(driven.asked).rotation @ np.swapaxes(own.rotation, -1, -2))[:, 0]
         widest = float(np.abs(turned).max())
         if widest > LARGE:
             context.progress.warn(
@@ -45,22 +61,67 @@ class DriveStage(Stage[FaceTransferConfig]):
         return {
             "neutral": motion.neutral, "without_face": missing, "widest_yaw": round(widest, 1),
             "motion": self.config.motion, "region": self.config.region, "strength": self.config.strength,
-        }  # fmt: skip
+        } | facts  # fmt: skip
+
+    def _told(self, context: StageContext, filmed: Filmed) -> dict[str, Any]:
+        """Say how the target's video goes along, and the facts of it."""
+        name, left = context.inputs.get("target_face"), int((filmed.share == 0).sum())
+        assert name is not None
+        if (np.diff(filmed.frames) < 0).any():
+            context.progress.note("the driver is longer than the target's video, which runs back and forth under it")
+        if left:
+            context.progress.warn(
+                f"in {left} frames the target shows no face, or shows it from the side: they are as filmed"
+            )
+        return {"target_frames": int(np.ptp(filmed.frames)) + 1, "as_filmed": left}
 
 
-def save_driven(context: StageContext, driven: Driven, track: FaceTrack, portrait: Portrait) -> None:
+def film_under(context: StageContext, driver: FaceTrack, portrait: Portrait) -> Filmed | None:
+    """The target's video under a driver's frames; None for a picture."""
+    folder = context.input("target_face")
+    track = FaceTrack.load(folder / "track.npz")
+    if len(track) < 2:
+        return None
+    masks = np.load(folder / "masks.npy", mmap_mode="r", allow_pickle=False)
+    # A face that was filled in has no mask: something is before it.
+    seen = track.present & (masks.reshape(len(masks), -1).max(1) > 127)
+    across, down = portrait.size / [track.width, track.height]
+    points = whole(track.points, track.present, track.seconds) * [across, down, across]
+    front = np.abs(angles(head_pose_of(points).rotation)[:, 0]) <= MOST_YAW
+    line = fit(track.pts, track.time_base, film_length(driver.pts, driver.time_base), "loop")
+    shown = np.searchsorted(line.seconds, driver.seconds + 1e-6, side="right") - 1
+    frames = line.frames[np.maximum(shown, 0)]
+    share = strength_beside((seen & front)[frames], np.zeros(len(frames), np.int64))
+    return Filmed(frames, points[frames], share)
+
+
+def load_filmed(context: StageContext, name: str = "motion") -> Filmed | None:
+    """What a drive stage wrote of the target's video; None for a picture."""
+    path = context.input(name) / FILMED
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as data:
+        return Filmed(**data)
+
+
+def save_driven(
+    context: StageContext, driven: Driven, track: FaceTrack, portrait: Portrait, filmed: Filmed | None
+) -> None:
     """Write what was asked: as it is painted, and as a track."""
     values = {"points": driven.points, "gaze": driven.gaze, "asked": driven.asked}
     np.savez(context.dir / "driven.npz", **values, **vars(driven.pose))
-    asked_track(driven, track, portrait).save(context.dir / "track.npz")
+    asked_track(driven, track, portrait, filmed).save(context.dir / "track.npz")
 
 
-def asked_track(driven: Driven, track: FaceTrack, portrait: Portrait) -> FaceTrack:
-    """The face that is meant, at the times of the driver's track, in the portrait's pixels."""
+def asked_track(driven: Driven, track: FaceTrack, portrait: Portrait, filmed: Filmed | None = None) -> FaceTrack:
+    """The face that is meant, at the times of the driver's track, in the portrait's pixels; present where it is
+    animated.
+    """
     height, width = portrait.picture.shape[:2]
+    present = np.ones(len(track), bool) if filmed is None else filmed.share > 0
     return FaceTrack(
         driven.asked[..., :2].astype(np.float32), driven.asked[..., 2].astype(np.float32),
-        np.ones(len(track), bool), track.pts, track.time_base, width, height, track.backend,
+        present, track.pts, track.time_base, width, height, track.backend,
     )  # fmt: skip
 
 

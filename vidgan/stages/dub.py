@@ -57,7 +57,8 @@ class DubStage(Stage[DubConfig]):
             def paint(frames: slice, state: State) -> Iterator[tuple[NDArray[np.uint8], State]]:
                 nonlocal film
                 sure, before = _sure(state), _previous(state)
-                film = film or shown_frames(reader, line, context.dir, frames.start)  # segments follow each other
+                # Segments follow each other.
+                film = film or shown_frames(reader, line.frames, context.dir, frames.start)
                 for position in range(frames.start, frames.stop):
                     picture, laid_in, before = painter.paint(next(film), position, mender, before)
                     sure = np.append(sure, np.float32(laid_in))

@@ -143,7 +143,7 @@ class DubReportStage(Stage[DubReportConfig]):
             ClipReader(output) as result,
             _Clip(context, rendered, config, output) as clip,
         ):
-            filmed_frames = shown_frames(reader, shown.timeline, context.input("frames"))
+            filmed_frames = shown_frames(reader, shown.timeline.frames, context.input("frames"))
             frames = zip(filmed_frames, rendered, result, strict=False)
             for index, (filmed, (exact, time), final) in enumerate(frames):
                 if seconds[index] < config.clip_seconds:

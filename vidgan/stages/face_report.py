@@ -18,9 +18,11 @@ from vidgan.config import Config
 from vidgan.face.backend import Face, FaceConfig, MeshBackend
 from vidgan.face.finish import FaceFinishConfig, finish
 from vidgan.face.follow import FaceFollower
+from vidgan.face.head import head_pose_of
 from vidgan.face.motion import SUFFIX
 from vidgan.face.regions import LANDMARKS
 from vidgan.face.track import FaceTrack
+from vidgan.face.transfer import Filmed
 from vidgan.metrics.face_follow import face_follow
 from vidgan.metrics.frames import Mask, finite_mean, region_mean
 from vidgan.metrics.redetect import spread_runs
@@ -29,10 +31,12 @@ from vidgan.report.data import Message, StageCost, VideoFacts, plain_facts, prin
 from vidgan.report.face_data import FaceReport, render_face_page
 from vidgan.report.pictures import fit, jpeg_uri, video_uri
 from vidgan.report.template import Shown
+from vidgan.stages.animate import film_reader
 from vidgan.stages.base import Stage, StageContext
-from vidgan.stages.drive import load_driven
+from vidgan.stages.drive import load_driven, load_filmed
 from vidgan.stages.driver import load_motion
 from vidgan.stages.manifest import read_manifests
+from vidgan.stages.reel import shown_frames
 from vidgan.stages.report import DATA, PAGE, finished_video, held_out, marks
 from vidgan.subject.portrait import Portrait
 from vidgan.video.clip import Frame
@@ -71,7 +75,7 @@ class FaceReportStage(Stage[FaceReportConfig]):
     """
 
     name: ClassVar[str] = "face_report"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     Config: ClassVar[type[Config]] = FaceReportConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -84,7 +88,9 @@ class FaceReportStage(Stage[FaceReportConfig]):
         clip = context.dir / "clip.mp4"
         watched = self._watch(context, output, asked, portrait, set(checked.tolist()), clip)
         found = found_track(watched, asked, checked)
-        follow = face_follow(found, asked[checked], driver[checked], portrait.pose.rotation[0])
+        filmed = load_filmed(context)
+        home = portrait.pose if filmed is None else head_pose_of(filmed.points[checked])
+        follow = face_follow(found, asked[checked], driver[checked], home.rotation)
         manifests = list(read_manifests(context.inputs).values())
         facts = {one.instance: one.facts for one in manifests}
         with ClipReader(output) as reader:
@@ -112,25 +118,27 @@ class FaceReportStage(Stage[FaceReportConfig]):
     ) -> Watched:
         watched, config = Watched(), self.config
         stills = set(np.linspace(0, len(asked) - 1, config.stills + 2).round().astype(int)[1:-1].tolist())
-        away = still_background(portrait, asked)
+        filmed = load_filmed(context)
+        away = _background(context, portrait, asked, filmed)
         length = int((asked.seconds < config.clip_seconds).sum()) if config.clip_seconds else 0
         context.progress.start("report", len(asked))
         with ClipReader(output) as reader, MeshBackend(FaceConfig()) as backend:
             follower = FaceFollower(backend, landmark_box(portrait.points[:, :2]))
             rate = reader.info.rate
             writer: ClipWriter | None = None
-            last: Picture | None = None
-            for index, (ours, theirs) in enumerate(zip(reader, _drivers(context.input("driving")), strict=False)):
+            last: NDArray[np.float32] | None = None
+            drivers, unchanged = _drivers(context.input("driving")), _unchanged(context, portrait, filmed)
+            for index, (ours, theirs, target) in enumerate(zip(reader, drivers, unchanged, strict=False)):
                 context.progress.advance()
                 if index in checked:
                     if index - 1 not in checked:
                         follower.restart()
                         follower.box = landmark_box(asked.image[index])
                     watched.rows[index] = follower.detect(ours.rgb, index, float(ours.time))
+                    added = ours.rgb.astype(np.float32) - target
                     if last is not None and index - 1 in checked:
-                        change = np.abs(ours.rgb.astype(np.float32) - last)
-                        watched.background.append(region_mean(change, away))
-                    last = ours.rgb
+                        watched.background.append(region_mean(np.abs(added - last), away))
+                    last = added
                 if index in stills:
                     pair = _beside(theirs, ours, STILL_HEIGHT)
                     watched.stills.append(Shown.of(pair, f"{float(ours.time):.2f} s", jpeg_uri))
@@ -148,11 +156,31 @@ def _training(facts: dict[str, Any]) -> dict[str, Any]:
     return {f"training.{name}": facts[name] for name in ("steps", "seconds", "feature_network") if name in facts}
 
 
-def still_background(portrait: Portrait, asked: FaceTrack) -> Mask:
-    """Where nothing should move: the picture without the person and all that they may cover, (H, W) bool."""
-    moved = np.abs(asked.image - portrait.points[None, :, :2]).max()
-    reach = 2 * int(np.ceil(1.3 * moved + 0.02 * max(portrait.matte.shape))) + 1
-    return np.asarray(cv2.dilate(portrait.matte, np.ones((reach, reach), np.uint8)) < 5)
+def still_background(matte: NDArray[np.uint8], moved: NDArray) -> Mask:
+    """Where nothing but the target itself should move: without the person (H, W) and all that they may cover when their
+    landmarks are `moved` (T, J, 2) pixels, (H, W) bool.
+    """
+    reach = 2 * int(np.ceil(1.3 * np.abs(moved).max() + 0.02 * max(matte.shape))) + 1
+    return np.asarray(cv2.dilate(matte, np.ones((reach, reach), np.uint8)) < 5)
+
+
+def _background(context: StageContext, portrait: Portrait, asked: FaceTrack, filmed: Filmed | None) -> Mask:
+    if filmed is None:
+        return still_background(portrait.matte, asked.image - portrait.points[:, :2])
+    masks = np.load(context.input("target_face") / "masks.npy", mmap_mode="r", allow_pickle=False)
+    ever = cv2.resize(masks[np.unique(filmed.frames)].max(0), portrait.matte.shape[::-1])
+    return still_background(np.maximum(portrait.matte, ever), asked.image - filmed.points[..., :2])
+
+
+def _unchanged(context: StageContext, portrait: Portrait, filmed: Filmed | None) -> Iterator[Picture]:
+    """The target as it was under every driving frame."""
+    if filmed is None:
+        while True:
+            yield portrait.picture
+    height, width = portrait.picture.shape[:2]
+    with film_reader(context.input("target"), portrait, context.device) as reader:
+        for rgb in shown_frames(reader, filmed.frames, context.input("frames")):
+            yield rgb[:height, :width]
 
 
 def _drivers(path: Path) -> Iterator[Frame | None]:

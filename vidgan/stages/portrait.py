@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -22,11 +23,15 @@ from vidgan.face.transfer import Driven
 from vidgan.pose.people import landmark_box
 from vidgan.stages.base import Stage, StageContext
 from vidgan.subject.animate import FacePainter
-from vidgan.subject.plate import clean_plate
+from vidgan.subject.plate import Plate, clean_plate
 from vidgan.subject.portrait import Portrait, oval_of, plate_behind, refined
 from vidgan.video.read import ClipReader
 
 PLATE_FRAMES = 25
+
+STEADY = 6.0
+"""Grey levels by which half of what is seen of the background differs from the plate, in the middle of the frames, from
+which on the camera is taken to move."""
 
 FOUND = 0.6
 """Share of the face that a person's matte must hold for it to be believed."""
@@ -49,7 +54,7 @@ class PortraitStage(Stage[PortraitConfig]):
     """
 
     name: ClassVar[str] = "portrait"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     Config: ClassVar[type[Config]] = PortraitConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -62,7 +67,7 @@ class PortraitStage(Stage[PortraitConfig]):
         picture, others, mouths = self._look(context, track, seen, base)
         points = track.points[base] * _factor(picture, track)
         matte = self._matte(context, masks[base], picture, points)
-        plate = plate_behind(picture, matte)
+        plate, steady = plate_behind(picture, matte), True
         if others:
             frames = np.stack(list(others.values()))
             people = np.stack([_with_face(masks[one], track, one) for one in others])
@@ -70,15 +75,17 @@ class PortraitStage(Stage[PortraitConfig]):
             here = clean_plate(picture[None], matte[None], np.zeros((1, *matte.shape), bool)).seen
             known = clean.seen & ~here
             plate[known] = clean.rgb[known]
+            steady = _steady(frames, people, clean)
         # Video has even sides; landmarks belong to the picture as it was read, so it is cut and not scaled.
+        size = np.array(matte.shape[::-1])
         height, width = (side // 2 * 2 for side in matte.shape)
         picture, matte, plate = (one[:height, :width] for one in (picture, matte, plate))
-        portrait = Portrait(picture, matte, plate, points, mouths)
+        portrait = Portrait(picture, matte, plate, points, mouths, size=size, steady=steady)
         portrait = replace(portrait, looks=looks_of(portrait))
         portrait.save(context.dir)
         return {
             "frame": base, "width": width, "height": height, "mouths": len(mouths), "person": _share(matte),
-            "looks": portrait.looks.round(3).tolist(),
+            "looks": portrait.looks.round(3).tolist(), "steady": steady,
         }  # fmt: skip
 
     def _matte(
@@ -153,6 +160,16 @@ def looks_of(portrait: Portrait) -> NDArray[np.float32]:
     for axis in (0, 1):
         looks[axis] = (seen[2 * axis][axis] - seen[2 * axis + 1][axis]) / (2 * TRIED)
     return looks
+
+
+def _steady(frames: NDArray[np.uint8], people: NDArray[np.uint8], clean: Plate) -> bool:
+    """Whether frames (N, H, W, 3) of people (N, h, w) show the same background."""
+    apart = []
+    for frame, person in zip(frames, people, strict=True):
+        free = clean.seen & (cv2.dilate(cv2.resize(person, frame.shape[1::-1]), np.ones((15, 15))) < 20)
+        if free.any():
+            apart.append(float(np.median(np.abs(frame[free].astype(np.int16) - clean.rgb[free]))))
+    return not apart or float(np.median(apart)) < STEADY
 
 
 def _factor(rgb: NDArray[np.uint8], track: FaceTrack) -> NDArray[np.float32]:

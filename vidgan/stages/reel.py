@@ -1,4 +1,4 @@
-"""A film's frames as a dub shows them, also there and back: every frame of the film is decoded once."""
+"""A film's frames in the order in which they are shown, also there and back: each is decoded once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vidgan.audio.fit import Timeline
 from vidgan.video.clip import Frame
 from vidgan.video.read import ClipReader
 from vidgan.video.write import LOSSLESS_SUFFIX, LosslessWriter
@@ -19,17 +18,30 @@ PIECE = 16
 """Frames held in memory at once of a film that also runs backwards."""
 
 
-def shown_frames(reader: ClipReader, timeline: Timeline, folder: Path, start: int = 0) -> Iterator[NDArray[np.uint8]]:
-    """The film's frames (H, W, 3) in the order of a timeline, from its position `start` on.
+def shown_frames(
+    reader: ClipReader, numbers: NDArray[np.int64], folder: Path, start: int = 0
+) -> Iterator[NDArray[np.uint8]]:
+    """The film's frames (H, W, 3) by their numbers, from position `start` of these on.
 
     folder: where a film that also runs backwards is kept in lossless pieces.
     """
-    wanted = timeline.frames[start:]
-    if (np.diff(timeline.frames) == 1).all():
-        yield from (frame.rgb for frame in islice(reader.frames(int(wanted[0])), len(wanted)))
+    wanted = numbers[start:]
+    if (np.diff(numbers) >= 0).all():
+        yield from _forwards(reader, wanted)
         return
     reel = Reel(reader, folder)
     yield from (reel.frame(int(number)) for number in wanted)
+
+
+def _forwards(reader: ClipReader, wanted: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
+    """Frames whose numbers never fall."""
+    position = 0
+    for number, frame in enumerate(reader.frames(int(wanted[0])), int(wanted[0])):
+        while position < len(wanted) and wanted[position] == number:
+            yield frame.rgb
+            position += 1
+        if position == len(wanted):
+            return
 
 
 class Reel:

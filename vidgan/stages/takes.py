@@ -61,11 +61,12 @@ class TakesStage(Stage[TakesConfig]):
 
     A video of the target is rehearsed on itself. For a picture the driver's video stands in, with the picture itself
     driven away and back, so that mending warps is learnt, and not a face. How the motion is transferred in the end does
-    not count, so that changing that trains nothing anew. Facts: what was taken.
+    not count, so that changing that trains nothing anew. Facts: what was taken. A killed run goes on after the last of
+    every few pictures.
     """
 
     name: ClassVar[str] = "takes"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     Config: ClassVar[type[Config]] = TakesConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -79,12 +80,15 @@ class TakesStage(Stage[TakesConfig]):
         poses = np.linspace(0, len(driven) - 1, min(config.portrait, len(driven))).round().astype(int)
         drafts = len(ways) * len(taken)
         writer = TakesWriter(context.dir, drafts + len(poses), len(taken) + 1, config.size)
-        rehearsal = Rehearsal(writer, config.held_out)
-        context.progress.start("rehearse", len(taken) + len(poses), "frames")
-        if clip:
-            for _ in self._rehearse(rehearsal, clip, taken, ways):
+        rehearsal, done = Rehearsal(writer, config.held_out), writer.done
+        context.progress.start("rehearse", len(taken) + len(poses), "frames", done=done)
+        if clip and done < len(taken):
+            for number in self._rehearse(rehearsal, clip, taken, ways, done):
+                writer.keep(number)
                 context.progress.advance()
-        for _ in rehearsal.of_portrait(portrait, driven[poses], len(ways), drafts, len(taken), clip is None):
+        left = max(0, done - len(taken))
+        for number in rehearsal.of_portrait(portrait, driven[poses], len(ways), drafts, len(taken), clip is None, left):
+            writer.keep(len(taken) + number)
             context.progress.advance()
         writer.close()
         return {"whose": whose, "frames": len(taken), "ways": len(ways), "drafts": len(writer.of), "size": config.size}
@@ -112,7 +116,7 @@ class TakesStage(Stage[TakesConfig]):
         return homes(clip.track, known, self.config.ways)
 
     def _rehearse(
-        self, rehearsal: Rehearsal, clip: Clip, taken: NDArray[np.int64], ways: NDArray[np.int64]
+        self, rehearsal: Rehearsal, clip: Clip, taken: NDArray[np.int64], ways: NDArray[np.int64], start: int
     ) -> Iterator[int]:
         width, height = clip.track.width, clip.track.height
         factor = min(
@@ -122,8 +126,8 @@ class TakesStage(Stage[TakesConfig]):
             across, down = reader.width / width, reader.height / height
             points = clip.points * np.array([across, down, across])
             pictures = {int(home): next(iter(reader.frames(int(home)))).rgb for home in ways}
-            frames = _wanted(reader, taken)
-            yield from rehearsal.of_clip(frames, pictures, points, taken, clip.mouths)
+            frames = _wanted(reader, taken[start:])
+            yield from rehearsal.of_clip(frames, pictures, points, taken, clip.mouths, start)
 
 
 def _wanted(reader: ClipReader, frames: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:

@@ -16,26 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidgan.face.expression import gap
-from vidgan.face.head import to_head
+from vidgan.face.head import HeadPose, to_head
 from vidgan.face.mesh import closed_triangles, mesh_flow, polygon, pull, strip
 from vidgan.face.mouths import Mouths, colour_gain, to_crop
-from vidgan.face.regions import (
-    LEFT_EYE,
-    LEFT_EYE_CORNERS,
-    LEFT_IRIS,
-    LEFT_LIDS,
-    LIP_PAIRS,
-    LIPS_INNER,
-    MESH,
-    RIGHT_EYE,
-    RIGHT_EYE_CORNERS,
-    RIGHT_IRIS,
-    RIGHT_LIDS,
-)
-from vidgan.face.transfer import Driven
-from vidgan.subject.eyes import Eyeball, eyeball
+from vidgan.face.regions import LEFT_EYE, LIP_PAIRS, LIPS_INNER, MESH, MOUTH_CORNERS, RIGHT_EYE
+from vidgan.face.transfer import Driven, gaze_of
+from vidgan.subject.eyes import Eyeball
 from vidgan.subject.plate import push_pull, spread
-from vidgan.subject.portrait import Portrait
+from vidgan.subject.portrait import EYES, Portrait
 from vidgan.subject.references import pose_distances, steadiest_path
 
 Array = NDArray[np.float32]
@@ -55,16 +43,17 @@ NECK, CHEST = 1.05, 2.1
 REACH = 0.3
 """Eye distances beyond the mesh over which its own motion fades into the head's."""
 
-EYES = (
-    (LEFT_EYE, LEFT_LIDS, LEFT_EYE_CORNERS, LEFT_IRIS),
-    (RIGHT_EYE, RIGHT_LIDS, RIGHT_EYE_CORNERS, RIGHT_IRIS),
-)
-
 BEYOND = 1.1
 """Times an eye's opening: what shut lids hide, white beside the landmarks too."""
 
-SHADE = 0.3
-"""Share of its light that an eye's white loses beside lids that are twice as far apart as in the picture."""
+SHADE, SHADED = 0.4, 0.06
+"""Share of its light that an eye loses beside its lids, and over how many of its widths: a ball under lids is not lit
+as a plane, and what of its white was hidden has no shade of its own."""
+
+
+LIPS_WIDE, LIPS_DEEP = 0.03, 0.2
+"""How far a lip may reach into the ring of its inner edge: in widths of a mouth picture, but never more than this share
+of the way to the opening's middle. What is left of it would ring the target's mouth in the lender's red."""
 
 
 @dataclass(frozen=True)
@@ -76,33 +65,31 @@ class Borrowed:
     own: NDArray[np.int64]
     share: Array
 
+    def __getitem__(self, frames: NDArray[np.int64]) -> Borrowed:
+        """Those of the chosen frames."""
+        return Borrowed(self.own[frames], self.share[frames])
+
 
 class FacePainter:
     """Paints a portrait in given poses.
 
-    driven: the target's face as it shall be; lent: the driver's mouths, one a frame, or None for silence about them.
+    driven: the target's face as it shall be; lent: the driver's mouths, one a frame, or None for silence about them;
+    rest: another picture of the same face, to take the eyes from (they may be shut in this one); borrowed: what
+    `choose_mouths` says, if it is known already.
     """
 
-    def __init__(self, portrait: Portrait, driven: Driven, lent: Mouths | None) -> None:
-        self.portrait, self.driven, self.lent = portrait, driven, lent
-        self.window = self._window()
+    def __init__(
+        self, portrait: Portrait, driven: Driven, lent: Mouths | None, rest: Portrait | None = None,
+        borrowed: Borrowed | None = None,
+    ) -> None:  # fmt: skip
+        self.portrait, self.driven, self.lent, self.rest = portrait, driven, lent, rest or portrait
+        self.window = moving_window(portrait.pose, portrait.picture.shape)
         left, top, right, bottom = self.window
         self._size = (bottom - top, right - left)
         unit = float(portrait.pose.scale[0])
         self._stride = max(1, round(unit / 56))
         self._gaps = gap(to_head(driven.points, driven.pose), LIP_PAIRS)
-        self.borrowed = choose_mouths(portrait, driven, lent)
-
-    def _window(self) -> tuple[int, int, int, int]:
-        """(left, top, right, bottom): the part of the picture that can move."""
-        pose, (height, width) = self.portrait.pose, self.portrait.picture.shape[:2]
-        wide, tall = (FREE * side for side in HEAD)
-        corners = np.array([[x, y, EARS] for x in (-wide, wide) for y in (-tall - 0.1, CHEST)])
-        seen = pose.scale[0] * corners @ pose.rotation[0].T + pose.translation[0]
-        sway = 0.5 * pose.scale[0]
-        left, top = np.clip(np.floor(seen[:, :2].min(0) - sway), 0, [width, height]).astype(int)
-        right, bottom = np.clip(np.ceil(seen[:, :2].max(0) + sway), 0, [width, height]).astype(int)
-        return int(left), int(top), int(right), int(bottom)
+        self.borrowed = borrowed or choose_mouths(portrait, driven, lent)
 
     @cached_property
     def _layers(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
@@ -179,16 +166,20 @@ class FacePainter:
     # --- eyes ---------------------------------------------------------------------------------------------------
 
     def _eyes(self, canvas: Array, index: int) -> None:
-        for (ring, _, corners, _), ball in zip(EYES, self._balls, strict=True):
+        for (ring, _, corners, _), ball in zip(EYES, self.rest.eyeballs, strict=True):
             if ball is not None:
                 self._eye(canvas, index, ball, list(ring), list(corners))
 
+    @cached_property
+    def _aside(self) -> NDArray[np.float64]:
+        """How far the irises of the picture are from those of the picture at rest, in eye widths: (2,)."""
+        there, here = (gaze_of(to_head(one.points[None], one.pose))[0] for one in (self.rest, self.portrait))
+        return here - there
+
     def _eye(self, canvas: Array, index: int, ball: Eyeball, ring: list[int], corners: list[int]) -> None:
-        points, home = self.driven.points[index, :, :2], self.portrait.points[:, :2]
+        points, home = self.driven.points[index, :, :2], self.rest.points[:, :2]
         matrix = _similarity(points[corners], home[corners])
-        place = points[ring]
-        # The eye's opening as the picture has it, brought along.
-        was = (home[ring] - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+        place, was = points[ring], _brought(self.portrait.points[:, :2], points, corners)[ring]
         middle = was.mean(0)
         box = _box(np.concatenate([place, middle + BEYOND * (was - middle)]), 3, self.window)
         if box is None:
@@ -210,22 +201,15 @@ class FacePainter:
         # The lids' rims come with the skin: lashes and shade stay with them, and shut lids show no edge.
         cover = np.clip(2 * inside - 1, 0, 1)
         width = float(np.linalg.norm(home[corners[0]] - home[corners[1]]))
-        shift = self.driven.gaze[index] * width
-        # White that comes into view lies in the lids' shade.
-        lit = np.clip(2 * polygon(place - corner, size, 3 * soft)[..., None] - 1, 0, 1)
-        pulled = ball.look(where, shift) * (1 - SHADE * np.clip(part - 1, 0, 1) * (1 - lit))
+        gaze = self.driven.gaze[index]
+        shift = (gaze + self._aside) * width
+        across = float(np.linalg.norm(points[corners[0]] - points[corners[1]]))
+        lit = np.clip(2 * polygon(place - corner, size, SHADED * across)[..., None] - 1, 0, 1)
+        pulled = ball.look(where, shift) * (1 - SHADE * (1 - lit))
         # An eye that does nothing is left as it is, to the lashes.
-        moved = np.linalg.norm((place - was) @ matrix[:, :2].T, axis=1).max()
-        share = np.clip(25 * (moved + np.hypot(*shift)) / width - 0.3, 0, 1)
+        moved = np.linalg.norm((place - was) @ matrix[:, :2].T, axis=1).max() / width
+        share = np.clip(25 * (moved + np.hypot(*gaze)) - 0.3, 0, 1)
         view += share * cover * (pulled - view)
-
-    @cached_property
-    def _balls(self) -> tuple[Eyeball | None, ...]:
-        picture, points = self.portrait.picture, self.portrait.points[:, :2]
-        return tuple(
-            eyeball(picture, points[list(ring)], points[list(around)], points[list(iris)])
-            for ring, around, _, iris in EYES
-        )
 
     # --- the mouth ----------------------------------------------------------------------------------------------
 
@@ -242,13 +226,35 @@ class FacePainter:
         own, share = self.portrait.mouths, float(self.borrowed.share[index])
         if len(own) and share < 1:
             chosen = int(self.borrowed.own[index])
-            inside = _filled(own.pictures[chosen], own.rings[chosen], place, size)
+            # A filmed mouth that does nothing is left as it is.
+            moved = self._moved_lips(index)
+            inside += moved * (_filled(own.pictures[chosen], own.rings[chosen], place, size) - inside)
         if self.lent is not None and share > 0:
             gain = colour_gain(tuple(own.skin.tolist()), tuple(self.lent.skin.tolist()))
             theirs = _filled(self.lent.pictures[index], self.lent.rings[index], place, size) * gain
             inside = inside + share * (theirs - inside)
         cover = polygon(place, size, 0.010 * float(self.driven.pose.scale[index]))[..., None]
         view += _parted(self._gaps[index]) * cover * (inside - view)
+
+    def _moved_lips(self, index: int) -> float:
+        """How far the lips are from where the picture has them: 0 for not at all, 1 for clearly."""
+        points = self.driven.points[index, :, :2]
+        was = _brought(self.portrait.points[:, :2], points, list(MOUTH_CORNERS))
+        ring = list(LIPS_INNER)
+        moved = np.linalg.norm(points[ring] - was[ring], axis=1).max() / self.driven.pose.scale[index]
+        return float(np.clip(40 * moved - 0.2, 0, 1))
+
+
+def moving_window(pose: HeadPose, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """(left, top, right, bottom): the part of a picture of that shape that can move with the head, of one frame."""
+    height, width = shape[:2]
+    wide, tall = (FREE * side for side in HEAD)
+    corners = np.array([[x, y, EARS] for x in (-wide, wide) for y in (-tall - 0.1, CHEST)])
+    seen = pose.scale[0] * corners @ pose.rotation[0].T + pose.translation[0]
+    sway = 0.5 * pose.scale[0]
+    left, top = np.clip(np.floor(seen[:, :2].min(0) - sway), 0, [width, height]).astype(int)
+    right, bottom = np.clip(np.ceil(seen[:, :2].max(0) + sway), 0, [width, height]).astype(int)
+    return int(left), int(top), int(right), int(bottom)
 
 
 def choose_mouths(portrait: Portrait, driven: Driven, lent: Mouths | None) -> Borrowed:
@@ -284,13 +290,31 @@ def _asked_shapes(driven: Driven) -> Array:
 def _filled(picture: NDArray[np.uint8], ring: Array, place: NDArray, size: tuple[int, int]) -> Array:
     """A mouth picture's inside, without its lips, drawn into the ring `place` (R, 2) of a box: (h, w, 3) float32."""
     whole = (polygon(ring, picture.shape, 0.0) > 0.6).astype(np.uint8)
-    known = np.asarray(cv2.erode(whole, np.ones((3, 3), np.uint8)) > 0)
+    depth = cv2.distanceTransform(whole, cv2.DIST_L2, 3)
+    known = np.asarray(depth > np.clip(LIPS_DEEP * float(depth.max()), 1, LIPS_WIDE * picture.shape[1]))
     if known.sum() >= 20:
         picture = push_pull(picture, known)
+    picture, ring = _shrunk(picture, ring, place)
     faces = strip(tuple(range(len(ring))))
     flow = mesh_flow(place, ring, faces, size)
     near = spread(flow.where * flow.inside[..., None], flow.inside) if flow.inside.any() else flow.where
     return pull(picture, np.ascontiguousarray(near, np.float32), cv2.INTER_LINEAR).astype(np.float32)
+
+
+def _shrunk(picture: NDArray[np.uint8], ring: Array, place: NDArray) -> tuple[NDArray[np.uint8], Array]:
+    """A mouth picture and its ring no larger than the ring `place` (R, 2) that it is drawn into: teeth in a narrow slit
+    would flicker between the pixels.
+    """
+    corner = len(ring) // 2
+    axis = place[corner] - place[0]
+    across = float(np.hypot(*axis))
+    tall = np.ptp((place - place[0]) @ np.array([-axis[1], axis[0]])) / max(across, 1e-3)
+    have = np.maximum(np.ptp(ring, axis=0), 1e-3)
+    share = np.clip(np.array([across, tall]) / have, 0, 1)
+    height, width = picture.shape[:2]
+    size = np.maximum(np.round(share * [width, height]), 2).astype(int)
+    small = cv2.resize(picture, (int(size[0]), int(size[1])), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8), np.asarray(ring * size / [width, height], np.float32)
 
 
 def _parted(opening: float) -> float:
@@ -300,6 +324,12 @@ def _parted(opening: float) -> float:
 
 def _area(ring: NDArray) -> float:
     return float(cv2.contourArea(ring.astype(np.float32)))
+
+
+def _brought(home: NDArray, points: NDArray, corners: list[int]) -> NDArray[np.float64]:
+    """Landmarks `home` (J, 2) of a picture brought to `points` (J, 2) by the similarity that joins two corners."""
+    matrix = _similarity(home[corners], points[corners])
+    return np.asarray(home @ matrix[:, :2].T + matrix[:, 2])
 
 
 def _similarity(source: NDArray, target: NDArray) -> NDArray[np.float64]:

@@ -124,7 +124,7 @@ class MouthPainter:
         self.choice, self.likeness = (
             choose_mouths(one, kept, mouths.blur, config, shots, banned) for one in (wanted, filmed)
         )
-        self.strength = _strength(self.here & ~self.turned, shots)
+        self.strength = strength_beside(self.here & ~self.turned, shots)
 
     def paint(
         self, rgb: NDArray[np.uint8], position: int, mender: Mender | None = None, before: Previous | None = None
@@ -196,8 +196,8 @@ def shown_mouths(mouths: Mouths, shape: MouthShape, config: MouthConfig) -> NDAr
     return describe(mouths.head, shape, mouths.turned, config)
 
 
-def _strength(sound: NDArray[np.bool_], shots: NDArray[np.int64], ramp: int = 4) -> NDArray[np.float64]:
-    """How far the mouth is laid in, (T,): 0 where it cannot be, rising over `ramp` frames beside that within a shot."""
+def strength_beside(sound: NDArray[np.bool_], shots: NDArray[np.int64], ramp: int = 4) -> NDArray[np.float64]:
+    """How far a face is changed, (T,): 0 where it cannot be, rising over `ramp` frames beside that within a shot."""
     out = np.zeros(len(sound))
     for shot in np.unique(shots):
         frames = np.flatnonzero(shots == shot)

@@ -33,6 +33,10 @@ SKIN = (0.4, 0.85)
 """Quantiles of the light around an eye between which it is the lids' skin: darker are lashes and folds, brighter what
 shows of the white beside its landmarks."""
 
+WHITE = (0.35, 0.8)
+"""Quantiles of the light of an eye's white between which it goes on under the lids: darker is shade, brighter the
+side that is lit."""
+
 DARKER = 0.12
 """Share of the white's light by which an iris is darker: carved eyes have none."""
 
@@ -96,7 +100,8 @@ def eyeball(picture: Picture, ring: NDArray, around: NDArray, iris: NDArray) -> 
         return None
     radius = _radius(at, *disc)
     clear, white = _clear(open_, radius > EDGE[1], wide)
-    ball = push_pull(part, white & (light >= np.median(light[white])))
+    dim, glaring = np.quantile(light[white], WHITE)
+    ball = push_pull(part, white & (light >= dim) & (light <= glaring))
     skin = (polygon(around - origin, part.shape, 0.0) > 0.95) & ~open_
     low, high = np.quantile(light[skin], SKIN) if skin.any() else (0.0, 255.0)
     lids = push_pull(part, skin & (light >= low) & (light <= high)) if skin.any() else part

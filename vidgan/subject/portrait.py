@@ -18,7 +18,19 @@ from vidgan.face.expression import gap
 from vidgan.face.head import HeadPose, head_pose_of, to_head
 from vidgan.face.mesh import polygon
 from vidgan.face.mouths import Mouths
-from vidgan.face.regions import LIP_PAIRS, OVAL
+from vidgan.face.regions import (
+    LEFT_EYE,
+    LEFT_EYE_CORNERS,
+    LEFT_IRIS,
+    LEFT_LIDS,
+    LIP_PAIRS,
+    OVAL,
+    RIGHT_EYE,
+    RIGHT_EYE_CORNERS,
+    RIGHT_IRIS,
+    RIGHT_LIDS,
+)
+from vidgan.subject.eyes import Eyeball, eyeball
 from vidgan.subject.plate import inpaint, push_pull
 from vidgan.subject.stored import as_matte
 
@@ -27,11 +39,21 @@ FIRM = (120, 110)
 which they fade in."""
 
 
+EYES = (
+    (LEFT_EYE, LEFT_LIDS, LEFT_EYE_CORNERS, LEFT_IRIS),
+    (RIGHT_EYE, RIGHT_LIDS, RIGHT_EYE_CORNERS, RIGHT_IRIS),
+)
+
+_ARRAYS = ("points", "looks", "size", "steady")
+
+
 @dataclass(frozen=True)
 class Portrait:
     """picture: (H, W, 3) uint8; matte: (H, W) uint8, the person; plate: (H, W, 3) uint8, what is behind them; points:
     (J, 3) landmarks in the picture's pixels; mouths: other pictures of the mouth (none of a single picture); looks:
-    (2,) how far the warped picture looks turned and nodded for each degree that it was, see `vidgan.stages.portrait`.
+    (2,) how far the warped picture looks turned and nodded for each degree that it was, see `vidgan.stages.portrait`;
+    size: (2,) width and height of a video's frames as they are read, before they are cut to even sides; steady: whether
+    its camera stands still, so that the plate lies behind every frame.
     """
 
     picture: NDArray[np.uint8]
@@ -40,6 +62,8 @@ class Portrait:
     points: NDArray[np.float32]
     mouths: Mouths
     looks: NDArray[np.float32] = field(default_factory=lambda: np.ones(2, np.float32))
+    size: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
+    steady: bool = True
 
     @cached_property
     def spread(self) -> NDArray[np.uint8]:
@@ -56,6 +80,14 @@ class Portrait:
         """How far the mouth is open in the picture, in eye distances."""
         return float(gap(to_head(self.points[None], self.pose), LIP_PAIRS)[0])
 
+    @cached_property
+    def eyeballs(self) -> tuple[Eyeball | None, ...]:
+        """The left and the right eye, whole; None for one that the picture does not show."""
+        at = self.points[:, :2]
+        return tuple(
+            eyeball(self.picture, at[list(ring)], at[list(around)], at[list(iris)]) for ring, around, _, iris in EYES
+        )
+
     def save(self, folder: Path) -> None:
         """Write the portrait's files into a folder.
 
@@ -66,7 +98,7 @@ class Portrait:
             path = folder / f"{name}.png"
             if not cv2.imwrite(str(path), picture[..., ::-1] if picture.ndim == 3 else picture):
                 raise OutputError(f"{path}: cannot be written: make room on its disk, or check that it may be written")
-        np.savez(folder / "face.npz", points=self.points, looks=self.looks, **vars(self.mouths))
+        np.savez(folder / "face.npz", **{name: getattr(self, name) for name in _ARRAYS}, **vars(self.mouths))
 
     @classmethod
     def load(cls, folder: Path) -> Portrait:
@@ -78,7 +110,8 @@ class Portrait:
         matte = np.asarray(cv2.imread(str(folder / "matte.png"), cv2.IMREAD_GRAYSCALE), np.uint8)
         with np.load(folder / "face.npz", allow_pickle=False) as data:
             mouths = Mouths(data["pictures"], data["rings"], data["skin"])
-            return cls(picture, matte, plate, data["points"], mouths, data["looks"])
+            points, looks, size, steady = (data[name] for name in _ARRAYS)
+            return cls(picture, matte, plate, points, mouths, looks, size, bool(steady))
 
 
 EDGE = 0.015
@@ -112,9 +145,13 @@ def oval_of(points: NDArray, size: tuple[int, ...]) -> NDArray[np.uint8]:
 def plate_behind(rgb: NDArray[np.uint8], matte: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The background of one picture: filled in where the person is, from where their colours do not reach."""
     free = cv2.dilate(matte, _disc(CLEAR, matte)) < 5
+    return plate_joined(rgb, matte, inpaint(np.where(free[..., None], rgb, 0).astype(np.uint8), free))
+
+
+def plate_joined(rgb: NDArray[np.uint8], matte: NDArray[np.uint8], filled: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture with what is known to lie behind the person, `filled` (H, W, 3), where they hide it."""
     hidden = (cv2.dilate(matte, _disc(CLOSE, matte)) > 5).astype(np.float32)
     share = cv2.GaussianBlur(hidden, (0, 0), max(1.0, CLOSE * max(matte.shape) / 2))[..., None]
-    filled = inpaint(np.where(free[..., None], rgb, 0).astype(np.uint8), free)
     return np.clip(rgb + share * (filled.astype(np.float32) - rgb) + 0.5, 0, 255).astype(np.uint8)
 
 

@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidgan.face.expression import expression, neutral_frame
+from vidgan.face.expression import neutral_frame
 from vidgan.face.head import HeadPose, angles, head_pose, head_pose_of, to_head
 from vidgan.face.mouths import Mouths, skin_colour
 from vidgan.face.track import FaceTrack
-from vidgan.face.transfer import Driven
+from vidgan.face.transfer import Driven, gaze_of
 from vidgan.subject.animate import FacePainter
 from vidgan.subject.footage import Positions
 from vidgan.subject.mend import HEIGHT, SIDE, face_region, face_windows
@@ -69,8 +69,7 @@ def as_portrait(picture: NDArray[np.uint8], points: NDArray) -> Portrait:
 def self_driven(points: NDArray, home: int) -> Driven:
     """A clip's own landmarks (T, J, 3) as the motion of its `home` frame."""
     pose = head_pose_of(points)
-    gazes = expression(to_head(points, pose))
-    gaze = np.stack([gazes.gaze_x, gazes.gaze_y], 1)
+    gaze = gaze_of(to_head(points, pose))
     return Driven(points, pose, gaze - gaze[home], points)
 
 
@@ -82,12 +81,12 @@ class Rehearsal:
 
     def of_clip(
         self, frames: Iterator[NDArray[np.uint8]], pictures: dict[int, NDArray[np.uint8]], points: NDArray,
-        taken: Positions, lent: Mouths | None,
+        taken: Positions, lent: Mouths | None, start: int = 0,
     ) -> Iterator[int]:  # fmt: skip
         """The first takes, of a clip: for each of the home `pictures`, by their frames, a draft of all `taken` frames.
 
-        frames: pictures of the taken frames in order; points: (T, J, 3) in their pixels; lent: the clip's mouths (T).
-        Yields the frames as they are done.
+        frames: pictures of the taken frames in order, from the `start`-th on; points: (T, J, 3) in their pixels; lent:
+        the clip's mouths (T). Yields after each how many are done.
         """
         motion, at = points[taken], {int(frame): index for index, frame in enumerate(taken)}
         use, sides = uses(taken, self.held_out), SIDE * head_pose_of(motion).scale
@@ -98,21 +97,21 @@ class Rehearsal:
             for home, picture in pictures.items()
         ]
         middle = len(painters) // 2  # of the turns to the side
-        for index, rgb in zip(range(len(taken)), frames, strict=False):
+        for index, rgb in zip(range(start, len(taken)), frames, strict=False):
             self._film(index, rgb, motion[index], windows[index])
             for way, painter in enumerate(painters):
                 judged: Use = "apart" if use[index] == "held" and way != middle else use[index]
                 draft = crop(painter.paint(index), windows[index], self.writer.size, border=None)
                 self.writer.draft(way * len(taken) + index, draft, index, way, int(taken[index]), judged)
-            yield index
+            yield index + 1
 
     def of_portrait(
-        self, portrait: Portrait, driven: Driven, take: int, row: int, number: int, alone: bool
+        self, portrait: Portrait, driven: Driven, take: int, row: int, number: int, alone: bool, start: int = 0
     ) -> Iterator[int]:
         """One take of a portrait: driven away and back again, so that what warps do to this picture is mended.
 
         take, row, number: of the take, its first draft and the picture; alone: there is no clip beside it, so that a
-        part of this take has to be held out.
+        part of this take has to be held out; start: drafts that are there already. Yields after each how many are done.
         """
         portrait, driven = shrunk(portrait, driven, self.writer.size)
         home, pose = portrait.points, portrait.pose
@@ -121,12 +120,12 @@ class Rehearsal:
         there = FacePainter(replace(portrait, mouths=as_portrait(portrait.picture, home).mouths), driven, None)
         still = Driven(home[None].astype(np.float64), pose, np.zeros((1, 2)), home[None].astype(np.float64))
         use: list[Use] = uses(np.arange(len(driven)), self.held_out) if alone else ["train"] * len(driven)
-        for index in range(len(driven)):
+        for index in range(start, len(driven)):
             away = as_portrait(there.paint(index), driven.points[index])
             back = replace(still, gaze=-driven.gaze[index : index + 1])
             draft = crop(FacePainter(away, back, None).paint(0), window, self.writer.size, border=None)
             self.writer.draft(row + index, draft, number, take, index, use[index])
-            yield index
+            yield index + 1
 
     def _film(self, number: int, rgb: NDArray[np.uint8], points: NDArray, window: NDArray) -> None:
         place = (points[:, :2] - window[:2]) / window[2]
