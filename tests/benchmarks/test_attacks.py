@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from torch.nn import functional as F
 
 from benchmarks import attacks, forensic, forensic_data
+from benchmarks.common import part_of
 from benchmarks.forensic import Data, Unit
 from tests.video.clips import write_clip
 from vidgan.metrics.auc import auc
@@ -128,7 +129,7 @@ def test_the_calibration_gives_log_odds():
 def test_data_is_read_as_it_was_left_and_trained_on_by_fold(tmp_path):
     patches = np.random.default_rng(0).integers(0, 256, (5, *BAG), np.uint8)
     np.save(tmp_path / "bags.npy", patches)
-    facts = {"file": "x", "people": ["p"], "segment": 0, "crf": 18, "marked": True}
+    facts = {"file": "x", "people": ["p"], "segment": 0, "crf": 18, "marked": True, "filmed": False}
     rows = [("", "a", 2), ("dub", "a", 1), ("dub", "b", 2)]  # method, fold, bags
     found = [facts | {"method": method, "kind": "face", "fold": fold, "bags": n} for method, fold, n in rows]
     (tmp_path / "bags.json").write_text(json.dumps(found))
@@ -158,7 +159,8 @@ def test_the_table_names_the_last_fold_apart():
 
 def test_a_pipeline_ends_at_its_encoder(tmp_path):
     for name in ("reanimate", "dub", "transfer"):
-        spec = read_pipeline(forensic_data._until_encoded(name, tmp_path))
+        spec = read_pipeline(part_of(name, ["encode"], tmp_path, outputs={"video": "encode/output.*"}))
+        assert spec.outputs == {"video": "encode/output.*"}
         assert spec.stages[-1].stage == "encode"
         assert not {"heldout", "sign"} & {stage.name for stage in spec.stages}
 
