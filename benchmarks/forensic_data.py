@@ -282,7 +282,11 @@ def plan(footage: list[Footage]) -> list[Task]:
         films = [one for one in faces if _has_sound(one.file)]
         pairs = {
             "reanimate": list(_turns(faces + portraits, faces, 3)),
-            "dub": [(one, speeches[(turn + k) % len(speeches)]) for k in range(2) for turn, one in enumerate(films)],
+            "dub": [
+                (one, speeches[(turn + k) % len(speeches)])
+                for k in range(min(2, len(speeches)))
+                for turn, one in enumerate(films)
+            ],
             "transfer draft": list(_turns(bodies, bodies, 2)),
             "transfer standard": list(_turns(bodies[:1], bodies, 3)),  # one target, since each is trained
         }
