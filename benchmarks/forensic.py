@@ -89,12 +89,12 @@ class Data:
         return cls(patches, np.load(kept, allow_pickle=False), units)
 
     def bags(self, wanted: Callable[[Unit], bool]) -> Bags:
-        """Units to train on. Real ones are drawn by kind and history, made ones by method, each alike."""
+        """Units to train on. Real ones are drawn by kind, made ones by method, each alike."""
         units = [unit for unit in self.units if wanted(unit)]
         video = np.full(len(self.patches), -1)
         for number, unit in enumerate(units):
             video[unit.rows] = number
-        groups = tuple(it.method or it.kind + ", as filmed" * it.filmed for it in units)
+        groups = tuple(it.method or it.kind for it in units)
         return Bags(self.patches, video, tuple(it.method for it in units), groups, self.statistics)
 
 
@@ -109,7 +109,7 @@ def fit(
 ) -> TraceDetector:
     """The averaged network after training on some folds and methods; one that is finished is read."""
     folds, methods = tuple(folds), ("", *methods)
-    bags = data.bags(lambda unit: unit.fold in folds and unit.method in methods)
+    bags = data.bags(lambda unit: unit.fold in folds and unit.method in methods and _taught(unit))
     task = ForensicTask(bags, config, launch("cpu", "32-true"), 0, attack)
     if start is not None:
         task.start_from(start.state_dict())
@@ -117,6 +117,13 @@ def fit(
         _, best = train(task, config, folder, EventProgress(folder.name, display.emit))
     task.average.load_state_dict(best["ema"])
     return task.average
+
+
+def _taught(unit: Unit) -> bool:
+    """Films as they were filmed are learnt from as they are alone: encoded once, they made the network less sure of
+    what was encoded twice.
+    """
+    return not unit.filmed or unit.crf == AS_IT_IS
 
 
 @torch.inference_mode()
