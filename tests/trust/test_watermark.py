@@ -98,6 +98,22 @@ def test_what_moves_does_not_drown_the_mark_of_what_stands_still():
     assert detect._straight(detect._means(folded, counts), False, key)[0] > 9
 
 
+def test_chance_is_bounded_where_little_moves():
+    """The same for what the search makes of half seconds of which a part hardly changes, by keys at random."""
+    rng = np.random.default_rng(2)
+    folded, counts = np.zeros((2 * CYCLE, 96, 160), np.float32), np.zeros(2 * CYCLE)
+    counts[:8] = 1
+    folded[:8] = rng.normal(0, np.where(np.arange(160) < 110, 0.5, 0.001), (8, 96, 160))
+    spectra = detect._spectra(detect._means(folded, counts), Guess())
+    scores = []
+    for number in range(300):
+        mixed = detect._mixed(spectra, 0.0, key := Key(b"key %d" % number))
+        scores.append(detect._pilot(mixed, key).real.sum() / detect._spread(mixed, key))
+    for bound in (1.0, 2.0):
+        assert (np.array(scores) > bound).mean() <= np.exp(-(bound**2) / 2)
+    assert np.std(scores) == pytest.approx(1, abs=0.15)
+
+
 def test_a_mark_in_a_late_block_is_found(monkeypatch):
     """What is looked at together is short here: the first block is clean, the second marked."""
     monkeypatch.setattr(detect, "BLOCK", 4.0)
