@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests.subject.sticks import picture_of, pose_of, references_of, stick_subject
-from vidgan.subject.draft import Warped, blend_logits, composite, draft, flows, mix, warp_references
+from vidgan.subject.draft import Warped, blend_logits, blended, composite, firm, flows, mix, warp_references
 
 
 @pytest.fixture(scope="module")
@@ -15,12 +15,15 @@ def subject():
 
 def drafted(subject, driving, indices, size=32, fade=1.0):
     pose = pose_of(subject, driving, indices, fade)
-    warped = warp_references(references_of(subject, indices), flows(pose, size), pose.fade, size)
-    return draft(warped, torch.zeros(1, 3, size, size)), warped
+    references = references_of(subject, indices)
+    warped = warp_references(references, flows(pose, references, size), pose.fade, size)
+    colour, matte = blended(warped)
+    matte = firm(matte)
+    return composite(colour, matte, torch.zeros(1, 3, size, size)), matte
 
 
 def test_the_draft_of_a_references_own_pose_is_that_reference(subject):
-    (picture, matte), _ = drafted(subject, 4, [4])
+    picture, matte = drafted(subject, 4, [4])
     truth = references_of(subject, [4])[0, 0]
     person = truth[3] > 0.9
     assert (matte[0, 0][person] > 0.9).float().mean() > 0.95
@@ -31,13 +34,13 @@ def test_a_wrong_pose_drafts_the_driving_body_not_the_references(subject):
     """Farther than the reference itself, nearer than its own pose: the person follows the driving pose."""
     first = 0
     far = int(np.abs(subject.motion.points - subject.motion.points[first]).max((1, 2)).argmax())
-    (_, matte), _ = drafted(subject, first, [far])
+    _, matte = drafted(subject, first, [far])
     wanted, own = (torch.from_numpy(subject.crops[i, ..., 3] / 255.0).float() for i in (first, far))
     assert (matte[0, 0] - wanted).abs().mean() < 0.6 * (own - wanted).abs().mean()
 
 
 def test_the_draft_is_as_large_as_asked(subject):
-    (picture, matte), _ = drafted(subject, 2, [3, 9], size=48)
+    picture, matte = drafted(subject, 2, [3, 9], size=48)
     assert picture.shape == (1, 3, 48, 48)
     assert matte.shape == (1, 1, 48, 48)
     assert matte.min() >= 0
@@ -46,11 +49,17 @@ def test_the_draft_is_as_large_as_asked(subject):
 
 def test_a_faded_reference_counts_less(subject):
     pose = pose_of(subject, 2, [2, 2])
-    flow = flows(pose, 32)
-    even = warp_references(references_of(subject, [2, 2]), flow, torch.tensor([[1.0, 1.0]]), 32)
-    faded = warp_references(references_of(subject, [2, 2]), flow, torch.tensor([[0.2, 1.0]]), 32)
+    references = references_of(subject, [2, 2])
+    flow = flows(pose, references, 32)
+    even = warp_references(references, flow, torch.tensor([[1.0, 1.0]]), 32)
+    faded = warp_references(references, flow, torch.tensor([[0.2, 1.0]]), 32)
     share = [torch.softmax(blend_logits(one), 1)[:, 0] for one in (even, faded)]
     assert (share[1] < share[0]).all()
+
+
+def test_a_draft_matte_is_firmer_than_the_mean_of_its_references():
+    matte = torch.tensor([0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0]).view(1, 1, 1, 7)
+    torch.testing.assert_close(firm(matte).flatten(), torch.tensor([0.0, 0.0, 0.18, 0.5, 0.82, 1.0, 1.0]))
 
 
 def test_at_equal_confidence_nearer_slots_count_more():

@@ -9,7 +9,7 @@ import torch
 from tests.subject.sticks import pose_of, references_of, stick_subject
 from vidgan.nets.repair import Repair, RepairGenerator
 from vidgan.pose.rasterise import MAPS
-from vidgan.subject.draft import draft, flows, warp_references
+from vidgan.subject.draft import blended, composite, flows, warp_references
 from vidgan.subject.paint import (
     STEADINESS,
     Previous,
@@ -35,7 +35,8 @@ def subject():
 @pytest.fixture
 def warped(subject):
     pose = pose_of(subject, 4, [2, 7, 10])
-    return warp_references(references_of(subject, [2, 7, 10]), flows(pose, S), pose.fade, S)
+    references = references_of(subject, [2, 7, 10])
+    return warp_references(references, flows(pose, references, S), pose.fade, S)
 
 
 @pytest.fixture
@@ -51,7 +52,8 @@ def change(logit=0.0, own=0.0, colour=0.0, matte=-20.0, size=S):
 
 
 def test_a_new_generator_gives_mostly_the_draft(warped, plate):
-    wanted, matte = draft(warped, plate)
+    colour, matte = blended(warped)
+    wanted = composite(colour, matte, plate)
     painted = paint(change(), warped, plate, BODY)
     assert (painted.picture - wanted).abs().mean() < 0.3 * (plate - wanted).abs().mean()
     torch.testing.assert_close(painted.matte, matte * (1 - painted.weights[:, -1:]), atol=1e-4, rtol=0)
@@ -110,10 +112,10 @@ def test_a_small_generator_paints_a_large_picture(subject, warped):
     large = 64
     pose = pose_of(subject, 4, [2, 7, 10])
     references = torch.nn.functional.interpolate(references_of(subject, [2, 7, 10])[0], (large, large))[None]
-    sharp = warp_references(references, flows(pose, large), pose.fade, large)
+    sharp = warp_references(references, flows(pose, references, large), pose.fade, large)
     painted = paint(change(), sharp, torch.zeros(1, 3, large, large), BODY)
     assert painted.picture.shape == (1, 3, large, large)
-    wanted, _ = draft(sharp, torch.zeros(1, 3, large, large))
+    wanted = composite(*blended(sharp), torch.zeros(1, 3, large, large))
     assert (painted.picture - wanted).abs().mean() < 0.05
 
 

@@ -12,17 +12,16 @@ from hypothesis.extra.numpy import arrays
 from tests.pose.skeletons import figure
 from vidgan.pose.body import PART, PARTS
 from vidgan.pose.track import JOINT, LANDMARKS
-from vidgan.subject.warp import (
+from vidgan.subject.parts import (
+    TORSO,
+    PartMotion,
     bone_distances,
     bones,
-    grid_points,
     part_affines,
-    part_flow,
     part_table,
     part_weights,
-    resize_flow,
-    sample,
 )
+from vidgan.subject.warp import feathered, grid_points, part_flow, resize_flow, sample
 
 HEIGHT = torch.tensor([0.75])
 GRID = (32, 32)
@@ -39,8 +38,9 @@ def similarity(points, angle, scale, shift):
     return points @ (scale * turn).T + torch.tensor(shift), torch.cat([scale * turn, torch.tensor([shift]).T], 1)
 
 
-def flow_between(driving, reference, size=GRID, scale=1.0):
-    return part_flow(driving, reference[:, None], HEIGHT, scale * HEIGHT[:, None], size)
+def flow_between(driving, reference, size=GRID, scale=1.0, matte=None):
+    mattes = torch.ones(1, 1, 8, 8) if matte is None else matte[None, None]
+    return part_flow(PartMotion(driving, reference[:, None], HEIGHT, scale * HEIGHT[:, None], mattes), size)
 
 
 def at(points, size=GRID):
@@ -131,6 +131,48 @@ def test_a_finer_grid_keeps_cuts_sharp():
     assert smeared[exact.near > 0.5].float().mean() < 0.03
 
 
+def test_along_a_cut_and_nowhere_else_pictures_are_averaged():
+    size = (512, 512)
+    driving, reference = lowered_and_raised()
+    flow = resize_flow(flow_between(driving, reference, (128, 128)), size)
+    picture = torch.rand(1, 1, 3, *size, generator=torch.Generator().manual_seed(0))
+    soft = feathered(picture, flow)
+    means = torch.nn.functional.avg_pool2d(picture[0], 3, 1, 1)[None]
+    changed = (soft != picture).any(2)[0, 0]
+    torch.testing.assert_close(soft[..., changed], means[..., changed])
+    x, y = flow.where[0, 0].unbind(-1)
+    jump = torch.hypot(x.diff(dim=1)[:-1], y.diff(dim=1)[:-1]) > 0.05
+    jump &= flow.near[0, :-1, :-1] > 0.5
+    assert jump.sum() > 50
+    assert changed[:-1, :-1][jump].float().mean() > 0.9
+    assert changed.float().mean() < 0.05
+
+
+def test_beside_a_thin_arm_what_lies_behind_it_is_seen():
+    """An arm a third as thick as what is near its bone, over the trunk; in the reference it is stretched out."""
+    size = (384, 384)
+    driving, reference = pose(arms=(0.15, 0.0)), pose(arms=(1.6, 0.0))
+    driving[0, [JOINT[name] for name in LEFT_HAND]] = driving[0, [JOINT[name] for name in TORSO]].mean(0)
+    arms = [PART[f"left_{part}"] for part in ("upper_arm", "lower_arm", "hand")]
+
+    def of_the_person(points):
+        distances = bone_distances(points, grid_points(size)[None], HEIGHT, part_table())[0]
+        distances[arms] *= 9
+        return (distances.amin(0) < 1).view(size), (distances[arms].amin(0) < 1).view(size)
+
+    matte = of_the_person(reference)[0].float()
+    flow = flow_between(driving, reference, size, matte=matte)
+    shown = sample(matte[None, None, None], flow)[0, 0, 0]
+    body, arm = of_the_person(driving)
+    grid = grid_points(size)[None]
+    near = bone_distances(driving, grid, HEIGHT, part_table())[0]
+    beside = body & ~arm & torch.isin(near.argmin(0), torch.tensor(arms[1:])).view(size)
+    assert beside.sum() > 30
+    assert (shown[beside] > 0.5).float().mean() > 0.9
+    blind = sample(matte[None, None, None], flow_between(driving, reference, size))[0, 0, 0]
+    assert (blind[beside] > 0.5).float().mean() < 0.5
+
+
 def test_what_another_part_covers_in_the_reference_is_not_trusted():
     """The reference's left arm lies over its torso: the driving pose's torso finds an arm there."""
     driving, reference = pose(arms=(1.3, 0.3)), pose(arms=(1.3, 0.3))
@@ -195,7 +237,8 @@ def test_a_flow_is_resized_without_being_moved():
 def test_several_references_are_resized_each_on_its_own():
     first, _ = similarity(pose(), 0.0, 1.0, (0.1, 0.0))
     second, _ = similarity(pose(), 0.0, 1.0, (0.0, 0.1))
-    both = part_flow(pose(), torch.stack([first, second], 1), HEIGHT, HEIGHT.expand(1, 2), (16, 16))
+    references = torch.stack([first, second], 1)
+    both = part_flow(PartMotion(pose(), references, HEIGHT, HEIGHT.expand(1, 2), torch.ones(1, 2, 8, 8)), (16, 16))
     fine = resize_flow(both, (32, 32))
     for index, reference in enumerate((first, second)):
         alone = resize_flow(flow_between(pose(), reference, (16, 16)), (32, 32))
@@ -225,10 +268,9 @@ def test_sampling_beyond_the_picture_gives_zero():
     heights=st.tuples(st.floats(0.05, 1.5), st.floats(0.05, 1.5)),
 )
 def test_no_pose_gives_anything_but_numbers(driving, reference, heights):
-    flow = part_flow(
-        torch.from_numpy(driving)[None], torch.from_numpy(reference)[None, None],
-        torch.tensor(heights[:1]), torch.tensor([heights[1:]]), (8, 8),
-    )  # fmt: skip
+    poses = (torch.from_numpy(driving)[None], torch.from_numpy(reference)[None, None])
+    mattes = grid_points((8, 8)).sum(-1).reshape(1, 1, 8, 8) / 2
+    flow = part_flow(PartMotion(*poses, torch.tensor(heights[:1]), torch.tensor([heights[1:]]), mattes), (8, 8))
     assert torch.isfinite(flow.where).all()
     for share in (flow.confidence, flow.inside, flow.near):
         assert share.min() >= 0

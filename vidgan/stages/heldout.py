@@ -37,7 +37,7 @@ class HeldoutStage(Stage[HeldoutConfig]):
     """
 
     name = "heldout"
-    version = 4
+    version = 5
     Config: ClassVar[type[Config]] = HeldoutConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vidgan.subject.warp import Flow, part_flow, resize_flow, sample
+from vidgan.subject.parts import PartMotion
+from vidgan.subject.warp import Flow, feathered, part_flow, resize_flow, sample
 
 FLOW_STRIDE = 4
 """The flow is computed on a grid this much coarser than the picture and interpolated."""
@@ -21,6 +22,11 @@ SHARPNESS = 4.0
 
 RANK_PENALTY = 1.6
 """Each further slot, a farther pose, counts exp(-RANK_PENALTY) of the one before at equal confidence."""
+
+FIRMNESS = 1.6
+"""The draft's matte is steepened by this much about a half: references that disagree a little on where a hand is leave
+a hand, and not a shade of it.
+"""
 
 GATE_LOW, GATE_HIGH = 0.5, 0.95
 """Outside the body, mattes fade out as the confidence falls from the upper to the lower of these."""
@@ -49,10 +55,13 @@ class Warped:
     confidence: Tensor
 
 
-def flows(pose: Pose, size: int) -> Flow:
-    """The backward flow of every reference on the coarse grid for a window of size x size pixels."""
+def flows(pose: Pose, pictures: Tensor, size: int) -> Flow:
+    """The backward flow of every reference on the coarse grid for a window of size x size pixels; pictures as in
+    `warp_references`.
+    """
     grid = max(16, size // FLOW_STRIDE)
-    return part_flow(pose.driving, pose.reference, pose.height, pose.reference_height, (grid, grid))
+    mattes = pictures[:, :, 3]
+    return part_flow(PartMotion(pose.driving, pose.reference, pose.height, pose.reference_height, mattes), (grid, grid))
 
 
 def warp_references(pictures: Tensor, flow: Flow, fade: Tensor, size: int) -> Warped:
@@ -64,8 +73,9 @@ def warp_references(pictures: Tensor, flow: Flow, fade: Tensor, size: int) -> Wa
     fine = resize_flow(flow, (size, size))
     pulled = sample(pictures, fine)
     own = ((fine.confidence - GATE_LOW) / (GATE_HIGH - GATE_LOW)).clamp(0, 1)
-    matte = pulled[:, :, 3] * torch.maximum(own, fine.inside[:, None]) * fine.near[:, None]
-    return Warped(pulled[:, :, :3], matte, fine.confidence * fade[..., None, None])
+    pulled[:, :, 3] *= torch.maximum(own, fine.inside[:, None]) * fine.near[:, None]
+    pulled = feathered(pulled, fine)
+    return Warped(pulled[:, :, :3], pulled[:, :, 3], fine.confidence * fade[..., None, None])
 
 
 def blend_logits(warped: Warped) -> Tensor:
@@ -82,16 +92,15 @@ def mix(weights: Tensor, warped: Warped) -> tuple[Tensor, Tensor]:
 
 
 def blended(warped: Warped) -> tuple[Tensor, Tensor]:
-    """The references averaged as far as each is trusted: the draft's colour (B, 3, H, W) and matte (B, 1, H, W)."""
+    """The references averaged as far as each is trusted: colour (B, 3, H, W) and matte (B, 1, H, W)."""
     return mix(torch.softmax(blend_logits(warped), 1), warped)
+
+
+def firm(matte: Tensor) -> Tensor:
+    """The draft's matte from the average of the references' ones, (B, 1, H, W)."""
+    return (FIRMNESS * (matte - 0.5) + 0.5).clamp(0, 1)
 
 
 def composite(colour: Tensor, matte: Tensor, plate: Tensor) -> Tensor:
     """The person over the plate: (B, 3, H, W)."""
     return matte * colour + (1 - matte) * plate
-
-
-def draft(warped: Warped, plate: Tensor) -> tuple[Tensor, Tensor]:
-    """The draft picture (B, 3, H, W) and its matte (B, 1, H, W)."""
-    colour, matte = blended(warped)
-    return composite(colour, matte, plate), matte

@@ -43,7 +43,8 @@ class BodySequences(Sequences):
     def warped(self) -> Warped:
         """See `Sequences.warped`."""
         pose, size = self.pose(), self.plate.shape[-1]
-        return warp_references(self.references.flatten(0, 1), flows(pose, size), pose.fade, size)
+        references = self.references.flatten(0, 1)
+        return warp_references(references, flows(pose, references, size), pose.fade, size)
 
 
 class BodyFootage(Footage):

@@ -87,9 +87,9 @@ def nothing_before(points: Tensor, heights: Tensor, size: int) -> Previous:
 def pull(previous: Previous, points: Tensor, heights: Tensor, size: int, rig: Rig) -> Pulled:
     """Pull the previous output along the subject's motion, at size x size pixels."""
     grid = max(16, size // FLOW_STRIDE)
-    coarse = rig.flow(points, previous.points[:, None], heights, previous.heights[:, None], grid)
-    flow = resize_flow(coarse, (size, size))
     picture = previous.picture
+    poses = (points, previous.points[:, None], heights, previous.heights[:, None])
+    flow = resize_flow(rig.flow(*poses, picture[:, 3:], grid), (size, size))
     if picture.shape[-1] != size:
         picture = F.interpolate(picture, (size, size), mode="area")
     pulled = sample(picture[:, None], flow)[:, 0]

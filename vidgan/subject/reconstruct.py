@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from vidgan.losses.perceptual import PerceptualLoss
 from vidgan.nets.repair import Repair
-from vidgan.subject.draft import Pose, Warped, blended, composite, flows, warp_references
+from vidgan.subject.draft import Pose, Warped, blended, composite, firm, flows, warp_references
 from vidgan.subject.footage import Picture, Positions
 from vidgan.subject.model import Motion, Subject
 from vidgan.subject.paint import (
@@ -69,15 +69,16 @@ class Painter:
         pose = self.pose(motion, choice)
         pictures = self.subject.references if size > self.subject.crops.shape[1] else self.subject.small_references
         for t, plate_bytes in enumerate(plates):
-            references = with_matte(as_pictures(pictures[choice.index[t]])).to(self.device)
+            references = with_matte(as_pictures(pictures[choice.index[t]])).to(self.device)[None]
             plate = as_pictures(plate_bytes[None]).to(self.device)
             # One frame at a time: at 4K the flow of a whole segment would take gigabytes.
             here = Pose(*(value[t : t + 1] for value in vars(pose).values()))
-            flow = flows(here, size)
-            warped = warp_references(references[None], flow, here.fade, size)
+            flow = flows(here, references, size)
+            warped = warp_references(references, flow, here.fade, size)
             last = before or nothing_before(here.driving, here.height, size)
             if self.generator is None:
-                colour, matte = steady(*blended(warped), pull(last, here.driving, here.height, size, BODY))
+                colour, matte = blended(warped)
+                colour, matte = steady(colour, firm(matte), pull(last, here.driving, here.height, size, BODY))
                 picture = composite(colour, matte, plate)
             else:
                 seen = _tensor(motion.visibility[t : t + 1]).to(self.device)

@@ -18,6 +18,7 @@ from vidgan.face.rasterise import face_maps
 from vidgan.face.regions import LIPS, MESH, RIGID
 from vidgan.pose.rasterise import MAPS as BODY_MAPS
 from vidgan.pose.rasterise import pose_maps
+from vidgan.subject.parts import PartMotion
 from vidgan.subject.warp import Flow, grid_points, part_flow
 
 SIGMA = 0.016
@@ -44,9 +45,11 @@ class Rig(Protocol):
     trust: float
     agreement: float
 
-    def flow(self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, grid: int) -> Flow:
+    def flow(
+        self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, mattes: Tensor, grid: int
+    ) -> Flow:
         """The backward flow of every reference on a grid x grid: driving (B, J, 2), reference (B, K, J, 2), heights
-        (B,) and (B, K).
+        (B,) and (B, K), mattes of the references (B, K, S, S).
         """
         ...
 
@@ -62,15 +65,17 @@ class Rig(Protocol):
 
 
 class BodyRig:
-    """A whole person: rigid parts (see `vidgan.subject.warp`)."""
+    """A whole person: rigid parts (see `vidgan.subject.parts`)."""
 
     maps = BODY_MAPS
     trust = -1.5
     agreement = 0.15
 
-    def flow(self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, grid: int) -> Flow:
+    def flow(
+        self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, mattes: Tensor, grid: int
+    ) -> Flow:
         """See `Rig.flow`."""
-        return part_flow(driving, reference, height_d, height_r, (grid, grid))
+        return part_flow(PartMotion(driving, reference, height_d, height_r, mattes), (grid, grid))
 
     def conditioning(self, points: Tensor, visibility: Tensor, size: int) -> Tensor:
         """See `Rig.conditioning`."""
@@ -91,7 +96,9 @@ class FaceRig:
     trust = -0.5
     agreement = 0.6
 
-    def flow(self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, grid: int) -> Flow:
+    def flow(
+        self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, mattes: Tensor, grid: int
+    ) -> Flow:
         """See `Rig.flow`: the landmarks' displacements, averaged with Gaussian weights (Nadaraya 1964), for the small
         motion from one frame to the next; `vidgan.face.mesh` is for larger ones.
         """

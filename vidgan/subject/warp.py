@@ -1,204 +1,34 @@
 """Part-wise warps: how a reference frame's pixels reach a driving pose.
 
-Each body part moves by one affine transform between its two bone positions; a soft assignment of pixels to parts
-mixes the transforms into one backward flow for each reference, so a joint bends without a second contour.
+The parts' transforms (see `vidgan.subject.parts`) give one backward flow for each reference, so a joint bends without a
+second contour; where parts come from afar it has cuts.
 
 Legend: B driving poses, K references each, P parts, J landmarks, (h, w) grid; points in window units, the person
-window's side being 1, x right and y down. Affines are (..., 2, 3), driving window → reference window (backward).
+window's side being 1, x right and y down.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
 
 import torch
 from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
-from vidgan.pose.body import PARTS, Part
-from vidgan.pose.track import JOINT
-
-TEMPERATURE = 0.25
-"""Of the softmax over squared bone distances in part radii: lower cuts parts apart, higher bends joints over more."""
-
-AGREEMENT = 0.025
-"""Parts are mixed as far as they agree where a pixel comes from: to exp(-1/2) at this distance in heights. Mixing those
-that do not, such as an arm and the trunk behind it, would sweep over all that lies between them in the reference.
-"""
-
-STRETCH = 2.5
-"""A limb is stretched or shortened along its bone by this factor at most, against foreshortened bones."""
+from vidgan.subject.parts import PartMotion
 
 CUT = 3.0
 """Neighbours on a coarse grid whose origins are this many times their own distance apart lie on two sides of a cut."""
 
+FEATHER = 1 / 640
+"""Half the width of the softened band along a cut, as a share of the window."""
+
 CHUNK = 1 << 16
 """Pixels whose flow is computed at once, against memory."""
 
-RIGID = 1.25
-"""The same for hands and feet: too short to measure a stretch by."""
-
 REACH = 2.4
 """How far beyond its bone, in part radii, a part may show: hair and loose clothes, but no smears."""
-
-TORSO = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
-FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "mouth_left", "mouth_right")
-
-
-@dataclass(frozen=True)
-class PartTable:
-    """The parts as tensors: `start` and `end` (P, J) average the landmarks of a part's ends; `radius` (P,) is a share
-    of person height.
-    """
-
-    start: Tensor
-    end: Tensor
-    radius: Tensor
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The parts' names, in order."""
-        return tuple(part.name for part in PARTS)
-
-    @property
-    def stretch(self) -> Tensor:
-        """How far each part may be stretched along its bone, (P,)."""
-        ends = [name.endswith(("hand", "foot")) for name in self.names]
-        return torch.where(torch.tensor(ends, device=self.radius.device), RIGID, STRETCH)
-
-
-def _mean_of(names: tuple[str, ...]) -> Tensor:
-    row = torch.zeros(len(JOINT))
-    row[[JOINT[name] for name in names]] = 1.0 / len(names)
-    return row
-
-
-@lru_cache(maxsize=8)
-def part_table(device: torch.device | str = "cpu", parts: tuple[Part, ...] = PARTS) -> PartTable:
-    """The body's parts on a device."""
-    return PartTable(
-        start=torch.stack([_mean_of(part.start) for part in parts]).to(device),
-        end=torch.stack([_mean_of(part.end) for part in parts]).to(device),
-        radius=torch.tensor([part.radius for part in parts]).to(device),
-    )
-
-
-def bones(points: Tensor, table: PartTable) -> tuple[Tensor, Tensor]:
-    """The two ends of every part: points (..., J, 2) → two (..., P, 2)."""
-    return table.start @ points, table.end @ points
-
-
-def bone_distances(points: Tensor, at: Tensor, height: Tensor, table: PartTable) -> Tensor:
-    """Squared distance of each pixel to each part's bone, in part radii.
-
-    points: (B, J, 2) a pose; at: (B, N, 2) pixel positions; height: (B,) person height; window units → (B, P, N).
-    """
-    start, end = bones(points, table)
-    axis = end - start
-    length2 = axis.square().sum(-1).clamp_min(1e-8)
-    # By coordinate: sums over a last axis of two are slow, and this is half of the flow's time.
-    (axis_x, axis_y), (start_x, start_y) = (value[..., None].unbind(-2) for value in (axis, start))
-    offset_x, offset_y = at[:, None, :, 0] - start_x, at[:, None, :, 1] - start_y
-    along = ((offset_x * axis_x + offset_y * axis_y) / length2[..., None]).clamp(0, 1)
-    distance2 = (offset_x - along * axis_x).square() + (offset_y - along * axis_y).square()
-    radius2 = (table.radius * height[:, None]).square()
-    return distance2 / radius2[..., None]
-
-
-def part_weights(distances: Tensor) -> Tensor:
-    """How much each pixel belongs to each part: a softmax over the parts of `bone_distances` (B, P, N) → the same."""
-    return torch.softmax(-distances / TEMPERATURE, dim=1)
-
-
-def _limb_linear(axis_d: Tensor, axis_r: Tensor, scale: Tensor, stretch: Tensor) -> Tensor:
-    """Maps bone onto bone along its axis and keeps the thickness across it: axes (..., 2) → (..., 2, 2)."""
-    length_d = axis_d.norm(dim=-1).clamp_min(1e-4)
-    length_r = axis_r.norm(dim=-1).clamp_min(1e-4)
-    along = (length_r / length_d).clamp(scale / stretch, scale * stretch)
-    unit_d, unit_r = axis_d / length_d[..., None], axis_r / length_r[..., None]
-    across_d = torch.stack([-unit_d[..., 1], unit_d[..., 0]], -1)
-    across_r = torch.stack([-unit_r[..., 1], unit_r[..., 0]], -1)
-    outer_along = along[..., None, None] * unit_r[..., :, None] * unit_d[..., None, :]
-    return outer_along + scale[..., None, None] * across_r[..., :, None] * across_d[..., None, :]
-
-
-def _ridge_affine(x: Tensor, y: Tensor, prior: Tensor, ridge: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """The affine that takes x (..., N, 2) to y, its linear part drawn to `prior` (..., 2, 2) by `ridge` (...) and its
-    stretch kept in [low, high] (...).
-    """
-    centre_x, centre_y = x.mean(-2, keepdim=True), y.mean(-2, keepdim=True)
-    dx, dy = x - centre_x, y - centre_y
-    weight = ridge[..., None, None]
-    gram = dx.transpose(-1, -2) @ dx + weight * torch.eye(2, device=x.device)
-    linear = (dy.transpose(-1, -2) @ dx + weight * prior) @ _inverse(gram)
-    linear = _clamp_stretch(linear, low, high)
-    shift = centre_y.transpose(-1, -2) - linear @ centre_x.transpose(-1, -2)
-    affine: Tensor = torch.cat([linear, shift], -1)
-    return affine
-
-
-def _clamp_stretch(matrix: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """The 2x2 matrices with both singular values kept in [low, high], no reflection (closed-form SVD)."""
-    a, b, c, d = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 1, 0], matrix[..., 1, 1]
-    e, f, g, h = (a + d) / 2, (a - d) / 2, (c + b) / 2, (c - b) / 2
-    mean, spread = torch.hypot(e, h), torch.hypot(f, g)
-    angle_f, angle_e = torch.atan2(g, f), torch.atan2(h, e)
-    first = torch.minimum(torch.maximum(mean + spread, low), high)
-    second = torch.minimum(torch.maximum(mean - spread, low), high)
-    scales = torch.diag_embed(torch.stack([first, second], -1))
-    return _rotation((angle_e + angle_f) / 2) @ scales @ _rotation((angle_e - angle_f) / 2)
-
-
-def _rotation(angle: Tensor) -> Tensor:
-    cos, sin = angle.cos(), angle.sin()
-    return torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
-
-
-def _inverse(matrix: Tensor) -> Tensor:
-    """Of 2x2 matrices, in closed form (torch.linalg is slow on many tiny ones)."""
-    a, b, c, d = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 1, 0], matrix[..., 1, 1]
-    adjugate = torch.stack([torch.stack([d, -b], -1), torch.stack([-c, a], -1)], -2)
-    return adjugate / (a * d - b * c)[..., None, None]
-
-
-def _similarity(x: Tensor, y: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """The rotation and scale, kept in [low, high], that take centred x (..., N, 2) to y (Procrustes) → (..., 2, 2)."""
-    dx, dy = x - x.mean(-2, keepdim=True), y - y.mean(-2, keepdim=True)
-    power = dx.square().sum((-1, -2)).clamp_min(1e-8)
-    real = (dx * dy).sum((-1, -2)) / power
-    imaginary = (dx[..., 0] * dy[..., 1] - dx[..., 1] * dy[..., 0]).sum(-1) / power
-    size = torch.hypot(real, imaginary).clamp_min(1e-6)
-    factor = torch.minimum(torch.maximum(size, low), high) / size
-    real, imaginary = real * factor, imaginary * factor
-    return torch.stack([torch.stack([real, -imaginary], -1), torch.stack([imaginary, real], -1)], -2)
-
-
-def part_affines(driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, table: PartTable) -> Tensor:
-    """The backward transform of every part.
-
-    driving: (B, J, 2); reference: (B, K, J, 2); height_d: (B,), height_r: (B, K) person heights, in window units.
-    Returns (B, K, P, 2, 3). Limbs map bone onto bone; the torso is an affine from shoulders and hips, the head one from
-    the face, each drawn to a similarity so that a side view, where the points nearly fall on a line, stays sane.
-    """
-    x = driving[:, None].expand_as(reference)
-    scale = height_r / height_d[:, None]
-    start_d, end_d = bones(x, table)
-    start_r, end_r = bones(reference, table)
-    sizes = scale[..., None].expand(start_d.shape[:-1])
-    linear = _limb_linear(end_d - start_d, end_r - start_r, sizes, table.stretch)
-    shift = start_r - (linear @ start_d[..., None]).squeeze(-1)
-    affines = torch.cat([linear, shift[..., None]], -1)
-    for name, landmarks, ridge, most in (("torso", TORSO, 0.08, 1.5), ("head", FACE, 0.06, 1.25)):
-        joints = [JOINT[landmark] for landmark in landmarks]
-        points_x, points_y = x[..., joints, :], reference[..., joints, :]
-        prior = _similarity(points_x, points_y, 0.8 * scale, 1.25 * scale)
-        strength = (ridge * height_d[:, None]).square().expand(scale.shape)
-        affines[:, :, table.names.index(name)] = _ridge_affine(
-            points_x, points_y, prior, strength, scale / most, scale * most
-        )
-    return affines
 
 
 def grid_points(size: tuple[int, int], device: torch.device | str = "cpu") -> Tensor:
@@ -211,45 +41,11 @@ def grid_points(size: tuple[int, int], device: torch.device | str = "cpu") -> Te
 
 
 @dataclass(frozen=True)
-class PartMotion:
-    """What the flow of a body follows from, at whatever pixels it is asked for.
-
-    driving: (B, J, 2); reference: (B, K, J, 2); height_d: (B,), height_r: (B, K) person heights, in window units.
-    """
-
-    driving: Tensor
-    reference: Tensor
-    height_d: Tensor
-    height_r: Tensor
-
-    @cached_property
-    def affines(self) -> Tensor:
-        """Of every part: see `part_affines`."""
-        table = part_table(self.driving.device)
-        return part_affines(self.driving, self.reference, self.height_d, self.height_r, table)
-
-    def at(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """For pixels (B, N, 2): where they come from (B, K, N, 2), confidence (B, K, N), and the squared distance to
-        the driving body's nearest bone (B, N), in part radii.
-
-        The confidence is the Bhattacharyya coefficient of the part weights at both ends: 1 where the pixel lands on the
-        part it came from, low where another part lies there (occlusion), 0 outside the reference's window.
-        """
-        table = part_table(self.driving.device)
-        distances = bone_distances(self.driving, points, self.height_d, table)
-        where, weights = _mixed(self.affines, points, part_weights(distances), self.height_r)
-        landed = (self.reference.flatten(0, 1), where.flatten(0, 1), self.height_r.flatten())
-        there = part_weights(bone_distances(*landed, table)).view_as(weights)
-        agreement = (weights * there).clamp_min(1e-12).sqrt().sum(2)
-        inside = ((where > 0) & (where < 1)).all(-1)
-        return where, agreement * inside, distances.amin(1)
-
-
-@dataclass(frozen=True)
 class Flow:
     """Backward flow: where (B, K, h, w, 2) in window units of the reference; confidence (B, K, h, w) in [0, 1];
     inside (B, h, w) in [0, 1], 1 where the driving body's capsules are; near (B, h, w), 0 beyond the parts' reach;
-    parts: what it follows from, None for a flow without cuts.
+    parts: what it follows from, None for a flow without cuts; cuts: (B, h * w) bool, where there may be one, of a flow
+    that was resized.
     """
 
     where: Tensor
@@ -257,16 +53,16 @@ class Flow:
     inside: Tensor
     near: Tensor
     parts: PartMotion | None = None
+    cuts: Tensor | None = None
 
 
-def part_flow(driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, size: tuple[int, int]) -> Flow:
+def part_flow(parts: PartMotion, size: tuple[int, int]) -> Flow:
     """One backward flow for each reference, from the part transforms.
 
-    Arguments as in `part_affines`; size: (h, w) of the grid, which may be coarser than the picture: but for its cuts,
-    where `resize_flow` computes it anew, the flow is smooth.
+    size: (h, w) of the grid, which may be coarser than the picture: but for its cuts, where `resize_flow` computes it
+    anew, the flow is smooth.
     """
-    parts = PartMotion(driving, reference, height_d, height_r)
-    where, confidence, nearest = parts.at(grid_points(size, driving.device).expand(len(driving), -1, -1))
+    where, confidence, nearest = parts.at(grid_points(size, parts.driving.device).expand(len(parts.driving), -1, -1))
     return Flow(
         where=where.unflatten(2, size),
         confidence=confidence.unflatten(2, size),
@@ -274,20 +70,6 @@ def part_flow(driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Te
         near=(REACH + 1 - nearest.sqrt()).clamp(0, 1).unflatten(1, size),
         parts=parts,
     )
-
-
-def _mixed(affines: Tensor, at: Tensor, weights: Tensor, height_r: Tensor) -> tuple[Tensor, Tensor]:
-    """Where pixels come from, (B, K, N, 2), and the weights of the parts that agree on it, (B, K, P, N).
-
-    affines: (B, K, P, 2, 3); at: (B, N, 2); weights: (B, P, N); height_r: (B, K).
-    """
-    homogeneous = torch.cat([at, torch.ones_like(at[..., :1])], -1).transpose(1, 2)
-    landing = torch.einsum("bkpij,bjn->ibkpn", affines, homogeneous)
-    leading = weights.argmax(1)[:, None, None].expand(*landing.shape[1:3], 1, -1)
-    apart = sum((one - one.gather(2, leading)).square() for one in landing)
-    agreeing = weights[:, None] * torch.exp(apart / (-2 * (AGREEMENT * height_r).square())[..., None, None])
-    agreeing = agreeing / agreeing.sum(2, keepdim=True)
-    return (agreeing * landing).sum(3).movedim(0, -1), agreeing
 
 
 def resize_flow(flow: Flow, size: tuple[int, int]) -> Flow:
@@ -300,9 +82,11 @@ def resize_flow(flow: Flow, size: tuple[int, int]) -> Flow:
     fine = F.interpolate(stacked, size, mode="bilinear", align_corners=False)
     where = rearrange(fine[:, : 2 * k], "b (k c) h w -> b k (h w) c", c=2).contiguous()
     confidence = fine[:, 2 * k : 3 * k].flatten(2).contiguous()
-    if flow.parts is not None:
-        _recompute(flow.parts, _cuts(flow, size), size, where, confidence)
-    return Flow(where.unflatten(2, size), confidence.unflatten(2, size), fine[:, -2], fine[:, -1], flow.parts)
+    cuts = None if flow.parts is None else _cuts(flow, size)
+    if flow.parts is not None and cuts is not None:
+        _recompute(flow.parts, cuts, size, where, confidence)
+    where, confidence = where.unflatten(2, size), confidence.unflatten(2, size)
+    return Flow(where, confidence, fine[:, -2], fine[:, -1], flow.parts, cuts)
 
 
 def _cuts(flow: Flow, size: tuple[int, int]) -> Tensor:
@@ -312,7 +96,7 @@ def _cuts(flow: Flow, size: tuple[int, int]) -> Tensor:
     most = CUT * scale[..., None, None] / flow.confidence.shape[-2]
     x, y = flow.where.unbind(-1)
     down, across = ((x.diff(dim=way).square() + y.diff(dim=way).square() > most.square()).any(1) for way in (2, 3))
-    shows = (flow.near > 0)[:, :-1, :-1]
+    shows = F.max_pool2d(flow.near, 2, stride=1) > 0
     cells = (down[:, :, :-1] | down[:, :, 1:] | across[:, :-1] | across[:, 1:]) & shows
     rows, columns = (
         ((torch.arange(fine, device=cells.device) + 0.5) * (coarse + 1) / fine - 0.5).long().clamp(0, coarse - 1)
@@ -342,3 +126,29 @@ def sample(pictures: Tensor, flow: Flow) -> Tensor:
         pictures.flatten(0, 1), grid.to(pictures.dtype), mode="bilinear", padding_mode="zeros", align_corners=False
     )
     return pulled.unflatten(0, (b, k))
+
+
+def feathered(pictures: Tensor, flow: Flow) -> Tensor:
+    """Pictures (B, K, C, h, w) that came through a resized flow, averaged along its cuts with what is about them: where
+    two parts meet there is an edge, but no staircase.
+    """
+    h, w = pictures.shape[-2:]
+    reach = round(FEATHER * h)
+    if flow.cuts is None or not reach:
+        return pictures
+    batch, y, x = flow.cuts.view(-1, h, w).nonzero(as_tuple=True)
+
+    def at(dy: int, dx: int) -> Tensor:
+        return (y + dy).clamp(0, h - 1) * w + (x + dx).clamp(0, w - 1)
+
+    origins = flow.where.flatten(2, 3)
+    own = origins[batch, :, at(0, 0)]
+    across = [(dy * reach, dx * reach) for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1))]
+    apart = torch.stack([(origins[batch, :, at(*step)] - own).square().sum(-1) for step in across]).amax(0)
+    band, reference = (apart > (CUT * reach / h) ** 2).nonzero(as_tuple=True)
+    batch, y, x = batch[band], y[band], x[band]
+    flat = pictures.flatten(3).clone()
+    steps = range(-reach, reach + 1)
+    about = [flat[batch, reference, :, at(dy, dx)] for dy in steps for dx in steps]
+    flat[batch, reference, :, at(0, 0)] = torch.stack(about).mean(0)
+    return flat.view_as(pictures)

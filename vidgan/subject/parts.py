@@ -1,0 +1,270 @@
+"""The parts of a body and how each moves: one affine transform between its two bone positions; a soft assignment of
+pixels to parts mixes the transforms.
+
+Legend: B driving poses, K references each, P parts, J landmarks, N pixels; points in window units, the person window's
+side being 1, x right and y down. Affines are (..., 2, 3), driving window → reference window (backward).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from vidgan.pose.body import PARTS, Part
+from vidgan.pose.track import JOINT
+
+TEMPERATURE = 0.25
+"""Of the softmax over squared bone distances in part radii: lower cuts parts apart, higher bends joints over more."""
+
+AGREEMENT = 0.025
+"""Parts are mixed as far as they agree where a pixel comes from: to exp(-1/2) at this distance in heights. Mixing those
+that do not, such as an arm and the trunk behind it, would sweep over all that lies between them in the reference.
+"""
+
+STRETCH = 2.5
+"""A limb is stretched or shortened along its bone by this factor at most, against foreshortened bones."""
+
+RIGID = 1.25
+"""The same for hands and feet: too short to measure a stretch by."""
+
+TORSO = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
+FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "mouth_left", "mouth_right")
+
+
+@dataclass(frozen=True)
+class PartTable:
+    """The parts as tensors: `start` and `end` (P, J) average the landmarks of a part's ends; `radius` (P,) is a share
+    of person height.
+    """
+
+    start: Tensor
+    end: Tensor
+    radius: Tensor
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parts' names, in order."""
+        return tuple(part.name for part in PARTS)
+
+    @property
+    def stretch(self) -> Tensor:
+        """How far each part may be stretched along its bone, (P,)."""
+        ends = [name.endswith(("hand", "foot")) for name in self.names]
+        return torch.where(torch.tensor(ends, device=self.radius.device), RIGID, STRETCH)
+
+
+def _mean_of(names: tuple[str, ...]) -> Tensor:
+    row = torch.zeros(len(JOINT))
+    row[[JOINT[name] for name in names]] = 1.0 / len(names)
+    return row
+
+
+@lru_cache(maxsize=8)
+def part_table(device: torch.device | str = "cpu", parts: tuple[Part, ...] = PARTS) -> PartTable:
+    """The body's parts on a device."""
+    return PartTable(
+        start=torch.stack([_mean_of(part.start) for part in parts]).to(device),
+        end=torch.stack([_mean_of(part.end) for part in parts]).to(device),
+        radius=torch.tensor([part.radius for part in parts]).to(device),
+    )
+
+
+def bones(points: Tensor, table: PartTable) -> tuple[Tensor, Tensor]:
+    """The two ends of every part: points (..., J, 2) → two (..., P, 2)."""
+    return table.start @ points, table.end @ points
+
+
+def bone_distances(points: Tensor, at: Tensor, height: Tensor, table: PartTable) -> Tensor:
+    """Squared distance of each pixel to each part's bone, in part radii.
+
+    points: (B, J, 2) a pose; at: (B, N, 2) pixel positions; height: (B,) person height; window units → (B, P, N).
+    """
+    start, end = bones(points, table)
+    axis = end - start
+    length2 = axis.square().sum(-1).clamp_min(1e-8)
+    # By coordinate: sums over a last axis of two are slow, and this is half of the flow's time.
+    (axis_x, axis_y), (start_x, start_y) = (value[..., None].unbind(-2) for value in (axis, start))
+    offset_x, offset_y = at[:, None, :, 0] - start_x, at[:, None, :, 1] - start_y
+    along = ((offset_x * axis_x + offset_y * axis_y) / length2[..., None]).clamp(0, 1)
+    distance2 = (offset_x - along * axis_x).square() + (offset_y - along * axis_y).square()
+    radius2 = (table.radius * height[:, None]).square()
+    return distance2 / radius2[..., None]
+
+
+def part_weights(distances: Tensor) -> Tensor:
+    """How much each pixel belongs to each part: a softmax over the parts of `bone_distances` (B, P, N) → the same."""
+    return torch.softmax(-distances / TEMPERATURE, dim=1)
+
+
+def _limb_linear(axis_d: Tensor, axis_r: Tensor, scale: Tensor, stretch: Tensor) -> Tensor:
+    """Maps bone onto bone along its axis and keeps the thickness across it: axes (..., 2) → (..., 2, 2)."""
+    length_d = axis_d.norm(dim=-1).clamp_min(1e-4)
+    length_r = axis_r.norm(dim=-1).clamp_min(1e-4)
+    along = (length_r / length_d).clamp(scale / stretch, scale * stretch)
+    unit_d, unit_r = axis_d / length_d[..., None], axis_r / length_r[..., None]
+    across_d = torch.stack([-unit_d[..., 1], unit_d[..., 0]], -1)
+    across_r = torch.stack([-unit_r[..., 1], unit_r[..., 0]], -1)
+    outer_along = along[..., None, None] * unit_r[..., :, None] * unit_d[..., None, :]
+    return outer_along + scale[..., None, None] * across_r[..., :, None] * across_d[..., None, :]
+
+
+def _ridge_affine(x: Tensor, y: Tensor, prior: Tensor, ridge: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """The affine that takes x (..., N, 2) to y, its linear part drawn to `prior` (..., 2, 2) by `ridge` (...) and its
+    stretch kept in [low, high] (...).
+    """
+    centre_x, centre_y = x.mean(-2, keepdim=True), y.mean(-2, keepdim=True)
+    dx, dy = x - centre_x, y - centre_y
+    weight = ridge[..., None, None]
+    gram = dx.transpose(-1, -2) @ dx + weight * torch.eye(2, device=x.device)
+    linear = (dy.transpose(-1, -2) @ dx + weight * prior) @ _inverse(gram)
+    linear = _clamp_stretch(linear, low, high)
+    shift = centre_y.transpose(-1, -2) - linear @ centre_x.transpose(-1, -2)
+    affine: Tensor = torch.cat([linear, shift], -1)
+    return affine
+
+
+def _clamp_stretch(matrix: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """The 2x2 matrices with both singular values kept in [low, high], no reflection (closed-form SVD)."""
+    a, b, c, d = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 1, 0], matrix[..., 1, 1]
+    e, f, g, h = (a + d) / 2, (a - d) / 2, (c + b) / 2, (c - b) / 2
+    mean, spread = torch.hypot(e, h), torch.hypot(f, g)
+    angle_f, angle_e = torch.atan2(g, f), torch.atan2(h, e)
+    first = torch.minimum(torch.maximum(mean + spread, low), high)
+    second = torch.minimum(torch.maximum(mean - spread, low), high)
+    scales = torch.diag_embed(torch.stack([first, second], -1))
+    return _rotation((angle_e + angle_f) / 2) @ scales @ _rotation((angle_e - angle_f) / 2)
+
+
+def _rotation(angle: Tensor) -> Tensor:
+    cos, sin = angle.cos(), angle.sin()
+    return torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
+
+
+def _inverse(matrix: Tensor) -> Tensor:
+    """Of 2x2 matrices, in closed form (torch.linalg is slow on many tiny ones)."""
+    a, b, c, d = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 1, 0], matrix[..., 1, 1]
+    adjugate = torch.stack([torch.stack([d, -b], -1), torch.stack([-c, a], -1)], -2)
+    return adjugate / (a * d - b * c)[..., None, None]
+
+
+def _similarity(x: Tensor, y: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """The rotation and scale, kept in [low, high], that take centred x (..., N, 2) to y (Procrustes) → (..., 2, 2)."""
+    dx, dy = x - x.mean(-2, keepdim=True), y - y.mean(-2, keepdim=True)
+    power = dx.square().sum((-1, -2)).clamp_min(1e-8)
+    real = (dx * dy).sum((-1, -2)) / power
+    imaginary = (dx[..., 0] * dy[..., 1] - dx[..., 1] * dy[..., 0]).sum(-1) / power
+    size = torch.hypot(real, imaginary).clamp_min(1e-6)
+    factor = torch.minimum(torch.maximum(size, low), high) / size
+    real, imaginary = real * factor, imaginary * factor
+    return torch.stack([torch.stack([real, -imaginary], -1), torch.stack([imaginary, real], -1)], -2)
+
+
+def part_affines(driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, table: PartTable) -> Tensor:
+    """The backward transform of every part.
+
+    driving: (B, J, 2); reference: (B, K, J, 2); height_d: (B,), height_r: (B, K) person heights, in window units.
+    Returns (B, K, P, 2, 3). Limbs map bone onto bone; the torso is an affine from shoulders and hips, the head one from
+    the face, each drawn to a similarity so that a side view, where the points nearly fall on a line, stays sane.
+    """
+    x = driving[:, None].expand_as(reference)
+    scale = height_r / height_d[:, None]
+    start_d, end_d = bones(x, table)
+    start_r, end_r = bones(reference, table)
+    sizes = scale[..., None].expand(start_d.shape[:-1])
+    linear = _limb_linear(end_d - start_d, end_r - start_r, sizes, table.stretch)
+    shift = start_r - (linear @ start_d[..., None]).squeeze(-1)
+    affines = torch.cat([linear, shift[..., None]], -1)
+    for name, landmarks, ridge, most in (("torso", TORSO, 0.08, 1.5), ("head", FACE, 0.06, 1.25)):
+        joints = [JOINT[landmark] for landmark in landmarks]
+        points_x, points_y = x[..., joints, :], reference[..., joints, :]
+        prior = _similarity(points_x, points_y, 0.8 * scale, 1.25 * scale)
+        strength = (ridge * height_d[:, None]).square().expand(scale.shape)
+        affines[:, :, table.names.index(name)] = _ridge_affine(
+            points_x, points_y, prior, strength, scale / most, scale * most
+        )
+    return affines
+
+
+@dataclass(frozen=True)
+class PartMotion:
+    """What the flow of a body follows from, at whatever pixels it is asked for.
+
+    driving: (B, J, 2); reference: (B, K, J, 2); height_d: (B,), height_r: (B, K) person heights, in window units;
+    mattes: (B, K, h, w) of the references.
+    """
+
+    driving: Tensor
+    reference: Tensor
+    height_d: Tensor
+    height_r: Tensor
+    mattes: Tensor
+
+    @cached_property
+    def affines(self) -> Tensor:
+        """Of every part: see `part_affines`."""
+        table = part_table(self.driving.device)
+        return part_affines(self.driving, self.reference, self.height_d, self.height_r, table)
+
+    def at(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """For pixels (B, N, 2): where they come from (B, K, N, 2), confidence (B, K, N), and the squared distance to
+        the driving body's nearest bone (B, N), in part radii.
+
+        The confidence is the Bhattacharyya coefficient of the part weights at both ends: 1 where the pixel lands on the
+        part it came from, low where another part lies there (occlusion), 0 outside the reference's window.
+        """
+        distances = bone_distances(self.driving, points, self.height_d, part_table(self.driving.device))
+        where, weights = self._mixed(points, distances)
+        agreement = (weights * self._belongs(where)).clamp_min(1e-12).sqrt().sum(2)
+        inside = ((where > 0) & (where < 1)).all(-1)
+        return where, agreement * inside, distances.amin(1)
+
+    def _mixed(self, points: Tensor, distances: Tensor) -> tuple[Tensor, Tensor]:
+        """Where pixels (B, N, 2) at `bone_distances` (B, P, N) come from, (B, K, N, 2), and the weights of the parts
+        that agree on it, (B, K, P, N).
+        """
+        weights = part_weights(distances)
+        homogeneous = torch.cat([points, torch.ones_like(points[..., :1])], -1).transpose(1, 2)
+        landing = torch.einsum("bkpij,bjn->ibkpn", self.affines, homogeneous)
+        leading = weights.argmax(1)[:, None, None].expand(*landing.shape[1:3], 1, -1)
+        agreeing = self._agreeing(landing, weights, leading)
+        rival = (weights[:, None] - agreeing).argmax(2, keepdim=True)
+        seen = self._seen_behind(landing, distances, leading, rival)
+        agreeing = torch.where(seen, self._agreeing(landing, weights, rival), agreeing)
+        agreeing = agreeing / agreeing.sum(2, keepdim=True)
+        return (agreeing * landing).sum(3).movedim(0, -1), agreeing
+
+    def _agreeing(self, landing: Tensor, weights: Tensor, leading: Tensor) -> Tensor:
+        """The weights (B, P, N), as far as a part's landing (2, B, K, P, N) is near that of the leading one
+        (B, K, 1, N) → (B, K, P, N).
+        """
+        apart = sum((one - one.gather(2, leading)).square() for one in landing)
+        return weights[:, None] * torch.exp(apart / (-2 * (AGREEMENT * self.height_r).square())[..., None, None])
+
+    def _seen_behind(self, landing: Tensor, distances: Tensor, leading: Tensor, rival: Tensor) -> Tensor:
+        """Whether a pixel shows another part than the nearest, (B, K, 1, N): a limb is thinner than what is near its
+        bone, and where the reference shows nobody beside it, what lies behind it is seen.
+        """
+        first, second = (
+            torch.stack([one.gather(2, part)[:, :, 0] for one in landing], -1) for part in (leading, rival)
+        )
+        there = self._belongs(second)
+        own = there.gather(2, rival) / there.amax(2, keepdim=True)
+        within = distances[:, None].expand_as(there).gather(2, rival) < 1
+        return within & (self._matte(first) < 0.5 * self._matte(second) * own)
+
+    def _belongs(self, where: Tensor) -> Tensor:
+        """The part weights of the references' own pixels: (B, K, N, 2) → (B, K, P, N)."""
+        table = part_table(where.device)
+        landed = (self.reference.flatten(0, 1), where.flatten(0, 1), self.height_r.flatten())
+        return part_weights(bone_distances(*landed, table)).unflatten(0, where.shape[:2])
+
+    def _matte(self, where: Tensor) -> Tensor:
+        """The references' mattes at (B, K, N, 2) → (B, K, 1, N)."""
+        pulled = F.grid_sample(
+            self.mattes.flatten(0, 1)[:, None], where.flatten(0, 1)[:, None] * 2 - 1, align_corners=False
+        )
+        return pulled[:, :, 0].unflatten(0, where.shape[:2])
