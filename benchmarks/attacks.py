@@ -195,11 +195,21 @@ def attacked(network: nn.Module, bags: Tensor, label: float, attack: str, at_onc
 
 
 def chosen(data: Data, fold: str, crf: int, each: int) -> tuple[list[Unit], list[Unit]]:
-    """Made and real segments of a fold at a CRF, at most `each` of a method or kind, spread over all."""
-    units = [unit for unit in data.units if unit.fold == fold and unit.crf == crf]
+    """Made and real segments of a fold at a CRF, at most `each` of a method or kind, spread over all.
+
+    Raises:
+        ClickException: there are none of either.
+    """
+    units = [unit for unit in data.units if unit.fold == fold and unit.crf == crf and not unit.filmed]
     made = [[unit for unit in units if unit.method == method] for method in EVERY]
     real = [[unit for unit in units if not unit.method and unit.kind == kind] for kind in ("body", "face", "small")]
-    return [unit for them in made for unit in _some(them, each)], [it for them in real for it in _some(them, 2 * each)]
+    some = [it for them in made for it in _some(them, each)], [it for them in real for it in _some(them, 2 * each)]
+    for what, found in zip(("made", "real"), some, strict=True):
+        if not found:
+            raise click.ClickException(
+                f"fold {fold} has no {what} video at CRF {crf}: choose another --fold, or make some by forensic_data"
+            )
+    return some
 
 
 def _some(units: Sequence[Unit], most: int) -> list[Unit]:
@@ -256,11 +266,21 @@ def table(data: Data, networks: dict[str, dict[str, TraceDetector]], each: int) 
 @click.option("--steps", default=STEPS, show_default=True, help="Of the networks that are attacked.")
 @click.option("--hardening", default=60, show_default=True, help="Steps of training on attacked bags.")
 @click.option("--each", default=6, show_default=True, help="Segments of each method.")
-@click.option("--fold", "folds", multiple=True, default=FOLDS, show_default=True, help="Whose people are judged.")
+@click.option(
+    "--fold",
+    "folds",
+    multiple=True,
+    type=click.Choice(FOLDS),
+    default=FOLDS,
+    show_default=True,
+    help="Whose people are judged.",
+)
 @JSON_OPTION
 def main(folder: Path, steps: int, hardening: int, each: int, folds: tuple[str, ...], json_file: Path | None) -> None:
     """Attack, harden, attack again."""
     data, runs = Data.load(folder), folder / f"runs-{steps}"
+    for fold in folds:
+        chosen(data, fold, CRFS[0], each)  # before hours of training
     plain, hard = {}, {}
     config = ForensicConfig(steps=hardening, learning_rate=1e-3, batch=32)
     for fold in folds:

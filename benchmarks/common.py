@@ -50,12 +50,18 @@ def in_child(function: Callable[..., Result], *args: Any) -> Result:
         return pool.submit(function, *args).result()
 
 
-def part_of(pipeline: str, last: Iterable[str], folder: Path, instead: Mapping[str, str] | None = None) -> Path:
+def part_of(
+    pipeline: str,
+    last: Iterable[str],
+    folder: Path,
+    instead: Mapping[str, str] | None = None,
+    outputs: Mapping[str, str] | None = None,
+) -> Path:
     """A shipped pipeline cut down to the stages `last` and what they need, as a YAML file in `folder`.
 
     `instead` names other classes, as `module:Class`, for some of the stages. Stages keep their names, so all parts
     share their results in one work folder. The train stage is always among them, on or off, as its settings are in
-    every preset.
+    every preset. `outputs` are the part's own; without any it gives the last stage's manifest.
     """
     whole = read_pipeline(resources.find("pipelines", pipeline))
     inputs = {spec.name: set(spec.inputs.values()) for spec in whole.stages}
@@ -73,7 +79,7 @@ def part_of(pipeline: str, last: Iterable[str], folder: Path, instead: Mapping[s
         name=whole.name,
         inputs=[name for name in whole.inputs if name in found],
         stages=stages,
-        outputs={"manifest": f"{stages[-1].name}/manifest.json"},
+        outputs=dict(outputs or {"manifest": f"{stages[-1].name}/manifest.json"}),
         presets=whole.presets,
         preset=whole.preset,
     )

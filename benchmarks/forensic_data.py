@@ -10,7 +10,8 @@ What is there already is not made again; in the end OUT/bags.npy and OUT/bags.js
 
 Real and made videos have the same history: the footage is written anew by vidgan's encoder, and that is what vidgan is
 given; what it makes (by its pipelines up to the encoder, without marks) and the footage are then encoded alike, half of
-both with a watermark, at CRF 23, 28 and 33.
+both with a watermark, at CRF 23, 28 and 33. Films are taken as they were filmed, too, at their own size and from their
+own codec: not encoded again (CRF 0 stands for it), and once, at each of these.
 """
 
 from __future__ import annotations
@@ -27,12 +28,10 @@ from tempfile import TemporaryDirectory
 import click
 import cv2
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
-from benchmarks.common import FILE, FOLDER, say
+from benchmarks.common import FILE, FOLDER, part_of, say
 from benchmarks.talking_head import Head, acting, film
-from vidgan import resources
 from vidgan.api import prepare
 from vidgan.display import choose_display
 from vidgan.errors import VidganError
@@ -50,6 +49,8 @@ from vidgan.video.write import ClipWriter
 
 METHODS = ("reanimate", "dub", "transfer draft", "transfer standard", "generate")
 CRFS = (23, 28, 33)
+AS_IT_IS = 0
+"""In place of a CRF: not encoded again."""
 _MADE_CRF = 18
 """Of what vidgan writes."""
 SEGMENT = 18
@@ -65,6 +66,8 @@ _DRIVING = 50
 _PERFORMERS = {"a": ("Ada", "Bruno", "Gita"), "b": ("Dario", "Finn", "Ines"), "c": ("Chie", "Esi", "Hugo", "Jiro")}
 _SAMPLES = Path(__file__).parents[1] / "samples"
 _STANDARD_STEPS = 100
+Timed = tuple[NDArray[np.uint8], Fraction]
+"""A frame (H, W, 3) and its time in seconds."""
 _GENERATED = 20
 
 
@@ -85,13 +88,16 @@ class Footage:
 
 @dataclass(frozen=True)
 class Video:
-    """One video to tell: `method` is "" when it is real; `kind` is body, face or small; `people` all who are in it."""
+    """One video to tell: `method` is "" when it is real; `kind` is body, face or small; `people` all who are in it;
+    `filmed` when it has the history of its camera. The file is below OUT, or below the folder of the footage if filmed.
+    """
 
     file: str
     method: str
     kind: str
     fold: str
     people: tuple[str, ...]
+    filmed: bool = False
 
 
 def read_table(table: Path, root: Path) -> list[Footage]:
@@ -153,7 +159,7 @@ def driving(footage: Footage, out: Path) -> Path:
 
 def _write(
     path: Path,
-    frames: Iterator[tuple[NDArray[np.uint8], Fraction]],
+    frames: Iterator[Timed],
     rate: Fraction,
     crf: int,
     audio: Path | None = None,
@@ -219,28 +225,13 @@ def made(pipeline: str, files: dict[str, Path], options: dict[str, object], outp
     """Run a pipeline up to its encoder; False, with its own words, when it will not."""
     output.parent.mkdir(parents=True, exist_ok=True)
     quality = "standard" if options else "draft"
+    part = part_of(pipeline, ["encode"], out / "pipelines", outputs={"video": "encode/output.*"})
     try:
-        prepare(
-            _until_encoded(pipeline, out), files, output, preset=quality, options=options, marked=False,
-            work=out / "work",
-        ).go()  # fmt: skip
+        prepare(part, files, output, preset=quality, options=options, marked=False, work=out / "work").go()
     except VidganError as error:
         say(f"{output.stem}: not made: {error}")
         return False
     return True
-
-
-def _until_encoded(name: str, out: Path) -> Path:
-    """A shipped pipeline without its signature, reports and held-out rows, which the pixels do not need."""
-    path = out / "pipelines" / f"{name}.yaml"
-    spec = yaml.safe_load(resources.find("pipelines", name).read_text())
-    names = [stage["name"] for stage in spec["stages"]]
-    kept = spec["stages"][: names.index("encode") + 1]
-    spec["stages"] = [stage for stage in kept if stage["name"] != "heldout"]
-    spec["outputs"] = {"video": "encode/output.*"}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(spec, sort_keys=False))
-    return path
 
 
 @dataclass(frozen=True)
@@ -291,7 +282,11 @@ def plan(footage: list[Footage]) -> list[Task]:
         films = [one for one in faces if _has_sound(one.file)]
         pairs = {
             "reanimate": list(_turns(faces + portraits, faces, 3)),
-            "dub": [(one, speeches[(turn + k) % len(speeches)]) for k in range(2) for turn, one in enumerate(films)],
+            "dub": [
+                (one, speeches[(turn + k) % len(speeches)])
+                for k in range(min(2, len(speeches)))
+                for turn, one in enumerate(films)
+            ],
             "transfer draft": list(_turns(bodies, bodies, 2)),
             "transfer standard": list(_turns(bodies[:1], bodies, 3)),  # one target, since each is trained
         }
@@ -299,9 +294,9 @@ def plan(footage: list[Footage]) -> list[Task]:
     return sorted(tasks, key=lambda task: task.turn)
 
 
-def make(footage: list[Footage], out: Path, methods: tuple[str, ...]) -> Iterator[Video]:
-    """All made videos, one after the other; what vidgan refuses is told and left out. Of other than `methods` those
-    that are there.
+def make(footage: list[Footage], out: Path, methods: tuple[str, ...], most: int) -> Iterator[Video]:
+    """Made videos, one after the other, the first `most` of each method and fold; what vidgan refuses is told and left
+    out. Of other than `methods` those that are there.
     """
     for number, fold in enumerate(FOLDS):
         folder = out / "made" / f"generate-{fold}"
@@ -313,7 +308,7 @@ def make(footage: list[Footage], out: Path, methods: tuple[str, ...]) -> Iterato
         for path in sorted(folder.glob("[0-9]*.mp4"))[:_GENERATED]:
             yield Video(str(path.relative_to(out)), "generate", "small", fold, ())
     for task in plan(footage):
-        if (out / task.path).exists() or (task.method in methods and task.make(out)):
+        if task.turn < most and ((out / task.path).exists() or (task.method in methods and task.make(out))):
             say(task.path)
             yield task.video
 
@@ -336,14 +331,14 @@ def _has_sound(file: Path) -> bool:
 # --- Patches ----------------------------------------------------------------------------------------------------------
 
 
-def gather(videos: list[Video], out: Path) -> None:
+def gather(videos: list[Video], out: Path, root: Path) -> None:
     """Encode every segment of every video at all CRFs and keep its bags of patches; then put all into one file."""
     facts: list[dict[str, object]] = []
     kept: list[NDArray[np.uint8]] = []
     for video in videos:
-        path = out / "bags" / f"{video.file.replace('/', '-')}.npz"
+        path = out / "bags" / f"{'filmed-' * video.filmed}{video.file.replace('/', '-')}.npz"
         if not path.exists():
-            _gather_one(video, out, path)
+            _gather_one(video, (root if video.filmed else out) / video.file, path)
             say(f"bags of {video.file}")
         with np.load(path, allow_pickle=False) as found:
             for name in found.files:
@@ -356,12 +351,12 @@ def gather(videos: list[Video], out: Path) -> None:
     say(f"{sum(map(len, kept))} bags of {len(videos)} videos")
 
 
-def _gather_one(video: Video, out: Path, path: Path) -> None:
+def _gather_one(video: Video, file: Path, path: Path) -> None:
     arrays = {}
     with MeshBackend(FaceConfig()) as backend:
-        for begin in _segments(out / video.file):
-            marked = number_of(f"{video.file} {begin}") % 2 == 0
-            for crf, frames in _encoded(out / video.file, begin, marked, bool(video.method)):
+        for begin in _segments(file):
+            marked = not video.filmed and number_of(f"{video.file} {begin}") % 2 == 0
+            for crf, frames in _encoded(video, file, begin, marked):
                 arrays[f"{begin}-{crf}-{int(marked)}"] = np.stack(bags(frames, BAGS, FaceFollower(backend)))
     path.parent.mkdir(exist_ok=True)
     partial = path.with_suffix(".partial.npz")
@@ -376,27 +371,28 @@ def _segments(file: Path) -> list[int]:
     return sorted({round(k) for k in np.linspace(0, last, min(SEGMENTS, 1 + last // SEGMENT))})
 
 
-def _encoded(file: Path, begin: int, marked: bool, made: bool) -> Iterator[tuple[int, list[NDArray[np.uint8]]]]:
+def _encoded(video: Video, file: Path, begin: int, marked: bool) -> Iterator[tuple[int, list[NDArray[np.uint8]]]]:
     """A segment as it looks at each CRF. What is real is encoded once more, as what is made was by vidgan."""
     with ClipReader(file) as clip:
         rate = clip.info.rate
         frames = [(frame.rgb, frame.time) for frame in islice(clip.frames(begin), SEGMENT)]
-    mark = Watermark(number_of(file.name))
-    start = frames[0][1]
+    if video.filmed:
+        yield AS_IT_IS, [rgb for rgb, _ in frames]
+    elif not video.method:
+        frames = _again(frames, rate, _MADE_CRF)
+    if marked:
+        mark, start = Watermark(number_of(file.name)), frames[0][1]
+        frames = [(mark(rgb, float(at - start)), at) for rgb, at in frames]
+    for crf in CRFS:
+        yield crf, [rgb for rgb, _ in _again(frames, rate, crf)]
+
+
+def _again(frames: list[Timed], rate: Fraction, crf: int) -> list[Timed]:
+    """Frames as H.264 brings them back."""
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "a.mp4"
-
-        def again(current: list[tuple[NDArray[np.uint8], Fraction]], crf: int) -> list:
-            _write(path, iter(current), rate, crf)
-            with ClipReader(path) as clip:
-                return [(frame.rgb, frame.time) for frame in clip]
-
-        if not made:
-            frames = again(frames, _MADE_CRF)
-        if marked:
-            frames = [(mark(rgb, float(at - start)), at) for rgb, at in frames]
-        for crf in CRFS:
-            yield crf, [rgb for rgb, _ in again(frames, crf)]
+        _write(path := Path(folder) / "a.mp4", iter(frames), rate, crf)
+        with ClipReader(path) as clip:
+            return [(frame.rgb, frame.time) for frame in clip]
 
 
 @click.command(help=__doc__.split("\n", 1)[0])
@@ -405,8 +401,9 @@ def _encoded(file: Path, begin: int, marked: bool, made: bool) -> Iterator[tuple
 @click.option("--root", type=FOLDER, required=True, help="The folder of the footage.")
 @click.option("--make", "methods", multiple=True, default=METHODS, show_default=True, metavar="METHOD",
               help="Of the other methods only what is there is used.")  # fmt: skip
+@click.option("--most", default=5, show_default=True, help="Videos of each method and fold, beside `generate`'s.")
 @click.option("--no-more", is_flag=True, help="Make no more videos: gather the bags of those that are there.")
-def main(table: Path, out: Path, root: Path, methods: tuple[str, ...], no_more: bool) -> None:
+def main(table: Path, out: Path, root: Path, methods: tuple[str, ...], most: int, no_more: bool) -> None:
     """Make all videos, then the bags."""
     footage = read_table(table, root) + rendered(out)
     videos = []
@@ -415,9 +412,11 @@ def main(table: Path, out: Path, root: Path, methods: tuple[str, ...], no_more: 
             file = one.file if one.kind == "small" else prepared(one, out)
             kind = one.kind if one.kind in ("body", "face") else "small"
             videos.append(Video(str(file.relative_to(out)), "", kind, one.fold, (one.person,)))
+        if one.kind in ("body", "face") and one.file.is_relative_to(root):
+            videos.append(Video(str(one.file.relative_to(root)), "", one.kind, one.fold, (one.person,), filmed=True))
     given = [one for one in footage if one.kind not in ("small", "strip")]
-    videos += make(given, out, () if no_more else methods)
-    gather(videos, out)
+    videos += make(given, out, () if no_more else methods, most)
+    gather(videos, out, root)
 
 
 if __name__ == "__main__":

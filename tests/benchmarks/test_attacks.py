@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from torch.nn import functional as F
 
 from benchmarks import attacks, forensic, forensic_data
+from benchmarks.common import part_of
 from benchmarks.forensic import Data, Unit
 from tests.video.clips import write_clip
 from vidgan.metrics.auc import auc
@@ -128,7 +129,7 @@ def test_the_calibration_gives_log_odds():
 def test_data_is_read_as_it_was_left_and_trained_on_by_fold(tmp_path):
     patches = np.random.default_rng(0).integers(0, 256, (5, *BAG), np.uint8)
     np.save(tmp_path / "bags.npy", patches)
-    facts = {"file": "x", "people": ["p"], "segment": 0, "crf": 18, "marked": True}
+    facts = {"file": "x", "people": ["p"], "segment": 0, "crf": 18, "marked": True, "filmed": False}
     rows = [("", "a", 2), ("dub", "a", 1), ("dub", "b", 2)]  # method, fold, bags
     found = [facts | {"method": method, "kind": "face", "fold": fold, "bags": n} for method, fold, n in rows]
     (tmp_path / "bags.json").write_text(json.dumps(found))
@@ -146,6 +147,33 @@ def test_data_is_read_as_it_was_left_and_trained_on_by_fold(tmp_path):
     torch.testing.assert_close(torch.from_numpy(data.statistics), network.statistics(torch.from_numpy(patches)))
 
 
+def filmed(rows, fold, crf):
+    return Unit(np.asarray(rows), f"{fold}{rows}", "", "face", fold, ("somebody",), crf, False, filmed=True)
+
+
+def test_films_as_they_were_filmed_have_a_table_of_their_own():
+    own = [(unit([0], "a", "dub", "face"), 1.0), (unit([1], "a", kind="face"), 0.0)]
+    scored = {"a": [*own, (filmed([2], "a", forensic.AS_IT_IS), 2.0), (filmed([3], "a", 23), 0.5)], "c": []}
+    row = forensic.by_history(scored)[list(forensic.EVERY).index("dub")]
+    assert (row["as it is"], row["CRF 23"], row["CRF 28"]) == ("0.000 ± 0.000", "1.000 ± 0.000", "-")
+    assert forensic.by_crf(scored)[list(forensic.EVERY).index("dub")]["CRF 23"] == "1.000 ± 0.000"
+    rows = {row["videos"]: row["look made"] for row in forensic.errors(scored, 10.0, -8.0)}
+    assert rows == {"real, face": 0.0, "real, face, as filmed": 0.5, "dub": 0.0}
+
+
+def test_a_fold_without_videos_is_said_before_training(tmp_path, monkeypatch):
+    data = Data(
+        np.zeros((2, 1), np.uint8), np.zeros((2, 1)), [unit([0], "a", "dub"), unit([1], "b"), filmed([2], "a", 23)]
+    )
+    monkeypatch.setattr(Data, "load", lambda folder: data)
+    for fold, what in (("a", "real"), ("b", "made")):
+        result = CliRunner().invoke(attacks.main, [str(tmp_path), "--fold", fold])
+        assert result.exit_code == 1
+        assert result.output.splitlines() == [
+            f"Error: fold {fold} has no {what} video at CRF 23: choose another --fold, or make some by forensic_data"
+        ]
+
+
 def test_the_table_names_the_last_fold_apart():
     scored = {
         fold: [(unit([0], fold, "dub", "face"), made), (unit([1], fold, kind="face"), 0.5)]
@@ -158,7 +186,8 @@ def test_the_table_names_the_last_fold_apart():
 
 def test_a_pipeline_ends_at_its_encoder(tmp_path):
     for name in ("reanimate", "dub", "transfer"):
-        spec = read_pipeline(forensic_data._until_encoded(name, tmp_path))
+        spec = read_pipeline(part_of(name, ["encode"], tmp_path, outputs={"video": "encode/output.*"}))
+        assert spec.outputs == {"video": "encode/output.*"}
         assert spec.stages[-1].stage == "encode"
         assert not {"heldout", "sign"} & {stage.name for stage in spec.stages}
 
@@ -190,6 +219,36 @@ def test_each_method_is_left_out_in_turn(tmp_path, monkeypatch):
     assert rows["dub"] == {"all": "1.000 ± 0.000", "all but it": "0.000 ± 0.000"}
     assert rows["generate"]["all"] == "-"
     assert ("no-dub", ["transfer draft", "transfer standard", "reanimate", "generate"], True, False) in asked
+
+
+def test_no_video_is_planned_twice(monkeypatch):
+    monkeypatch.setattr(forensic_data, "_has_sound", lambda file: True)
+    footage = [
+        forensic_data.Footage(forensic_data.Path(f"{name}.mp4"), name, kind, "a")
+        for name, kind in (
+            ("one", "face"),
+            ("two", "face"),
+            ("words", "speech"),
+            ("dancer", "body"),
+            ("walker", "body"),
+        )
+    ]
+    paths = [task.path for task in forensic_data.plan(footage)]
+    assert sorted(paths) == sorted(set(paths))
+    assert sum("dub" in path for path in paths) == 2
+
+
+def test_a_film_is_taken_as_it_is_and_what_vidgan_makes_is_not(tmp_path):
+    film = write_clip(tmp_path / "film.mp4", [np.full((96, 96, 3), 9 * k, np.uint8) for k in range(20)])
+    kinds = [("", True), ("", False), ("dub", False)]
+    crfs = [
+        [
+            crf
+            for crf, _ in forensic_data._encoded(forensic_data.Video("f", method, "face", "a", (), own), film, 0, False)
+        ]
+        for method, own in kinds
+    ]
+    assert crfs == [[forensic_data.AS_IT_IS, *forensic_data.CRFS], [*forensic_data.CRFS], [*forensic_data.CRFS]]
 
 
 def test_people_of_two_folds_never_meet():

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -165,3 +166,14 @@ def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
         return [main, *main.children(recursive=True)]
     except psutil.Error:
         return []
+
+
+def work_done(process: subprocess.Popen[str]) -> float:
+    """Seconds of processor time that the command and all that it has started have used: how far it is, however busy the
+    machine.
+    """
+    total = 0.0
+    for it in family(process):
+        with suppress(psutil.Error):
+            total += sum(it.cpu_times()[:4])  # its own, and of its children that have ended
+    return total

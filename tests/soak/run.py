@@ -2,9 +2,10 @@
 
     python -m tests.soak.run [--count 100] [--small] [NAME...]
 
-`kill-draft` and `kill-train` kill -9 the command, or one of its processes, at `--count` random moments; `together` runs
-two commands on one work folder; `full-disk` and `read-only` need a mount of their own and are skipped where none can be
-made; `clock` lets the time jump. `make soak` runs all, the tests a few.
+`kill-draft` and `kill-train` kill -9 the command, or one of its processes, at `--count` moments; `together` runs two
+commands on one work folder; `full-disk` and `read-only` need a mount of their own and are skipped where none can be
+made; `clock` lets the time jump. `make soak` runs all, the tests a few. Moments are random in the processor time that
+the whole takes, not in seconds, so that a busy machine does not draw them all to the start.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -24,7 +26,7 @@ from typing import Any
 
 import psutil
 
-from tests.soak.jobs import ROOT, Job, Training, family, finish, sample_draft, start
+from tests.soak.jobs import PATIENCE, ROOT, Job, Training, family, finish, sample_draft, start, work_done
 from vidgan.errors import VidganError
 
 LEFT_BEHIND = 20
@@ -35,6 +37,15 @@ import os, random, time
 _true, _chance = time.time, random.Random(int(os.environ["JUMPS"]) + os.getpid())
 time.time = lambda: _true() + _chance.choice((0, 0, 1e8, -1e8, 3600, -3600))
 """
+
+
+_LOOK = 0.05
+
+
+def _ended_work() -> float:
+    """Seconds of processor time of all commands that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @dataclass
@@ -63,12 +74,12 @@ class Soak:
         return Training(folder, _strips(self.folder / "strips"), _TINY)
 
     def undisturbed(self, job: Job, **environment: str) -> tuple[dict[str, str], float]:
-        """What comes of a job when nothing happens, and the seconds it takes."""
-        began = time.monotonic()
+        """What comes of a job when nothing happens, and the seconds of processor time it takes."""
+        began = _ended_work()
         code, said = finish(start(job.command(), self.keys, **environment))
         if code:
             raise RuntimeError(f"undisturbed, it ends with {code}: {said}")
-        return job.result(), time.monotonic() - began
+        return job.result(), _ended_work() - began
 
 
 _TINY = ("batch=4", "clips.size=32", "clips.frames=8", "clips.stride=1", "generator.width=0.05", "critic.width=8",
@@ -121,13 +132,13 @@ def _kills(soak: Soak, make: Callable[[str], Job]) -> list[str]:
 
 
 def _kill_once(soak: Soak, job: Job, after: float) -> tuple[bool, list[str]]:
-    """Whether the command was through before the kill, and what is wrong after it."""
+    """Whether the command was through before the kill, after so many seconds of work, and what is wrong after it."""
     process = start(job.command(), soak.keys)
-    try:
-        said = process.communicate(timeout=after)[1]
-    except subprocess.TimeoutExpired:
-        pass
-    else:
+    late = time.monotonic() + PATIENCE
+    while process.poll() is None and work_done(process) < after and time.monotonic() < late:
+        time.sleep(_LOOK)
+    if process.poll() is not None:
+        said = process.communicate()[1]
         return process.returncode == 0, [] if process.returncode == 0 else [f"ended by itself: {said}"]
     processes = family(process)
     victim = soak.chance.choice(processes) if processes and soak.chance.random() < 0.5 else None

@@ -31,8 +31,14 @@ def test_longer_and_shorter_texts_and_small_frames():
 
 def test_characters_that_would_be_boxes_are_told():
     assert unwritable("KI erzeugt (2026): a-b, c/d!") == ""
+    assert unwritable("Künstlich erzeugt · Généré · Wygenerowane, żółć · Δημιουργία · Създадено") == ""
     assert unwritable("AI 生成 生") == "生成"
     assert unwritable("AI\nmade") == "\n"
+
+
+def test_an_accent_is_drawn():
+    shown = [draw_label(np.zeros((360, 640, 3), np.uint8), text).astype(int) for text in ("AI uber", "AI über")]
+    assert np.abs(shown[0] - shown[1]).max() > 100
 
 
 def test_a_label_that_cannot_be_drawn_is_refused_before_any_work():

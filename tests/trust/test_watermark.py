@@ -11,7 +11,7 @@ import pytest
 from tests.trust.made import HEIGHT, RATE, WIDTH, marked, textured, write
 from vidgan.trust import detect
 from vidgan.trust.detect import Found, Guess, find_in, find_watermark
-from vidgan.trust.pattern import CYCLE, PATTERNS, Key, ring, share
+from vidgan.trust.pattern import CYCLE, PATTERNS, Key, place, ring, share
 from vidgan.trust.payload import encode
 from vidgan.trust.watermark import NOISE_DB, Watermark, strength
 from vidgan.video.clip import Frame
@@ -81,6 +81,37 @@ def test_chance_is_bounded_as_promised():
     scores = np.cos(2 * np.pi * turns) @ np.abs(spectrum) / np.sqrt((np.abs(spectrum) ** 2).sum() / 2)
     for bound in (1.0, 2.0, 3.0):
         assert (scores > bound).mean() <= np.exp(-(bound**2) / 2)
+
+
+def test_what_moves_does_not_drown_the_mark_of_what_stands_still():
+    """Two thirds change wildly, the rest hardly: with all counted alike the score is 4.7, as chance may have it."""
+    key, shape, rng = Key(), (96, 160), np.random.default_rng(0)
+    patterns = key.patterns(encode(NUMBER))[:, *place(shape[1], shape[0])]
+    folded, counts = np.zeros((2 * CYCLE, *shape), np.float32), np.zeros(2 * CYCLE)
+    counts[:8] = 1
+    for group in range(8):
+        mark = sum(
+            amplitude * key.order[segment][1] * patterns[key.order[segment][0]]
+            for segment, amplitude in share((group + 0.5) / 2)
+        )
+        folded[group] = 0.01 * mark + rng.normal(0, np.where(np.arange(shape[1]) < 110, 0.5, 0.02), shape)
+    assert detect._straight(detect._means(folded, counts), False, key)[0] > 9
+
+
+def test_chance_is_bounded_where_little_moves():
+    """The same for what the search makes of half seconds of which a part hardly changes, by keys at random."""
+    rng = np.random.default_rng(2)
+    folded, counts = np.zeros((2 * CYCLE, 96, 160), np.float32), np.zeros(2 * CYCLE)
+    counts[:8] = 1
+    folded[:8] = rng.normal(0, np.where(np.arange(160) < 110, 0.5, 0.001), (8, 96, 160))
+    spectra = detect._spectra(detect._means(folded, counts), Guess())
+    scores = []
+    for number in range(300):
+        mixed = detect._mixed(spectra, 0.0, key := Key(b"key %d" % number))
+        scores.append(detect._pilot(mixed, key).real.sum() / detect._spread(mixed, key))
+    for bound in (1.0, 2.0):
+        assert (np.array(scores) > bound).mean() <= np.exp(-(bound**2) / 2)
+    assert np.std(scores) == pytest.approx(1, abs=0.15)
 
 
 def test_a_mark_in_a_late_block_is_found(monkeypatch):

@@ -42,6 +42,7 @@ _SCALES = np.linspace(0.74, 1.3, 45)
 _TIMES = np.arange(0, CYCLE * SEGMENT, SEGMENT / 4)
 _COARSE_TIMES = np.arange(0, CYCLE * SEGMENT, SEGMENT / 2)
 _REACH = 4.0  # cells, the width of the whitening's window
+_QUIET_REACH, _QUIET = 1.5, 0.2  # cells; what a still place changes by, in whitened units
 
 Spectra = NDArray[np.complex64]
 
@@ -131,12 +132,18 @@ def whiten(luma: Cells) -> Cells:
 
 
 def _means(folded: Cells, counts: NDArray[np.float64]) -> Cells:
-    """The groups' means less what all of them show: the mark changes from group to group, a resting scene does not."""
+    """The groups' means less what all of them show: the mark changes from group to group, a resting scene does not.
+
+    What is left counts by its inverse variance over the groups, as a matched filter does: where nothing moves, the
+    mark is most of it, however little a codec has left.
+    """
     there = counts > 0
     means = np.zeros_like(folded)
     means[there] = folded[there] / counts[there, None, None]
     if there.sum() > 1:
         means[there] -= means[there].mean(0)
+        variance = cv2.GaussianBlur(np.square(means[there]).mean(0), (0, 0), _QUIET_REACH)
+        means /= np.square(np.sqrt(variance) + _QUIET)
     return means
 
 

@@ -1,7 +1,8 @@
 """The visible label: that a picture was made by a machine, in a corner of it, for everybody to read.
 
 The form is that of the European code of practice on marking and labelling AI-generated content (10 June 2026, section
-2): the letters AI as a sign, with a word beside it that says what was done. The drawing is our own.
+2): the letters AI as a sign, with a word beside it that says what was done. The drawing is our own. The font is DejaVu
+Sans as matplotlib brings it: Pillow's own has no accents.
 
 Legend: H, W pixels of a frame, h, w of the label.
 """
@@ -9,15 +10,19 @@ Legend: H, W pixels of a frame, h, w of the label.
 from __future__ import annotations
 
 from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from vidgan.errors import DependencyError
+
 LABEL = "AI generated"
 _SHARE = 0.05  # of the frame's shorter side, the label's height
 _SMALLEST = 12
-_PROBE = 40.0
+_PROBE = 40
 _NOWHERE = "\U0010ffff"  # a character that no font has
 _INK, _GROUND, _OPACITY = (255, 255, 255), (0, 0, 0), 0.6
 
@@ -37,16 +42,28 @@ def draw_label(rgb: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
 
 
 def unwritable(text: str) -> str:
-    """The characters of a label that its font has no picture for, each once: they would be drawn as boxes."""
-    font = ImageFont.load_default(_PROBE)
+    """The characters of a label that its font has no picture for, each once: they would be drawn as boxes.
+
+    Raises:
+        DependencyError: there is no font.
+    """
+    font = _font(_PROBE)
     box = bytes(font.getmask(_NOWHERE))
     return "".join(it for it in dict.fromkeys(text) if not it.isprintable() or bytes(font.getmask(it)) == box)
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """The label's font, found without importing its package, which takes long."""
+    spec = find_spec("matplotlib")
+    if spec is None or spec.origin is None:
+        raise DependencyError("the label's font comes with matplotlib, which is missing: pip install matplotlib")
+    return ImageFont.truetype(Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf", size)
 
 
 @lru_cache(maxsize=4)
 def _picture(text: str, size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The label's colour (h, w, 3), 0 to 255, and how much of it covers the frame (h, w, 1)."""
-    font = ImageFont.load_default(round(0.62 * size))
+    font = _font(round(0.56 * size))
     sign, _, rest = text.partition(" ")
     gap, line = max(2, size // 4), max(1, size // 16)
     sign_width, rest_width = (round(font.getlength(part)) for part in (sign, rest))
