@@ -405,17 +405,18 @@ def _again(frames: list[Timed], rate: Fraction, crf: int) -> list[Timed]:
 @click.option("--no-more", is_flag=True, help="Make no more videos: gather the bags of those that are there.")
 def main(table: Path, out: Path, root: Path, methods: tuple[str, ...], most: int, no_more: bool) -> None:
     """Make all videos, then the bags."""
-    footage = read_table(table, root) + rendered(out)
+    given = read_table(table, root)
+    footage = given + rendered(out)
     videos = []
     for one in footage:
         if one.kind not in ("portrait", "speech"):
             file = one.file if one.kind == "small" else prepared(one, out)
             kind = one.kind if one.kind in ("body", "face") else "small"
             videos.append(Video(str(file.relative_to(out)), "", kind, one.fold, (one.person,)))
-        if one.kind in ("body", "face") and one.file.is_relative_to(root):
+        if one.kind in ("body", "face") and one in given:
             videos.append(Video(str(one.file.relative_to(root)), "", one.kind, one.fold, (one.person,), filmed=True))
-    given = [one for one in footage if one.kind not in ("small", "strip")]
-    videos += make(given, out, () if no_more else methods, most)
+    large = [one for one in footage if one.kind not in ("small", "strip")]
+    videos += make(large, out, () if no_more else methods, most)
     gather(videos, out, root)
 
 

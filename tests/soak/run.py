@@ -38,8 +38,8 @@ _true, _chance = time.time, random.Random(int(os.environ["JUMPS"]) + os.getpid()
 time.time = lambda: _true() + _chance.choice((0, 0, 1e8, -1e8, 3600, -3600))
 """
 
-
 _LOOK = 0.05
+"""Seconds between two looks at how much work was done."""
 
 
 def _ended_work() -> float:

@@ -162,6 +162,20 @@ def test_a_filmed_frame_is_itself_at_rest_and_outside_the_head(portrait, steady)
     assert np.abs(painted - frame)[away].max() <= 1
 
 
+def test_eyes_and_own_mouths_are_in_the_light_of_the_frame(portrait):
+    """The film's frame is half as bright as the one at rest, whose eyes and mouths are shown in it."""
+    driven, own = lender(portrait, (200, 160, 150))
+    film = replace(portrait, mouths=replace(own, skin=portrait.mouths.skin))
+    driven = Driven(driven.points, driven.pose, np.array([[0.12, 0.0]]), driven.asked)
+    bright, dark = portrait.picture, (portrait.picture // 2).astype(np.uint8)
+    lit, dim = (
+        FilmPainter(film, filmed_once(film), driven, None).paint(0, it, portrait.matte) for it in (bright, dark)
+    )
+    for ring in (LEFT_EYE, RIGHT_EYE, LIPS_INNER):
+        inside = polygon(driven.points[0][list(ring), :2], bright.shape, 0) > 0.95
+        assert dim[inside].mean() / lit[inside].mean() == pytest.approx(0.5, abs=0.06)
+
+
 def test_a_frame_without_a_face_is_shown_as_filmed(portrait):
     frame = np.zeros_like(portrait.picture)
     painter = FilmPainter(portrait, filmed_once(portrait, 0.0), moved(portrait, (15.0,)), None)

@@ -42,6 +42,8 @@ def test_an_accent_is_drawn():
 
 
 def test_a_label_that_cannot_be_drawn_is_refused_before_any_work():
-    with pytest.raises(ConfigError, match=r"encode.label 'AI 生成' cannot be drawn: its font has no 生 成"):
+    with pytest.raises(ConfigError, match=r"encode.label 'AI 生成' cannot be drawn: no 生 成"):
         check_layer(EncodeConfig, Layer({"label": "AI 生成"}))
+    with pytest.raises(ConfigError, match="cannot be drawn: no נ"):
+        check_layer(EncodeConfig, Layer({"label": "AI נ"}))
     assert check_layer(EncodeConfig, Layer({"label": "KI erzeugt"})).shown_label == "KI erzeugt"

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vidgan.audio.fit import film_length, fit
+from vidgan.errors import PersonError
 from vidgan.face.head import HeadPose, angles, head_pose_of
 from vidgan.face.track import FaceTrack
 from vidgan.face.transfer import Driven, FaceTransferConfig, Filmed, drive, whole
@@ -17,7 +18,6 @@ from vidgan.subject.portrait import Portrait
 
 LARGE = 25.0
 """Degrees of yaw from the target's picture up to which a turn keeps its shape."""
-
 
 MOST_YAW = 40.0
 """Degrees of yaw from which on a filmed face is left as filmed: its far side is hardly seen."""
@@ -43,7 +43,7 @@ class DriveStage(Stage[FaceTransferConfig]):
         points = whole(track.points, track.present, track.seconds)
         filmed, facts = film_under(context, track, portrait), {}
         if filmed is not None:
-            facts = self._told(context, filmed)
+            facts = _told(context, filmed)
             np.savez(context.dir / FILMED, **vars(filmed))
         driven = drive(points, motion.neutral, portrait.points, self.config, portrait.looks, filmed)
         save_driven(context, driven, track, portrait, filmed)
@@ -63,17 +63,23 @@ class DriveStage(Stage[FaceTransferConfig]):
             "motion": self.config.motion, "region": self.config.region, "strength": self.config.strength,
         } | facts  # fmt: skip
 
-    def _told(self, context: StageContext, filmed: Filmed) -> dict[str, Any]:
-        """Say how the target's video goes along, and the facts of it."""
-        name, left = context.inputs.get("target_face"), int((filmed.share == 0).sum())
-        assert name is not None
-        if (np.diff(filmed.frames) < 0).any():
-            context.progress.note("the driver is longer than the target's video, which runs back and forth under it")
-        if left:
-            context.progress.warn(
-                f"in {left} frames the target shows no face, or shows it from the side: they are as filmed"
-            )
-        return {"target_frames": int(np.ptp(filmed.frames)) + 1, "as_filmed": left}
+
+def _told(context: StageContext, filmed: Filmed) -> dict[str, Any]:
+    """Say how the target's video goes along, and the facts of it."""
+    left = int((filmed.share == 0).sum())
+    if left == len(filmed.share):
+        raise PersonError(
+            "the target's video shows no face from the front, with nothing before it, in any frame that the driver is "
+            "long enough for: cut the video to where it does, or use a picture"
+        )
+    if (np.diff(filmed.frames) < 0).any():
+        context.progress.note("the driver is longer than the target's video, which runs back and forth under it")
+    if left:
+        context.progress.warn(
+            f"{left} frames of the result are as filmed: the target shows no face there, one from the side, or "
+            "something before it"
+        )
+    return {"target_frames": int(np.ptp(filmed.frames)) + 1, "as_filmed": left}
 
 
 def film_under(context: StageContext, driver: FaceTrack, portrait: Portrait) -> Filmed | None:
@@ -95,9 +101,9 @@ def film_under(context: StageContext, driver: FaceTrack, portrait: Portrait) -> 
     return Filmed(frames, points[frames], share)
 
 
-def load_filmed(context: StageContext, name: str = "motion") -> Filmed | None:
-    """What a drive stage wrote of the target's video; None for a picture."""
-    path = context.input(name) / FILMED
+def load_filmed(context: StageContext) -> Filmed | None:
+    """What the drive stage, the input `motion`, wrote of the target's video; None for a picture."""
+    path = context.input("motion") / FILMED
     if not path.exists():
         return None
     with np.load(path, allow_pickle=False) as data:

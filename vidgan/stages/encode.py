@@ -72,7 +72,7 @@ class EncodeConfig(Config):
         """Refuse before any work what the container or the encoder could not do after all of it."""
         missing = unwritable(self.shown_label or "")
         if missing:
-            raise ValueError(f"encode.label {self.label!r} cannot be drawn: its font has no {' '.join(missing)}")
+            raise ValueError(f"encode.label {self.label!r} cannot be drawn: no {' '.join(missing)}")
         codec = self.chosen_codec
         held = _HELD.get(self.container, tuple(ENCODERS))
         if codec not in held:
@@ -186,7 +186,7 @@ class EncodeStage(Stage[EncodeConfig]):
     """
 
     name: ClassVar[str] = "encode"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     isolated: ClassVar[bool] = True  # sound is copied out of the inputs' containers, which are strangers' files
     Config: ClassVar[type[Config]] = EncodeConfig
 

@@ -43,7 +43,7 @@ TRIED = 12.0
 class PortraitConfig(Config):
     """`max_side` bounds the picture's size, `mouths` the number of frames whose mouths are kept."""
 
-    max_side: int = Field(1920, ge=64)
+    max_side: int = Field(1920, ge=64, multiple_of=2)
     mouths: int = Field(1500, ge=0)
 
 

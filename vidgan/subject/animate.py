@@ -74,15 +74,17 @@ class FacePainter:
     """Paints a portrait in given poses.
 
     driven: the target's face as it shall be; lent: the driver's mouths, one a frame, or None for silence about them;
-    rest: another picture of the same face, to take the eyes from (they may be shut in this one); borrowed: what
-    `choose_mouths` says, if it is known already.
+    rest: another picture of the same face, to take the eyes from (they may be shut in this one); light: (3,) factors
+    from its colours, and those of the face's own mouths, to the picture's; borrowed: what `choose_mouths` says, if
+    known already.
     """
 
     def __init__(
         self, portrait: Portrait, driven: Driven, lent: Mouths | None, rest: Portrait | None = None,
-        borrowed: Borrowed | None = None,
+        light: Array | None = None, borrowed: Borrowed | None = None,
     ) -> None:  # fmt: skip
         self.portrait, self.driven, self.lent, self.rest = portrait, driven, lent, rest or portrait
+        self._light = np.ones(3, np.float32) if light is None else light
         self.window = moving_window(portrait.pose, portrait.picture.shape)
         left, top, right, bottom = self.window
         self._size = (bottom - top, right - left)
@@ -195,7 +197,7 @@ class FacePainter:
         # Skin beside the lashes would stretch over the shut eye, lashes and all: what is no skin is replaced.
         lid = polygon(middle + BEYOND * (was - middle) - corner, size, 2 * soft)[..., None]
         lid = lid * np.clip(1 - 2 * inside, 0, 1) * np.clip(2 * (1 - part) - 0.3, 0, 1)
-        skin = ball.lids(where)
+        skin = ball.lids(where) * self._light
         other = np.abs(view.mean(-1, keepdims=True) / np.maximum(skin.mean(-1, keepdims=True), 1) - 1)
         view += lid * np.clip((other - 0.15) / 0.15, 0, 1) * (skin - view)
         # The lids' rims come with the skin: lashes and shade stay with them, and shut lids show no edge.
@@ -205,7 +207,7 @@ class FacePainter:
         shift = (gaze + self._aside) * width
         across = float(np.linalg.norm(points[corners[0]] - points[corners[1]]))
         lit = np.clip(2 * polygon(place - corner, size, SHADED * across)[..., None] - 1, 0, 1)
-        pulled = ball.look(where, shift) * (1 - SHADE * (1 - lit))
+        pulled = ball.look(where, shift) * (1 - SHADE * (1 - lit)) * self._light
         # An eye that does nothing is left as it is, to the lashes.
         moved = np.linalg.norm((place - was) @ matrix[:, :2].T, axis=1).max() / width
         share = np.clip(25 * (moved + np.hypot(*gaze)) - 0.3, 0, 1)
@@ -228,9 +230,10 @@ class FacePainter:
             chosen = int(self.borrowed.own[index])
             # A filmed mouth that does nothing is left as it is.
             moved = self._moved_lips(index)
-            inside += moved * (_filled(own.pictures[chosen], own.rings[chosen], place, size) - inside)
+            mine = _filled(own.pictures[chosen], own.rings[chosen], place, size) * self._light
+            inside += moved * (mine - inside)
         if self.lent is not None and share > 0:
-            gain = colour_gain(tuple(own.skin.tolist()), tuple(self.lent.skin.tolist()))
+            gain = colour_gain(tuple((own.skin * self._light).tolist()), tuple(self.lent.skin.tolist()))
             theirs = _filled(self.lent.pictures[index], self.lent.rings[index], place, size) * gain
             inside = inside + share * (theirs - inside)
         cover = polygon(place, size, 0.010 * float(self.driven.pose.scale[index]))[..., None]

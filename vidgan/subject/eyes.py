@@ -100,7 +100,8 @@ def eyeball(picture: Picture, ring: NDArray, around: NDArray, iris: NDArray) -> 
         return None
     radius = _radius(at, *disc)
     clear, white = _clear(open_, radius > EDGE[1], wide)
-    dim, glaring = np.quantile(light[white], WHITE)
+    # Of an eye too small to tell its white from its iris, the brighter half is the white.
+    dim, glaring = np.quantile(light[white], WHITE if white is not open_ else (0.5, 1.0))
     ball = push_pull(part, white & (light >= dim) & (light <= glaring))
     skin = (polygon(around - origin, part.shape, 0.0) > 0.95) & ~open_
     low, high = np.quantile(light[skin], SKIN) if skin.any() else (0.0, 255.0)

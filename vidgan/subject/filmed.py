@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidgan.face.head import HeadPose, head_pose_of
-from vidgan.face.mouths import Mouths
+from vidgan.face.mouths import Mouths, colour_gain, skin_colour
 from vidgan.face.transfer import Driven, Filmed
 from vidgan.subject.animate import FacePainter, choose_mouths, moving_window
 from vidgan.subject.portrait import Portrait, oval_of, plate_behind, plate_joined, refined
@@ -22,8 +22,9 @@ from vidgan.subject.portrait import Portrait, oval_of, plate_behind, plate_joine
 class FilmPainter:
     """Animates the frames of a film.
 
-    portrait: the film's frame at rest, which lends its eyes, and its plate where the camera stands still; filmed: the
-    film under the driving frames; driven: its face as it shall be; lent: the driver's mouths, one a frame, or None.
+    portrait: the film's frame at rest, which lends its eyes, in each frame's light, and its plate where the camera
+    stands still; filmed: the film under the driving frames; driven: its face as it shall be; lent: the driver's mouths,
+    one a frame, or None.
     """
 
     def __init__(self, portrait: Portrait, filmed: Filmed, driven: Driven, lent: Mouths | None) -> None:
@@ -49,7 +50,9 @@ class FilmPainter:
             points=points.astype(np.float32),
         )  # fmt: skip
         lent = None if self.lent is None else self.lent[here]
-        painter = FacePainter(one, _shifted(self.driven[here], corner), lent, self.portrait, self.borrowed[here])
+        light = colour_gain(*(tuple(it.tolist()) for it in (skin_colour(picture, points), self.portrait.mouths.skin)))
+        driven = _shifted(self.driven[here], corner)
+        painter = FacePainter(one, driven, lent, self.portrait, light, self.borrowed[here])
         out = rgb.copy()
         out[inside] = painter.paint(0)
         return out

@@ -264,7 +264,6 @@ class PartMotion:
 
     def _matte(self, where: Tensor) -> Tensor:
         """The references' mattes at (B, K, N, 2) → (B, K, 1, N)."""
-        pulled = F.grid_sample(
-            self.mattes.flatten(0, 1)[:, None], where.flatten(0, 1)[:, None] * 2 - 1, align_corners=False
-        )
+        grid = where.flatten(0, 1)[:, None] * 2 - 1
+        pulled = F.grid_sample(self.mattes.flatten(0, 1)[:, None].to(grid.dtype), grid, align_corners=False)
         return pulled[:, :, 0].unflatten(0, where.shape[:2])

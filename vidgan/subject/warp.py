@@ -145,7 +145,9 @@ def feathered(pictures: Tensor, flow: Flow) -> Tensor:
     own = origins[batch, :, at(0, 0)]
     across = [(dy * reach, dx * reach) for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1))]
     apart = torch.stack([(origins[batch, :, at(*step)] - own).square().sum(-1) for step in across]).amax(0)
-    band, reference = (apart > (CUT * reach / h) ** 2).nonzero(as_tuple=True)
+    assert flow.parts is not None
+    scale = (flow.parts.height_r / flow.parts.height_d[:, None])[batch]
+    band, reference = (apart > (CUT * scale * reach / h).square()).nonzero(as_tuple=True)
     batch, y, x = batch[band], y[band], x[band]
     flat = pictures.flatten(3).clone()
     steps = range(-reach, reach + 1)

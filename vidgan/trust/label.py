@@ -12,6 +12,7 @@ from __future__ import annotations
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from unicodedata import bidirectional
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,22 +43,34 @@ def draw_label(rgb: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
 
 
 def unwritable(text: str) -> str:
-    """The characters of a label that its font has no picture for, each once: they would be drawn as boxes.
+    """The characters of a label that cannot be drawn, each once: the font has no picture for them, or they run from
+    right to left, for which not every Pillow is made.
 
     Raises:
         DependencyError: there is no font.
     """
+    if not text:
+        return ""
     font = _font(_PROBE)
     box = bytes(font.getmask(_NOWHERE))
-    return "".join(it for it in dict.fromkeys(text) if not it.isprintable() or bytes(font.getmask(it)) == box)
+
+    def drawn(it: str) -> bool:
+        return it.isprintable() and bidirectional(it) not in ("R", "AL") and bytes(font.getmask(it)) != box
+
+    return "".join(it for it in dict.fromkeys(text) if not drawn(it))
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont:
     """The label's font, found without importing its package, which takes long."""
     spec = find_spec("matplotlib")
-    if spec is None or spec.origin is None:
-        raise DependencyError("the label's font comes with matplotlib, which is missing: pip install matplotlib")
-    return ImageFont.truetype(Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf", size)
+    try:
+        if spec is None or spec.origin is None:
+            raise FileNotFoundError
+        return ImageFont.truetype(Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf", size)
+    except OSError as error:
+        raise DependencyError(
+            "the label's font comes with matplotlib, and is missing: pip install matplotlib"
+        ) from error
 
 
 @lru_cache(maxsize=4)
