@@ -12,7 +12,6 @@ from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from vidgan.pose.body import PARTS, Part
 from vidgan.pose.track import JOINT
@@ -24,6 +23,9 @@ AGREEMENT = 0.025
 """Parts are mixed as far as they agree where a pixel comes from: to exp(-1/2) at this distance in heights. Mixing those
 that do not, such as an arm and the trunk behind it, would sweep over all that lies between them in the reference.
 """
+
+SLIGHT = 0.005
+"""Parts that weigh less than this, all together, are not looked for behind the others."""
 
 STRETCH = 2.5
 """A limb is stretched or shortened along its bone by this factor at most, against foreshortened bones."""
@@ -83,7 +85,11 @@ def bone_distances(points: Tensor, at: Tensor, height: Tensor, table: PartTable)
 
     points: (B, J, 2) a pose; at: (B, N, 2) pixel positions; height: (B,) person height; window units → (B, P, N).
     """
-    start, end = bones(points, table)
+    return segment_distances(*bones(points, table), at, height, table)
+
+
+def segment_distances(start: Tensor, end: Tensor, at: Tensor, height: Tensor, table: PartTable) -> Tensor:
+    """`bone_distances` to bones whose ends (B, P, 2) are known."""
     axis = end - start
     length2 = axis.square().sum(-1).clamp_min(1e-8)
     # By coordinate: sums over a last axis of two are slow, and this is half of the flow's time.
@@ -230,31 +236,32 @@ class PartMotion:
         homogeneous = torch.cat([points, torch.ones_like(points[..., :1])], -1).transpose(1, 2)
         landing = torch.einsum("bkpij,bjn->ibkpn", self.affines, homogeneous)
         leading = weights.argmax(1)[:, None, None].expand(*landing.shape[1:3], 1, -1)
-        agreeing = self._agreeing(landing, weights, leading)
-        rival = (weights[:, None] - agreeing).argmax(2, keepdim=True)
-        seen = self._seen_behind(landing, distances, leading, rival)
-        agreeing = torch.where(seen, self._agreeing(landing, weights, rival), agreeing)
+        apart = sum((one - one.gather(2, leading)).square() for one in landing)
+        agreeing = weights[:, None] * _agreement(apart, self.height_r[..., None, None])
+        self._show_behind(agreeing, landing, weights, distances)
         agreeing = agreeing / agreeing.sum(2, keepdim=True)
         return (agreeing * landing).sum(3).movedim(0, -1), agreeing
 
-    def _agreeing(self, landing: Tensor, weights: Tensor, leading: Tensor) -> Tensor:
-        """The weights (B, P, N), as far as a part's landing (2, B, K, P, N) is near that of the leading one
-        (B, K, 1, N) → (B, K, P, N).
+    def _show_behind(self, agreeing: Tensor, landing: Tensor, weights: Tensor, distances: Tensor) -> None:
+        """Write into `agreeing` (B, K, P, N), where another part than the nearest is seen, the weights of those that
+        agree with that one: a limb is thinner than what is near its bone, and where the reference shows nobody beside
+        it, what lies behind it is seen.
         """
-        apart = sum((one - one.gather(2, leading)).square() for one in landing)
-        return weights[:, None] * torch.exp(apart / (-2 * (AGREEMENT * self.height_r).square())[..., None, None])
-
-    def _seen_behind(self, landing: Tensor, distances: Tensor, leading: Tensor, rival: Tensor) -> Tensor:
-        """Whether a pixel shows another part than the nearest, (B, K, 1, N): a limb is thinner than what is near its
-        bone, and where the reference shows nobody beside it, what lies behind it is seen.
-        """
-        first, second = (
-            torch.stack([one.gather(2, part)[:, :, 0] for one in landing], -1) for part in (leading, rival)
-        )
-        there = self._belongs(second)
-        own = there.gather(2, rival) / there.amax(2, keepdim=True)
-        within = distances[:, None].expand_as(there).gather(2, rival) < 1
-        return within & (self._matte(first) < 0.5 * self._matte(second) * own)
+        # Few pixels of all, m; from here on only they are looked at.
+        b, k, n = (agreeing.sum(2) < 1 - SLIGHT).nonzero(as_tuple=True)
+        mine, lands = weights[b, :, n], landing.movedim(3, -1)[:, b, k, n]
+        rival = (mine - agreeing[b, k, :, n]).argmax(1, keepdim=True)
+        parts = (mine.argmax(1, keepdim=True), rival)
+        first, second = (torch.cat([one.gather(1, part) for one in lands], 1) for part in parts)
+        table, height = part_table(second.device), self.height_r[b, k]
+        start, end = (ends[b, k] for ends in bones(self.reference, table))
+        there = part_weights(segment_distances(start, end, second[:, None], height, table))[..., 0]
+        own = (there.gather(1, rival) / there.amax(1, keepdim=True))[:, 0]
+        seen = self._matte(b, k, first) < 0.5 * self._matte(b, k, second) * own
+        seen &= distances[b, :, n].gather(1, rival)[:, 0] < 1
+        apart = sum((one - one.gather(1, rival)).square() for one in lands)
+        agrees = mine * _agreement(apart, height[:, None])
+        agreeing[b[seen], k[seen], :, n[seen]] = agrees[seen]
 
     def _belongs(self, where: Tensor) -> Tensor:
         """The part weights of the references' own pixels: (B, K, N, 2) → (B, K, P, N)."""
@@ -262,8 +269,14 @@ class PartMotion:
         landed = (self.reference.flatten(0, 1), where.flatten(0, 1), self.height_r.flatten())
         return part_weights(bone_distances(*landed, table)).unflatten(0, where.shape[:2])
 
-    def _matte(self, where: Tensor) -> Tensor:
-        """The references' mattes at (B, K, N, 2) → (B, K, 1, N)."""
-        grid = where.flatten(0, 1)[:, None] * 2 - 1
-        pulled = F.grid_sample(self.mattes.flatten(0, 1)[:, None].to(grid.dtype), grid, align_corners=False)
-        return pulled[:, :, 0].unflatten(0, where.shape[:2])
+    def _matte(self, b: Tensor, k: Tensor, where: Tensor) -> Tensor:
+        """The mattes of references b, k (m,) at the places (m, 2) in them, the nearest pixel's and 0 outside: (m,)."""
+        h, w = self.mattes.shape[-2:]
+        x, y = (where * torch.tensor([w, h], device=where.device)).long().unbind(-1)
+        inside = ((where >= 0) & (where < 1)).all(-1)
+        return self.mattes[b, k, y.clamp(0, h - 1), x.clamp(0, w - 1)] * inside
+
+
+def _agreement(apart: Tensor, height: Tensor) -> Tensor:
+    """How far parts agree, 0 to 1, from the squared distance between where they land and the person's height there."""
+    return torch.exp(apart / (-2 * (AGREEMENT * height).square()))
