@@ -66,9 +66,10 @@ _DRIVING = 50
 _PERFORMERS = {"a": ("Ada", "Bruno", "Gita"), "b": ("Dario", "Finn", "Ines"), "c": ("Chie", "Esi", "Hugo", "Jiro")}
 _SAMPLES = Path(__file__).parents[1] / "samples"
 _STANDARD_STEPS = 100
+_GENERATED = 20
+
 Timed = tuple[NDArray[np.uint8], Fraction]
 """A frame (H, W, 3) and its time in seconds."""
-_GENERATED = 20
 
 
 @dataclass(frozen=True)

@@ -106,8 +106,7 @@ def drive(
         looks: (2,) how far a painted turn and nod look for each degree; what is painted makes up for it.
         filmed: the target's own video, whose frames are animated; None for a picture.
     """
-    still = Filmed(np.zeros(len(driver), np.int64), np.repeat(target[None], len(driver), 0), np.ones(len(driver)))
-    filmed = filmed or still
+    filmed = filmed or _still(target, len(driver))
     theirs, own, at_home = head_pose_of(driver), head_pose_of(filmed.points), head_pose_of(target[None])
     heads, played, home = to_head(driver, theirs), to_head(filmed.points, own), to_head(target[None], at_home)[0]
     strength = config.strength * filmed.share
@@ -127,6 +126,11 @@ def drive(
     look = strength[:, None] * (gaze - ahead) + gives_way[:, None] * (straight - gaze_of(played))
     painted = _made_up(pose, own, np.ones(2) if looks is None else looks)
     return Driven(from_head(face, painted), painted, moves_eyes * look, from_head(face, pose))
+
+
+def _still(target: NDArray, frames: int) -> Filmed:
+    """A picture, as a video in which nothing moves."""
+    return Filmed(np.zeros(frames, np.int64), np.repeat(target[None], frames, 0), np.ones(frames))
 
 
 def whole(points: NDArray, present: NDArray[np.bool_], seconds: NDArray) -> Array:

@@ -21,8 +21,7 @@ class FaceReport(Config):
 
     eyes, mouth, pose_degrees, pose_worst, checked, missed: see `vidgan.metrics.face_follow.FaceFollow`; background:
     mean change from frame to frame of what should stand still, grey levels, in a video of the target beyond its own
-    change; heldout: as of `ReportData`, of the face
-    that was learnt from; driving: how the motion was transferred.
+    change; heldout: as of `ReportData`, of the face that was learnt from; driving: how the motion was transferred.
     """
 
     schema_version: int = SCHEMA_VERSION

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import reduce
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -86,9 +87,9 @@ class FaceReportStage(Stage[FaceReportConfig]):
         portrait = Portrait.load(context.input("portrait"))
         checked = spread_runs(len(asked), self.config.frames)
         clip = context.dir / "clip.mp4"
-        watched = self._watch(context, output, asked, portrait, set(checked.tolist()), clip)
-        found = found_track(watched, asked, checked)
         filmed = load_filmed(context)
+        watched = self._watch(context, output, asked, portrait, filmed, set(checked.tolist()), clip)
+        found = found_track(watched, asked, checked)
         home = portrait.pose if filmed is None else head_pose_of(filmed.points[checked])
         follow = face_follow(found, asked[checked], driver[checked], home.rotation)
         manifests = list(read_manifests(context.inputs).values())
@@ -114,11 +115,11 @@ class FaceReportStage(Stage[FaceReportConfig]):
         return vars(follow) | {"background": data.background}
 
     def _watch(
-        self, context: StageContext, output: Path, asked: FaceTrack, portrait: Portrait, checked: set[int], clip: Path
-    ) -> Watched:
+        self, context: StageContext, output: Path, asked: FaceTrack, portrait: Portrait, filmed: Filmed | None,
+        checked: set[int], clip: Path,
+    ) -> Watched:  # fmt: skip
         watched, config = Watched(), self.config
         stills = set(np.linspace(0, len(asked) - 1, config.stills + 2).round().astype(int)[1:-1].tolist())
-        filmed = load_filmed(context)
         away = _background(context, portrait, asked, filmed)
         length = int((asked.seconds < config.clip_seconds).sum()) if config.clip_seconds else 0
         context.progress.start("report", len(asked))
@@ -168,7 +169,9 @@ def _background(context: StageContext, portrait: Portrait, asked: FaceTrack, fil
     if filmed is None:
         return still_background(portrait.matte, asked.image - portrait.points[:, :2])
     masks = np.load(context.input("target_face") / "masks.npy", mmap_mode="r", allow_pickle=False)
-    ever = cv2.resize(masks[np.unique(filmed.frames)].max(0), portrait.matte.shape[::-1])
+    # One after the other: those of a long film are gigabytes.
+    ever = reduce(np.maximum, (masks[number] for number in np.unique(filmed.frames)))
+    ever = cv2.resize(np.asarray(ever), portrait.matte.shape[::-1])
     return still_background(np.maximum(portrait.matte, ever), asked.image - filmed.points[..., :2])
 
 

@@ -50,7 +50,6 @@ SHADE, SHADED = 0.4, 0.06
 """Share of its light that an eye loses beside its lids, and over how many of its widths: a ball under lids is not lit
 as a plane, and what of its white was hidden has no shade of its own."""
 
-
 LIPS_WIDE, LIPS_DEEP = 0.03, 0.2
 """How far a lip may reach into the ring of its inner edge: in widths of a mouth picture, but never more than this share
 of the way to the opening's middle. What is left of it would ring the target's mouth in the lender's red."""

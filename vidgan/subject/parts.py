@@ -215,6 +215,11 @@ class PartMotion:
         table = part_table(self.driving.device)
         return part_affines(self.driving, self.reference, self.height_d, self.height_r, table)
 
+    @cached_property
+    def bones(self) -> tuple[Tensor, Tensor]:
+        """The two ends of the references' parts, (B, K, P, 2) both."""
+        return bones(self.reference, part_table(self.reference.device))
+
     def at(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """For pixels (B, N, 2): where they come from (B, K, N, 2), confidence (B, K, N), and the squared distance to
         the driving body's nearest bone (B, N), in part radii.
@@ -236,8 +241,7 @@ class PartMotion:
         homogeneous = torch.cat([points, torch.ones_like(points[..., :1])], -1).transpose(1, 2)
         landing = torch.einsum("bkpij,bjn->ibkpn", self.affines, homogeneous)
         leading = weights.argmax(1)[:, None, None].expand(*landing.shape[1:3], 1, -1)
-        apart = sum((one - one.gather(2, leading)).square() for one in landing)
-        agreeing = weights[:, None] * _agreement(apart, self.height_r[..., None, None])
+        agreeing = weights[:, None] * _agreement(landing, leading, self.height_r[..., None, None], 2)
         self._show_behind(agreeing, landing, weights, distances)
         agreeing = agreeing / agreeing.sum(2, keepdim=True)
         return (agreeing * landing).sum(3).movedim(0, -1), agreeing
@@ -254,20 +258,20 @@ class PartMotion:
         parts = (mine.argmax(1, keepdim=True), rival)
         first, second = (torch.cat([one.gather(1, part) for one in lands], 1) for part in parts)
         table, height = part_table(second.device), self.height_r[b, k]
-        start, end = (ends[b, k] for ends in bones(self.reference, table))
+        start, end = (ends[b, k] for ends in self.bones)
         there = part_weights(segment_distances(start, end, second[:, None], height, table))[..., 0]
         own = (there.gather(1, rival) / there.amax(1, keepdim=True))[:, 0]
         seen = self._matte(b, k, first) < 0.5 * self._matte(b, k, second) * own
         seen &= distances[b, :, n].gather(1, rival)[:, 0] < 1
-        apart = sum((one - one.gather(1, rival)).square() for one in lands)
-        agrees = mine * _agreement(apart, height[:, None])
+        agrees = mine * _agreement(lands, rival, height[:, None], 1)
         agreeing[b[seen], k[seen], :, n[seen]] = agrees[seen]
 
     def _belongs(self, where: Tensor) -> Tensor:
         """The part weights of the references' own pixels: (B, K, N, 2) → (B, K, P, N)."""
         table = part_table(where.device)
-        landed = (self.reference.flatten(0, 1), where.flatten(0, 1), self.height_r.flatten())
-        return part_weights(bone_distances(*landed, table)).unflatten(0, where.shape[:2])
+        start, end = (ends.flatten(0, 1) for ends in self.bones)
+        distances = segment_distances(start, end, where.flatten(0, 1), self.height_r.flatten(), table)
+        return part_weights(distances).unflatten(0, where.shape[:2])
 
     def _matte(self, b: Tensor, k: Tensor, where: Tensor) -> Tensor:
         """The mattes of references b, k (m,) at the places (m, 2) in them, the nearest pixel's and 0 outside: (m,)."""
@@ -277,6 +281,9 @@ class PartMotion:
         return self.mattes[b, k, y.clamp(0, h - 1), x.clamp(0, w - 1)] * inside
 
 
-def _agreement(apart: Tensor, height: Tensor) -> Tensor:
-    """How far parts agree, 0 to 1, from the squared distance between where they land and the person's height there."""
+def _agreement(landing: Tensor, leading: Tensor, height: Tensor, way: int) -> Tensor:
+    """How far parts agree with the leading one, 0 to 1, by where they land, x and y (2, ...), and the person's height
+    there; the parts, of which `leading` is one, lie along the dimension `way` of x and of y.
+    """
+    apart = sum((one - one.gather(way, leading)).square() for one in landing)
     return torch.exp(apart / (-2 * (AGREEMENT * height).square()))

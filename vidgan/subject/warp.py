@@ -82,8 +82,9 @@ def resize_flow(flow: Flow, size: tuple[int, int]) -> Flow:
     fine = F.interpolate(stacked, size, mode="bilinear", align_corners=False)
     where = rearrange(fine[:, : 2 * k], "b (k c) h w -> b k (h w) c", c=2).contiguous()
     confidence = fine[:, 2 * k : 3 * k].flatten(2).contiguous()
-    cuts = None if flow.parts is None else _cuts(flow, size)
-    if flow.parts is not None and cuts is not None:
+    cuts = None
+    if flow.parts is not None:
+        cuts = _cuts(flow, size)
         _recompute(flow.parts, cuts, size, where, confidence)
     where, confidence = where.unflatten(2, size), confidence.unflatten(2, size)
     return Flow(where, confidence, fine[:, -2], fine[:, -1], flow.parts, cuts)
