@@ -172,6 +172,22 @@ def test_an_archive_with_an_impossible_size_ends_there(tmp_path, size):
     assert "damaged after" in found.skipped[0][1]
 
 
+def test_an_archive_with_a_damaged_header_ends_there(tmp_path):
+    path = archive(tmp_path / "a.tar", {f"{name}.png": png_strip() for name in "abc"}, "w")
+    data = bytearray(path.read_bytes())
+    data[data.index(b"b.png") + 150] ^= 0xFF  # its checksum
+    path.write_bytes(data)
+    found = Found()
+    assert [each.name for each in read_archive(path, found)] == ["a.png"]
+    assert "damaged after its entry 1" in found.skipped[0][1]
+
+
+def test_a_whole_archive_is_not_damaged(tmp_path):
+    found = Found()
+    assert len(list(read_archive(archive(tmp_path / "a.tar.gz", {"a.png": png_strip()}), found))) == 1
+    assert found.skipped == []
+
+
 def test_no_archive(tmp_path):
     path = video(tmp_path / "a.mp4", plain_frames(3))
     with pytest.raises(MediaError, match="neither a folder nor a readable tar archive"):

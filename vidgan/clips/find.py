@@ -149,7 +149,16 @@ def read_archive(path: Path, found: Found) -> Iterator[Footage]:
                     found.skipped.append((name, f"{member.size} bytes are over the limit of {_ARCHIVED_BYTES}"))
                 elif (file := archive.extractfile(member)) is not None:
                     yield Footage(name, "picture", (file.read(),))
+            _check_end(archive)
     except (tarfile.TarError, EOFError, OSError, ValueError, IndexError, OverflowError) as error:
         if not count:
             raise MediaError(f"{path}: neither a folder nor a readable tar archive; give a folder of clips") from error
         found.skipped.append((shown(path.name), f"the archive is damaged after its entry {count} ({error})"))
+
+
+def _check_end(archive: tarfile.TarFile) -> None:
+    """Raise ReadError when the entries end at something else than the archive's end: tarfile says nothing then."""
+    assert archive.fileobj is not None
+    archive.fileobj.seek(archive.offset)
+    if any(archive.fileobj.read(tarfile.BLOCKSIZE)):
+        raise tarfile.ReadError("what follows is no entry")
