@@ -8,13 +8,12 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from vidgan.errors import VidganError
+from vidgan.libraries import NEEDED, explained, trials
 
 POSE_MODELS = (
     "pose_detection/pose_detection.tflite",
@@ -29,6 +28,7 @@ CV2_PROVIDERS = (
     "opencv-contrib-python",
     "opencv-contrib-python-headless",
 )
+_TRIED = {"anny": "anny", "warp-lang": "warp"}
 _NEEDED_GB = 5.0
 _ADVISED_MEMORY_GB = 4.0
 _REINSTALL = "reinstall with: pip install --force-reinstall"
@@ -45,32 +45,55 @@ class Check:
 
 
 def checks() -> Iterator[Check]:
-    """Every check, one after the other; a check that fails in an unforeseen way is a broken one."""
-    for check in (
-        _python, _torch, _device, _ffmpeg, _encoders, _opencv, _pose, _perceptual, _performers, _disk, _memory,
-    ):  # fmt: skip
-        yield from _guarded(check)
+    """Every check, one after the other; a check that fails in an unforeseen way is a broken one.
+
+    What a broken library would be used by is not tried: it may end the process.
+    """
+    yield from _guarded(_python)
+    broken = set()
+    for found in _libraries():
+        broken |= {found.name} if found.state == "broken" else set()
+        yield found
+    for check, needed in (
+        (_torch, {"torch", "numpy"}),
+        (_device, {"torch", "numpy"}),
+        (_ffmpeg, {"av"}),
+        (_encoders, {"av", "numpy", "pydantic"}),
+        (_opencv, set[str]()),
+        (_pose, set[str]()),
+        (_perceptual, {"torch", "torchvision", "numpy", "pydantic"}),
+        (_performers, set[str]()),
+        (_disk, {"numpy", "pydantic"}),
+        (_memory, {"psutil"}),
+    ):
+        if not broken & needed:
+            yield from _guarded(check)
 
 
 def _guarded(check: Callable[[], Iterator[Check]]) -> Iterator[Check]:
     try:
         yield from check()
-    except ImportError as error:
-        yield Check(check.__name__.strip("_"), "broken", str(error), _import_advice(error))
-    except (VidganError, OSError, RuntimeError) as error:
-        yield Check(check.__name__.strip("_"), "broken", f"{type(error).__name__}: {error}", "see the message")
-
-
-def _import_advice(error: ImportError) -> str:
-    if "cannot open shared object file" in str(error):
-        return "install the system's libraries: apt-get install libgl1 libglib2.0-0"
-    return f"install it with: pip install {error.name or 'PACKAGE'}"
+    except Exception as error:
+        known = explained(error)
+        said = str(known) if known is not error else f"{type(error).__name__}: {error}"
+        yield Check(check.__name__.strip("_"), "broken", said, "see the message")
 
 
 def _python() -> Iterator[Check]:
     found = f"{platform.python_version()} ({sys.executable}), vidgan {version('vidgan')}"
     old = sys.version_info < (3, 11)
     yield Check("python", "broken" if old else "ok", found, "use Python 3.11 or newer" if old else "")
+
+
+def _libraries() -> Iterator[Check]:
+    """Whether each library that a command needs can be imported."""
+    modules = {module: package for package, module in NEEDED.items()}
+    modules |= {_TRIED[name]: name for name in _extra("performers") if _installed(name)}
+    faults = [(modules[module], fault) for module, fault in trials(list(modules)) if fault is not None]
+    for package, fault in faults:
+        yield Check(package, "broken", fault, "then run `vidgan doctor` again")
+    if not faults:
+        yield Check("libraries", "ok", f"all {len(modules)} can be imported")
 
 
 def _torch() -> Iterator[Check]:
@@ -110,8 +133,7 @@ def _encoders() -> Iterator[Check]:
 
 def _opencv() -> Iterator[Check]:
     there = [name for name in CV2_PROVIDERS if _installed(name)]
-    cv2 = import_module("cv2")
-    found = f"{cv2.__version__} from {', '.join(there) or 'outside pip'}"
+    found = ", ".join(f"{name} {version(name)}" for name in there) or "from outside pip"
     if len(there) > 1:
         extra = " ".join(name for name in there if name != "opencv-contrib-python")
         advice = f"they overwrite each other: pip uninstall {extra}, then {_REINSTALL} opencv-contrib-python"

@@ -51,7 +51,7 @@ def test_a_wrong_pipeline_is_one_line(broken, change, says):
 
 
 def test_a_stage_whose_package_is_missing_says_so():
-    with pytest.raises(DependencyError, match="needs the Python module no_such_module"):
+    with pytest.raises(DependencyError, match="the library no_such_module is not installed"):
         registry.stage_class("no_such_module:Stage")
 
 

@@ -66,7 +66,9 @@ class WhisperEncoder:
         """
         try:
             from transformers import WhisperFeatureExtractor, WhisperModel
-        except ImportError:
+        except ModuleNotFoundError as error:
+            if error.name != "transformers":
+                raise
             raise DependencyError(
                 "speech features by whisper need the package transformers: pip install transformers, or leave "
                 "voice.features at log-mel"

@@ -65,14 +65,13 @@ def _exit_code(args: list[str] | None) -> int:
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  (nothing more can be said there)
         return 1
-    except VidganError as error:
-        _trace()
-        return _say(str(error), error.exit_code)
-    except ImportError as error:
-        _trace()
-        return _say(f"{error}: `vidgan doctor` says what to do", 1)
     except Exception as error:
+        from vidgan.libraries import explained
+
         _trace()
+        known = explained(error)
+        if isinstance(known, VidganError):
+            return _say(str(known), known.exit_code)
         text = str(error) if type(error).__name__ == "StageCrashedError" else f"{type(error).__name__}: {error}"
         return _say(f"{' '.join(text.split())} (a fault in vidgan: set VIDGAN_DEBUG=1 to see where)", 1)
 

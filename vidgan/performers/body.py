@@ -71,9 +71,11 @@ def library() -> Any:
         import anny
         import anny.paths
         import anny.utils.obj_utils
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        if error.name not in ("anny", "warp"):
+            raise
         raise DependencyError(
-            f"vidgan performers needs the package {error.name or 'anny'}: pip install 'vidgan[performers]'"
+            f"vidgan performers needs the package {error.name}: pip install 'vidgan[performers]'"
         ) from error
     return anny
 

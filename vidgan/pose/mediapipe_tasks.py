@@ -64,7 +64,9 @@ class TasksBackend:
     def _open(self) -> None:
         try:
             from mediapipe.tasks.python import BaseOptions, vision
-        except ImportError as error:
+        except ModuleNotFoundError as error:
+            if not str(error.name).startswith("mediapipe."):
+                raise
             raise DependencyError("this MediaPipe has no Tasks API; run: pip install mediapipe==0.10.21") from error
         options = vision.PoseLandmarkerOptions(
             base_options=BaseOptions(model_asset_path=str(self._bundle)),

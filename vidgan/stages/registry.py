@@ -5,13 +5,15 @@ Other packages add theirs by an entry point in the group `vidgan.stages`: `name 
 
 from __future__ import annotations
 
+import traceback
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from vidgan.errors import ConfigError, DependencyError
+from vidgan.errors import ConfigError, DependencyError, VidganError
+from vidgan.libraries import explained
 from vidgan.stages.base import Stage
 
 STAGES = {
@@ -58,7 +60,7 @@ def stage_class(name: str) -> StageClass:
 
     Raises:
         ConfigError: there is no such stage.
-        DependencyError: its module needs a package that is not installed.
+        DependencyError: its module cannot be imported; it says which library is missing or broken.
     """
     path = name if ":" in name else known_stages().get(name)
     if path is None:
@@ -73,12 +75,23 @@ def load_class(path: str) -> StageClass:
     module, _, attribute = path.partition(":")
     try:
         found: Any = import_module(module)
+    except Exception as error:
+        raise _unimportable(path, error) from error
+    try:
         for part in attribute.split("."):
             found = getattr(found, part)
-    except ModuleNotFoundError as error:
-        raise DependencyError(f"stage {path} needs the Python module {error.name}, which is not installed") from error
     except AttributeError:
         raise ConfigError(f"there is no {attribute} in {module}: check the stage's import path") from None
     if not (isinstance(found, type) and issubclass(found, Stage)):
         raise ConfigError(f"{path} is not a stage: derive it from vidgan.stages.base.Stage")
     return found
+
+
+def _unimportable(path: str, error: Exception) -> VidganError:
+    """Why a stage's module cannot be imported: a library of it, or an error of its own and where that is."""
+    library = explained(error)
+    if isinstance(library, VidganError):
+        return DependencyError(f"stage {path} cannot be imported: {library}")
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    return DependencyError(f"stage {path} cannot be imported: {said} ({last.filename}, line {last.lineno})")

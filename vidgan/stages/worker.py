@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from vidgan.errors import Interrupted, VidganError, known_error
+from vidgan.libraries import explained
 from vidgan.progress import Emit, Event
 from vidgan.stages.execute import Job, execute
 from vidgan.stages.manifest import InputRecord
@@ -174,8 +175,8 @@ def _main(descriptor: int) -> None:
         with limited(MediaLimits.model_validate(message["limits"])):
             execute(_load(message), Store(Path(message["work"])), message["device"], emit)
     except Exception as error:
-        text = "".join(traceback.format_exception(error))
-        outcome |= {"error": type(error).__name__, "message": str(error), "traceback": text}
+        text, known = "".join(traceback.format_exception(error)), explained(error)
+        outcome |= {"error": type(known).__name__, "message": str(known), "traceback": text}
         if not isinstance(error, VidganError):
             print(text, file=sys.stderr)
     emit(outcome)

@@ -18,6 +18,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
+from vidgan.libraries import explained
 from vidgan.video import limits as media
 from vidgan.video.isolate import work
 from vidgan.video.limits import MediaLimits, no_memory
@@ -86,8 +87,8 @@ def _beat(wire: Wire) -> Any:
 
 
 def _error(error: Exception) -> dict[str, Any]:
-    text = "".join(traceback.format_exception(error))
-    return {"kind": "error", "type": type(error).__name__, "message": str(error), "traceback": text}
+    text, known = "".join(traceback.format_exception(error)), explained(error)
+    return {"kind": "error", "type": type(known).__name__, "message": str(known), "traceback": text}
 
 
 if __name__ == "__main__":

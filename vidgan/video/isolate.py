@@ -193,6 +193,8 @@ class _Decoder:
         code = self._process.wait()
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         advice = "the file is damaged or made to do harm: convert or record it again"
+        if not self._started:
+            advice = "it has not come to the file: `vidgan doctor` says what is broken"
         if code == -signal.SIGKILL:  # by the system or a person: no fault in a file does it
             advice = "the memory may be full: end other programs, then run the same command again"
         return MediaError(f"{call.where}: its decoder {how}; {advice}")
