@@ -1,3 +1,4 @@
+import wave
 from fractions import Fraction
 
 import av
@@ -33,6 +34,20 @@ def test_channels_are_mixed_down_and_the_rate_converted_without_changing_a_tone(
     spectrum = np.abs(np.fft.rfft(sound.samples * np.hanning(len(sound.samples))))
     assert spectrum.argmax() * RATE / len(sound.samples) == pytest.approx(hz, abs=1.5)
     assert sound.level == pytest.approx(20 * np.log10(0.5 / np.sqrt(2)), abs=0.1)
+
+
+@pytest.mark.parametrize("channels", [6, 12, 17])
+def test_many_channels_are_mixed_down(tmp_path, channels):
+    """Of planes beyond the eighth PyAV shows others' memory."""
+    path = tmp_path / "many.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(np.tile(np.arange(channels) * 1000, (RATE, 1)).astype("<i2").tobytes())
+    samples = read_sound(path).samples
+    assert len(samples) == RATE
+    assert samples == pytest.approx((channels - 1) * 500 / 32768, abs=1e-4)
 
 
 def test_hole_in_a_track_is_silent_and_moves_nothing(tmp_path):

@@ -106,7 +106,7 @@ class _Resampled:
         kind = frame.sample_rate, frame.layout.name, frame.format.name
         if self._resampler is None or kind != self._kind:
             yield from self.rest()
-            self._kind, self._resampler = kind, AudioResampler("fltp", None, self._rate)
+            self._kind, self._resampler = kind, AudioResampler("flt", None, self._rate)
         yield from _mixed(self._resampler, frame)
 
     def rest(self) -> Iterator[NDArray[np.float32]]:
@@ -116,8 +116,8 @@ class _Resampled:
 
 
 def _mixed(resampler: AudioResampler, frame: AudioFrame | None) -> Iterator[NDArray[np.float32]]:
-    for piece in resampler.resample(frame):
-        yield piece.to_ndarray().mean(0, dtype=np.float32)
+    for piece in resampler.resample(frame):  # packed: of planes, PyAV reads beyond the last where there are over 8
+        yield piece.to_ndarray().reshape(-1, piece.layout.nb_channels).mean(1, dtype=np.float32)
 
 
 def write_wav(path: Path, samples: NDArray[np.float32], rate: int) -> None:
