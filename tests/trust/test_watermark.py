@@ -75,7 +75,7 @@ def test_nothing_is_found_where_nothing_is_nor_by_another_key(frames, tmp_path, 
 
 
 def test_chance_is_bounded_as_promised():
-    """For any picture the score by a random key passes t less often than exp(-t^2 / 2): here for a very uneven one."""
+    """For any picture the pilot by a random key passes t less often than exp(-t^2 / 2): here for a very uneven one."""
     spectrum = (np.random.default_rng(0).pareto(1.2, ring().size) + 0.01).astype(np.complex64)
     turns = np.random.default_rng(1).random((4000, ring().size), np.float32)
     scores = np.cos(2 * np.pi * turns) @ np.abs(spectrum) / np.sqrt((np.abs(spectrum) ** 2).sum() / 2)
@@ -95,7 +95,45 @@ def test_what_moves_does_not_drown_the_mark_of_what_stands_still():
             for segment, amplitude in share((group + 0.5) / 2)
         )
         folded[group] = 0.01 * mark + rng.normal(0, np.where(np.arange(shape[1]) < 110, 0.5, 0.02), shape)
-    assert detect._straight(detect._means(folded, counts), False, key)[0] > 9
+    assert detect._straight(detect._means(folded, counts), False, key)[0] < -15
+
+
+@pytest.mark.parametrize("uneven", [0.6, 1.2, 30])
+def test_a_finding_is_no_likelier_than_it_says(uneven):
+    """For any picture, by keys at random: one in ten says 1 in 10 at most, and one in a hundred 1 in 100."""
+    rng = np.random.default_rng(3)
+    mixed = (rng.pareto(uneven, (PATTERNS, ring().size)) + 0.01).astype(np.complex64)
+    key, said = Key(), []
+    for _ in range(400):
+        turned = mixed * np.exp(2j * np.pi * rng.random(mixed.shape, np.float32)).astype(np.complex64)
+        said.append(detect._log10_p(turned, 1, key))
+    assert (np.array(said) < -1).mean() <= 0.1
+    assert (np.array(said) < -2).mean() <= 0.01 + 0.005
+    assert np.mean(10 ** -np.array(said)) < 2  # the e-value's mean is at most 1, and 1 at least for each as it is said
+
+
+def test_a_message_counts_for_a_finding_whatever_it_says():
+    """Strength just enough for its bits to be found, the pilot left out."""
+    key, rng = Key(), np.random.default_rng(4)
+    noise = (rng.normal(size=key.phases.shape) + 1j * rng.normal(size=key.phases.shape)).astype(np.complex64)
+    carried = np.where(key.owners < 0, 0, np.append(encode(NUMBER), 0)[key.owners])
+    assert detect._log10_p(noise, 1, key) > -1
+    assert detect._log10_p(noise + np.complex64(0.3) * key.phases * carried, 1, key) < -20
+    assert detect._log10_p(noise + np.complex64(0.3) * key.phases * -carried, 1, key) < -20
+
+
+def test_the_mark_of_the_first_frame_counts_where_a_codec_shows_it_to_the_end(monkeypatch):
+    key, shape, rng = Key(), (96, 160), np.random.default_rng(5)
+    patterns = key.patterns(encode(NUMBER))[:, *place(shape[1], shape[0])]
+    mark = sum(amplitude * key.order[it][1] * patterns[key.order[it][0]] for it, amplitude in share(0.0))
+    folded, counts = np.zeros((2 * CYCLE, *shape), np.float32), np.zeros(2 * CYCLE)
+    counts[:4] = 1
+    folded[:4] = mark + rng.normal(0, 0.5, shape) + rng.normal(0, 0.01, (4, *shape))
+    surest = [detect._straight(detect._means(folded, counts), False, key)[0]]
+    monkeypatch.setattr(detect, "_STILL", 0.0)
+    surest.append(detect._straight(detect._means(folded, counts), False, key)[0])
+    assert surest[0] < -6
+    assert surest[1] > -1
 
 
 def test_chance_is_bounded_where_little_moves():

@@ -1,13 +1,15 @@
 """Finding a watermark again: flipped, scaled, cropped, cut, at another frame rate, compressed.
 
-How sure it is does not rest on a model of pictures. For one guess of place and time the score is
+How sure it is does not rest on a model of pictures. For one guess of place and time let T_b be what the video shows at
+frequency b and φ_b the key's phase there, uniform on the circle and independent of every video that was not marked;
+P = Re Σ T_b conj(φ_b) over the pilot's frequencies, X_c the same over those of the coded bit c, V = Σ |T_b|² / 2. Since
+E exp(a |T| cos θ) = I0(a |T|) ≤ exp(a² |T|² / 4),
 
-    z = Re Σ T_b conj(φ_b) / sqrt( Σ |T_b|² / 2 )
+    M(a) = exp(a P) Π_c cosh(a X_c) / exp(a² V / 2),
 
-over the pilot's frequencies b, with T what the video shows there and φ the key's phases, uniform on the circle and
-independent of every video that was not marked. Then E exp(λ |T| cos θ) = I0(λ |T|) ≤ exp(λ² |T|² / 4), so by Chernoff's
-bound P(z > t) ≤ exp(-t² / 2) whatever the video is; multiplied by the number of guesses (Bonferroni) it bounds the
-chance of a false alarm.
+the mean over both signs of every bit, has a mean of at most 1 by chance, whatever the video is, and so has its mean M
+over several a: an e-value (Vovk and Wang 2021). By Markov's inequality P(M > 1 / α) ≤ α; each guess has a share of α
+(Bonferroni), the likely ones a larger one.
 
 Legend: G groups of frames by their time in the cycle, h, w cells of a frame, N of the torus, B frequencies, P patterns.
 """
@@ -40,8 +42,13 @@ _GROUP = SEGMENT / 2
 _SCALES = np.linspace(0.74, 1.3, 45)
 """Cells of the marked frame for one of ours: below 1 after a crop, above 1 after bars were added."""
 _TIMES = np.arange(0, CYCLE * SEGMENT, SEGMENT / 4)
+_UNCUT = (0.0, CYCLE * SEGMENT - SEGMENT / 4, CYCLE * SEGMENT - SEGMENT / 2)
+"""Times of a video from its start on: a codec shows for a while what it coded before."""
 _COARSE_TIMES = np.arange(0, CYCLE * SEGMENT, SEGMENT / 2)
 _REACH = 4.0  # cells, the width of the whitening's window
+_STILL = 0.5
+"""Weight of what all frames show: at few bits much of the first one, its mark as well, stays to the end."""
+_STRENGTHS = np.geomspace(3, 48, 7)  # of a mark, in standard deviations of what chance shows
 _QUIET_REACH, _QUIET = 1.5, 0.2  # cells; what a still place changes by, in whitened units
 
 Spectra = NDArray[np.complex64]
@@ -103,7 +110,7 @@ def find_in(frames: Iterable[Frame], key: Key, limit: float = 10 * BLOCK) -> Fou
 
 
 def _blocks(frames: Iterable[Frame], limit: float) -> Iterator[Cells]:
-    """Each block's frames, whitened and averaged in groups by their time in the cycle: (G, h, w), empty ones zero."""
+    """Each block's frames, whitened and averaged in groups by their time in the cycle, and over all: (G + 1, h, w)."""
     folded, counts, block = np.zeros((0, 0, 0), np.float32), np.zeros(_GROUPS), 0
     start = None
     for frame in frames:
@@ -132,23 +139,26 @@ def whiten(luma: Cells) -> Cells:
 
 
 def _means(folded: Cells, counts: NDArray[np.float64]) -> Cells:
-    """The groups' means less what all of them show: the mark changes from group to group, a resting scene does not.
+    """The groups' means less what all of them show, and that as one more; empty ones are zero.
+
+    The mark changes from group to group, a resting scene does not.
 
     What is left counts by its inverse variance over the groups, as a matched filter does: where nothing moves, the
     mark is most of it, however little a codec has left.
     """
     there = counts > 0
+    still = folded.sum(0) / counts.sum()
     means = np.zeros_like(folded)
     means[there] = folded[there] / counts[there, None, None]
     if there.sum() > 1:
         means[there] -= means[there].mean(0)
         variance = cv2.GaussianBlur(np.square(means[there]).mean(0), (0, 0), _QUIET_REACH)
         means /= np.square(np.sqrt(variance) + _QUIET)
-    return means
+    return np.concatenate([means, still[None]])
 
 
 def _spectra(folded: Cells, guess: Guess) -> Spectra:
-    """The ring's frequencies (G, B) of the groups, laid on the torus as guessed and flattened over the spectrum."""
+    """The ring's frequencies (G + 1, B) of the groups, laid on the torus as guessed and flattened over the spectrum."""
     planes = torch.zeros(len(folded), TORUS, TORUS)
     for plane, cells in zip(planes, folded, strict=True):
         if cells.any():
@@ -174,36 +184,43 @@ def _scaled(cells: Cells, scale: float) -> Cells:
 
 def _search(folded: Cells, key: Key) -> Found:
     """The best guess for one block: as the frame is first, then any size and place."""
-    straight = [_straight(folded, flipped, key) for flipped in (False, True)]
-    z, guess = max(straight, key=lambda it: it[0])
-    log10_p = _log10_p(z, 2 * 2 * len(_TIMES))
+    log10_p, guess = min((_straight(folded, flipped, key) for flipped in (False, True)), key=lambda it: it[0])
     if log10_p > math.log10(FALSE_ALARM):
         options = [_moved(folded, Guess(scale, flipped), key) for scale, flipped in product(_SCALES, (False, True))]
-        moved_z, moved = max(options, key=lambda it: it[0])
-        moved_p = _log10_p(moved_z, 2 * len(options) * len(_COARSE_TIMES) * TORUS**2)
+        moved = max(options, key=lambda it: it[0])[1]
+        mixed = _turned(_mixed(_spectra(folded, moved), moved.seconds, key), moved)
+        moved_p = _log10_p(mixed, 4 * len(options) * len(_COARSE_TIMES) * TORUS**2, key)
         if moved_p < log10_p:
             log10_p, guess = moved_p, moved
     for better in (guess, *_refined(folded, guess, key)):
-        number = decode(_coded(_mixed(_spectra(folded, better), better.seconds, key), better, key))
+        mixed = _turned(_mixed(_spectra(folded, better), better.seconds, key), better)
+        _, bits, spread = _sums(mixed, key)
+        number = decode(bits / np.sqrt(spread + 1e-9))
         if number is not None:
             return Found(log10_p, number, better)
     return Found(log10_p, None, guess)
 
 
-def _log10_p(z: float, guesses: int) -> float:
-    return min(0.0, math.log10(guesses) - max(z, 0.0) ** 2 / 2 / math.log(10))
+def _log10_p(mixed: NDArray[np.complex64], guesses: int, key: Key) -> float:
+    """How unlikely by chance it is that one of so many guesses shows as much; each has the same share of the chance."""
+    pilot, bits, _ = _sums(mixed, key)
+    total = np.square(np.abs(mixed)).sum(dtype=np.float64) / 2
+    strengths = _STRENGTHS / math.sqrt(total + 1e-9)
+    coded = np.logaddexp(strengths[:, None] * bits, -strengths[:, None] * bits).sum(1) - len(bits) * math.log(2)
+    logs = strengths * pilot + coded - strengths**2 * total / 2
+    e_value = np.logaddexp.reduce(logs) - math.log(len(logs))
+    return min(0.0, math.log10(guesses) - float(e_value) / math.log(10))
 
 
 def _straight(folded: Cells, flipped: bool, key: Key) -> tuple[float, Guess]:
-    """The best score at the frame's own size and place."""
+    """The surest time at the frame's own size and place. As filmed and uncut, the likeliest, has half of all chance."""
     spectra = _spectra(folded, Guess(flipped=flipped))
-    scores = {}
-    for seconds in _TIMES:
-        mixed = _mixed(spectra, float(seconds), key)
-        score = float(_pilot(mixed, key).real.sum()) / _spread(mixed, key)
-        scores[Guess(flipped=flipped, seconds=float(seconds))] = score
-    best = max(scores, key=scores.__getitem__)
-    return scores[best], best
+    found = []
+    for seconds in map(float, _TIMES):
+        guesses = 2 * len(_UNCUT) if seconds in _UNCUT and not flipped else 4 * 2 * len(_TIMES)
+        log10_p = _log10_p(_mixed(spectra, seconds, key), guesses, key)
+        found.append((log10_p, Guess(flipped=flipped, seconds=seconds)))
+    return min(found, key=lambda it: it[0])
 
 
 def _moved(folded: Cells, guess: Guess, key: Key, times: NDArray[np.float64] = _COARSE_TIMES) -> tuple[float, Guess]:
@@ -232,12 +249,15 @@ def _refined(folded: Cells, guess: Guess, key: Key) -> list[Guess]:
 
 
 def _mixed(spectra: Spectra, seconds: float, key: Key) -> NDArray[np.complex64]:
-    """What each pattern (P, B) gets of the groups' spectra (G, B), when `seconds` were cut from the start."""
-    weights = np.zeros((PATTERNS, _GROUPS), np.float32)
+    """What each pattern (P, B) gets of the groups' spectra (G + 1, B), when `seconds` were cut from the start."""
+    weights = np.zeros((PATTERNS, _GROUPS + 1), np.float32)
     for group in range(_GROUPS):
         for segment, amplitude in share((group + 0.5) * _GROUP + seconds):
             number, sign = key.order[segment]
             weights[number, group] += amplitude * sign
+    for segment, amplitude in share(seconds):
+        number, sign = key.order[segment]
+        weights[number, _GROUPS] += _STILL * amplitude * sign
     return weights @ spectra
 
 
@@ -251,12 +271,16 @@ def _spread(mixed: NDArray[np.complex64], key: Key) -> float:
     return math.sqrt(float((np.abs(mixed) ** 2)[key.owners < 0].sum()) / 2) + 1e-9
 
 
-def _coded(mixed: NDArray[np.complex64], guess: Guess, key: Key) -> NDArray[np.float64]:
-    """The coded bits (C,) at a place, each over the standard deviation that it has by chance."""
+def _turned(mixed: NDArray[np.complex64], guess: Guess) -> NDArray[np.complex64]:
+    """What the patterns (P, B) get at the guess's place."""
     rows, columns = np.divmod(ring(), TORUS // 2 + 1)
     turn = np.exp(2j * np.pi * (rows * guess.down + columns * guess.right) / TORUS)
-    values = (mixed * key.phases.conj() * turn).real
-    carried = key.owners >= 0
-    total = np.bincount(key.owners[carried], values[carried], CODED_BITS)
-    variance = np.bincount(key.owners[carried], (np.abs(mixed) ** 2)[carried] / 2, CODED_BITS)
-    return np.asarray(total / np.sqrt(variance + 1e-9))
+    return np.asarray(mixed * turn, np.complex64)
+
+
+def _sums(mixed: NDArray[np.complex64], key: Key) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+    """The pilot's sum, the coded bits' sums (C,), and the variances (C,) that these have by chance."""
+    values, carried = (mixed * key.phases.conj()).real.astype(np.float64), key.owners >= 0
+    bits = np.bincount(key.owners[carried], values[carried], CODED_BITS)
+    variances = np.bincount(key.owners[carried], np.square(np.abs(mixed[carried])) / 2, CODED_BITS)
+    return float(values[~carried].sum()), np.asarray(bits, np.float64), np.asarray(variances, np.float64)
