@@ -65,6 +65,7 @@ def checks() -> Iterator[Check]:
         (_performers, set[str]()),
         (_disk, {"numpy", "pydantic"}),
         (_memory, {"psutil"}),
+        (_decoder, set[str]()),
     ):
         if not broken & needed:
             yield from _guarded(check)
@@ -197,6 +198,18 @@ def _memory() -> Iterator[Check]:
     yield Check(
         "memory", "warning" if low else "ok", found, "close other programs or use a smaller --size" if low else ""
     )
+
+
+def _decoder() -> Iterator[Check]:
+    """What the process that decodes files has given up (`vidgan.video.landlock`)."""
+    from vidgan.video.landlock import landlock_version
+
+    there = landlock_version()
+    if there == 0:
+        yield Check("decoder", "warning", "the kernel has no Landlock: it may write files", "see SECURITY.md")
+        return
+    given_up = ["write files", "run programs"] + ["connect by TCP"] * (there > 3) + ["signal others"] * (there > 5)
+    yield Check("decoder", "ok", f"cannot {', '.join(given_up)} (Landlock {there})")
 
 
 def _installed(name: str) -> bool:

@@ -34,6 +34,16 @@ def test_two_providers_of_cv2_are_said(monkeypatch):
     assert "pip uninstall opencv-python, then" in check.advice
 
 
+@pytest.mark.parametrize(
+    ("version", "state", "says"), [(0, "warning", "no Landlock"), (3, "ok", "write files, run programs (")]
+)
+def test_what_the_decoder_has_given_up_is_said(monkeypatch, version, state, says):
+    monkeypatch.setattr("vidgan.video.landlock.landlock_version", lambda: version)
+    (check,) = doctor._decoder()
+    assert check.state == state
+    assert says in check.found
+
+
 def test_missing_models_are_said(monkeypatch):
     monkeypatch.setattr(doctor, "POSE_MODELS", ("pose_landmark/pose_landmark_heavy.tflite",))
     (check,) = doctor._pose()

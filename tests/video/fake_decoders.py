@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
+import socket
+import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,8 +67,40 @@ def allocates(path: Path, megabytes: int) -> int:
 
 
 @isolated
-def writes(path: Path, size: int) -> int:
+def writes(path: Path, size: int, cuda: int | None = None) -> int:
     return path.write_bytes(bytes(size))
+
+
+@isolated
+def writes_in_its_room(path: Path, size: int) -> str:
+    room = Path(tempfile.gettempdir())
+    (room / "a" / "b").mkdir(parents=True)
+    (room / "a" / "b" / "c").write_bytes(bytes(size))
+    shutil.rmtree(room / "a")
+    return str(room)
+
+
+@isolated
+def removes(path: Path) -> int:
+    path.unlink()
+    return 0
+
+
+@isolated
+def runs_a_program(path: Path) -> int:
+    return subprocess.run(["true"]).returncode
+
+
+@isolated
+def connects(path: Path, port: int) -> int:
+    with socket.create_connection(("127.0.0.1", port), timeout=5):
+        return 0
+
+
+@isolated
+def kills(path: Path, process: int) -> int:
+    os.kill(process, signal.SIGTERM)
+    return 0
 
 
 @isolated

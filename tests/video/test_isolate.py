@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +20,8 @@ import pytest
 from tests.video import fake_decoders as fakes
 from tests.video.clips import number_of
 from vidgan.errors import LimitError, MediaError, PersonError
-from vidgan.video.isolate import DecoderFault, end_idle
+from vidgan.video.isolate import DecoderFault, _room, end_idle
+from vidgan.video.landlock import landlock_version
 from vidgan.video.limits import MediaLimits, limited
 from vidgan.video.read import ClipReader
 
@@ -104,10 +107,58 @@ def test_a_decoder_that_wants_too_much_memory():
     assert fakes.allocates(CLIP, 300) == 1
 
 
-def test_a_decoder_writes_no_large_files_and_no_cores(tmp_path):
+def test_a_decoder_writes_no_large_files_and_no_cores():
     with pytest.raises(DecoderFault, match="File too large"):
-        fakes.writes(tmp_path / "large", 32 << 20)
+        fakes.writes_in_its_room(CLIP, 32 << 20)
+    end_idle()
     assert fakes.core_size(CLIP) == 0
+
+
+needs_landlock = pytest.mark.skipif(landlock_version() < 6, reason="the kernel has no Landlock, or an older one")
+
+
+@needs_landlock
+def test_a_decoder_that_is_taken_over_can_change_nothing(tmp_path):
+    (tmp_path / "kept").write_text("as it was")
+    for call in (fakes.removes, lambda path: fakes.writes(path, 1), lambda path: fakes.writes(path.parent / "new", 1)):
+        with pytest.raises(DecoderFault, match="PermissionError"):
+            call(tmp_path / "kept")
+    assert [(it.name, it.read_text()) for it in tmp_path.iterdir()] == [("kept", "as it was")]
+    assert fakes.length(tmp_path / "kept") == 9
+
+
+def test_a_decoder_that_uses_a_gpu_is_left_free(tmp_path):
+    """Its driver writes, starts programs and maps memory as it likes."""
+    assert fakes.writes(tmp_path / "new", 9, cuda=0) == 9
+
+
+@needs_landlock
+def test_a_decoder_runs_no_program_connects_nowhere_and_ends_no_other():
+    with pytest.raises(DecoderFault, match="PermissionError"):
+        fakes.runs_a_program(CLIP)
+    with pytest.raises(DecoderFault, match="PermissionError"):
+        fakes.kills(CLIP, os.getpid())
+    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(DecoderFault, match="PermissionError"):
+        fakes.connects(CLIP, server.getsockname()[1])
+
+
+def test_a_decoder_has_a_room_of_its_own_that_goes_with_the_process_that_asks():
+    asking = asks("print(fakes.writes_in_its_room(Path('a'), 9))")
+    room = Path(asking.communicate(timeout=60)[0].splitlines()[1])
+    assert room.name.startswith("vidgan-")
+    assert not room.exists()
+
+
+def test_without_a_folder_for_temporary_files_all_but_writing_works(monkeypatch):
+    def full(**given):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    end_idle()
+    _room.cache_clear()
+    monkeypatch.setattr("tempfile.mkdtemp", full)
+    assert fakes.length(Path(__file__)) == Path(__file__).stat().st_size
+    end_idle()
+    _room.cache_clear()
 
 
 def test_errors_come_back_as_they_are():

@@ -1,9 +1,10 @@
-"""The decoder process, `python -m vidgan.video.decoder FD MEMORY FREE`: calls (`vidgan.video.isolate`) on stdin.
+"""The decoder process, `python -m vidgan.video.decoder FD MEMORY FREE [ROOM]`: calls (`vidgan.video.isolate`) on stdin.
 
 Results go to FD, arrays into MEMORY (`vidgan.video.wire`).
 
-It writes no file of size, leaves no core, and takes no more memory than the limits of a call say. When the process that
-asks ends, however it ends, this one ends at once, also in the middle of a call.
+It writes in the folder ROOM alone, no file of size, leaves no core, runs no program, and takes no more memory than the
+limits of a call say; without ROOM it may use a GPU, whose driver does all that. When the process that asks ends,
+however it ends, this one ends at once, also in the middle of a call.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 from vidgan.libraries import explained
 from vidgan.video import limits as media
 from vidgan.video.isolate import work
+from vidgan.video.landlock import only_read
 from vidgan.video.limits import MediaLimits, no_memory
 from vidgan.video.wire import Message, Slots, Wire
 
@@ -29,8 +31,10 @@ _WRITTEN = 16 << 20  # bytes of a file: FFmpeg wants the table of the tone mappi
 _BEAT_S = 0.5
 
 
-def main(writing: int, memory: int, free: int) -> None:
+def main(writing: int, memory: int, free: int, room: str | None = None) -> None:
     """Make the calls that come, one after the other."""
+    if room is not None:
+        only_read(room)  # before there are threads: each gives up for itself and for those that it starts
     wire, calls = Wire(0, writing, Slots(memory, free)), SimpleQueue[Message]()
     threading.Thread(target=_listen, args=(wire, calls), daemon=True).start()
     media.on_decoded = _beat(wire)
@@ -92,4 +96,4 @@ def _error(error: Exception) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:])

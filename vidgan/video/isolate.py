@@ -11,9 +11,11 @@ from __future__ import annotations
 import atexit
 import inspect
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -128,17 +130,19 @@ def _stream(call: _Call) -> Iterator[tuple[NDArray, Any]]:
 class _Decoder:
     """A decoder process. When it fails in any way it is ended, and not used again."""
 
-    def __init__(self) -> None:
+    def __init__(self, hardware: bool) -> None:
         reading, writing = os.pipe()
         slots = Slots.new()
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+        room = None if hardware else _room(os.getpid())
+        given = map(str, (writing, *slots.descriptors, *(() if room is None else (room,))))
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "vidgan.video.decoder", *map(str, (writing, *slots.descriptors))],
+            [sys.executable, "-P", "-m", "vidgan.video.decoder", *given],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             pass_fds=[writing, *slots.descriptors],
             start_new_session=True,  # Ctrl-C and Ctrl-Z are the parent's, whose end is this one's
-            env={**os.environ, **_THREADS, "PYTHONPATH": path},
+            env={**os.environ, **_THREADS, "PYTHONPATH": path, **({"TMPDIR": room} if room else {})},
         )
         os.close(writing)
         assert self._process.stdin is not None
@@ -207,6 +211,22 @@ def _error(header: Mapping[str, Any]) -> Exception:
     return error
 
 
+@cache
+def _room(process: int) -> str:
+    """The folder in which the decoders of this process may write; empty where none can be made."""
+    try:
+        folder = tempfile.mkdtemp(prefix="vidgan-")
+    except OSError:
+        return ""
+    atexit.register(_remove, folder, process)
+    return folder
+
+
+def _remove(folder: str, process: int) -> None:
+    if os.getpid() == process:  # and no child of it that was forked
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 _idle: list[_Decoder] = []
 _lock = threading.Lock()
 
@@ -220,7 +240,7 @@ def _decoder(hardware: bool) -> Iterator[_Decoder]:
     with _lock:
         decoder = _idle.pop() if _idle and not hardware else None
     if decoder is None or not decoder.alive:
-        decoder = _Decoder()
+        decoder = _Decoder(hardware)
     try:
         yield decoder
     except MediaError:
