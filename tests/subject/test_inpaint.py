@@ -3,6 +3,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.subject.sticks import background
 from vidgan.subject.inpaint import inpaint, push_pull
@@ -47,6 +49,16 @@ def test_inpainting_continues_a_gradient():
 
 def test_a_background_never_seen_is_grey_not_black():
     assert (inpaint(np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), bool)) == 128).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6), height=st.integers(1, 24), width=st.integers(1, 24), share=st.floats(0, 1))
+def test_inpainting_takes_any_picture_and_any_holes(seed, height, width, share):
+    rng = np.random.default_rng(seed)
+    rgb = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
+    seen = rng.random((height, width)) < share
+    filled = inpaint(rgb, seen)
+    np.testing.assert_array_equal(filled[seen], rgb[seen])
 
 
 def woven(height, width, size=3.0):
