@@ -42,7 +42,7 @@ class AnimateStage(Stage[AnimateConfig]):
     """
 
     name: ClassVar[str] = "animate"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     Config: ClassVar[type[Config]] = AnimateConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
