@@ -53,7 +53,7 @@ class SpeakerStage(FaceStage):
     """
 
     name: ClassVar[str] = "speaker"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     choosing: ClassVar[str] = "--speaker"
     Config = SpeakerConfig
     config: SpeakerConfig

@@ -16,6 +16,7 @@ from vidgan.face.head import HeadPose, head_pose_of
 from vidgan.face.mouths import Mouths, colour_gain, skin_colour
 from vidgan.face.transfer import Driven, Filmed
 from vidgan.subject.animate import FacePainter, choose_mouths, moving_window
+from vidgan.subject.inpaint import smooth
 from vidgan.subject.portrait import Portrait, oval_of, plate_behind, plate_joined, refined
 
 
@@ -73,7 +74,7 @@ class FilmPainter:
     ) -> NDArray[np.uint8]:
         if self.portrait.steady:
             return plate_joined(picture, matte, self.portrait.plate[inside])
-        return plate_behind(picture, matte)
+        return plate_behind(picture, matte, smooth)  # texture would be another in every frame
 
 
 def _shifted(driven: Driven, corner: NDArray[np.int64]) -> Driven:
