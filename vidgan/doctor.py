@@ -132,6 +132,13 @@ def _encoders() -> Iterator[Check]:
             yield Check(codec, "warning", found, f"do not ask for {codec}, or {_REINSTALL} av")
 
 
+def _lacking_modules() -> list[str]:
+    """The contributed modules of OpenCV that are needed and not there: other builds of it come without."""
+    import cv2
+
+    return [f"cv2.{name}" for name in ("ximgproc", "xphoto") if not hasattr(cv2, name)]
+
+
 def _opencv() -> Iterator[Check]:
     there = [name for name in CV2_PROVIDERS if _installed(name)]
     found = ", ".join(f"{name} {version(name)}" for name in there) or "from outside pip"
@@ -139,6 +146,9 @@ def _opencv() -> Iterator[Check]:
         extra = " ".join(name for name in there if name != "opencv-contrib-python")
         advice = f"they overwrite each other: pip uninstall {extra}, then {_REINSTALL} opencv-contrib-python"
         yield Check("opencv", "warning", found, advice)
+    elif lacking := _lacking_modules():
+        advice = f"{_REINSTALL} opencv-contrib-python, and remove what else brings cv2"
+        yield Check("opencv", "broken", f"{found}, without {' and '.join(lacking)}", advice)
     else:
         yield Check("opencv", "ok", found)
 

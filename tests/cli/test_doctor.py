@@ -68,3 +68,10 @@ def test_a_check_that_cannot_be_made_is_a_broken_one(error, says):
     (check,) = doctor._guarded(_video)
     assert (check.name, check.state) == ("video", "broken")
     assert says in f"{check.found} {check.advice}"
+
+
+def test_an_opencv_without_its_contributed_modules_is_broken(monkeypatch):
+    monkeypatch.delattr("cv2.xphoto")
+    (check,) = doctor._opencv()
+    assert (check.state, check.found.rpartition(", ")[2]) == ("broken", "without cv2.xphoto")
+    assert "opencv-contrib-python" in check.advice
