@@ -37,8 +37,9 @@ from vidgan.progress import Silent
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.drive import asked_track
 from vidgan.stages.driver import DriverStage
-from vidgan.stages.face import FaceStage, FaceStageConfig
+from vidgan.stages.face import FaceStageConfig
 from vidgan.stages.face_report import Watched, found_track, still_background
+from vidgan.stages.film_face import FilmFaceConfig, FilmFaceStage
 from vidgan.stages.portrait import PortraitConfig, PortraitStage
 from vidgan.subject.animate import FacePainter
 from vidgan.subject.portrait import Portrait
@@ -60,7 +61,7 @@ def stage(stage: Stage[Any], folder: Path, **inputs: Path) -> Path:
 
 def load_target(path: Path, work: Path) -> Portrait:
     """The portrait of a target."""
-    face = stage(FaceStage(FaceStageConfig(masks=True)), work / f"{path.stem}-face", video=path)
+    face = stage(FilmFaceStage(FilmFaceConfig(masks=True)), work / f"{path.stem}-face", video=path)
     return Portrait.load(stage(PortraitStage(PortraitConfig()), work / f"{path.stem}-portrait", video=path, face=face))
 
 

@@ -22,6 +22,7 @@ from vidgan.face.follow import FaceFollower
 from vidgan.face.head import head_pose_of
 from vidgan.face.motion import SUFFIX
 from vidgan.face.regions import LANDMARKS
+from vidgan.face.shots import visits
 from vidgan.face.track import FaceTrack
 from vidgan.face.transfer import Filmed
 from vidgan.metrics.face_follow import face_follow
@@ -76,7 +77,7 @@ class FaceReportStage(Stage[FaceReportConfig]):
     """
 
     name: ClassVar[str] = "face_report"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     Config: ClassVar[type[Config]] = FaceReportConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -89,7 +90,8 @@ class FaceReportStage(Stage[FaceReportConfig]):
         clip = context.dir / "clip.mp4"
         filmed = load_filmed(context)
         watched = self._watch(context, output, asked, portrait, filmed, set(checked.tolist()), clip)
-        found = found_track(watched, asked, checked)
+        visit = np.zeros(len(asked), np.int64) if filmed is None else visits(filmed.shots)
+        found = found_track(watched, asked, checked, visit[checked])
         home = portrait.pose if filmed is None else head_pose_of(filmed.points[checked])
         follow = face_follow(found, asked[checked], driver[checked], home.rotation)
         manifests = list(read_manifests(context.inputs).values())
@@ -121,6 +123,7 @@ class FaceReportStage(Stage[FaceReportConfig]):
         watched, config = Watched(), self.config
         stills = set(np.linspace(0, len(asked) - 1, config.stills + 2).round().astype(int)[1:-1].tolist())
         away = _background(context, portrait, asked, filmed)
+        begins = set() if filmed is None else set((np.flatnonzero(np.diff(visits(filmed.shots))) + 1).tolist())
         length = int((asked.seconds < config.clip_seconds).sum()) if config.clip_seconds else 0
         context.progress.start("report", len(asked))
         with ClipReader(output) as reader, MeshBackend(FaceConfig()) as backend:
@@ -132,7 +135,7 @@ class FaceReportStage(Stage[FaceReportConfig]):
             for index, (ours, theirs, target) in enumerate(zip(reader, drivers, unchanged, strict=False)):
                 context.progress.advance()
                 if index in checked:
-                    if index - 1 not in checked:
+                    if index - 1 not in checked or index in begins:
                         follower.restart()
                         follower.box = landmark_box(asked.image[index])
                     watched.rows[index] = follower.detect(ours.rgb, index, float(ours.time))
@@ -200,12 +203,16 @@ def _beside(driver: Frame | None, output: Frame, height: int) -> Picture:
     return own if driver is None else np.hstack([fit(driver.rgb, height // 2 * 2), own])
 
 
-def found_track(watched: Watched, asked: FaceTrack, checked: NDArray[np.int64]) -> FaceTrack:
-    """What was found, as a track of the checked frames, smoothed as the driver's."""
+def found_track(
+    watched: Watched, asked: FaceTrack, checked: NDArray[np.int64], visit: NDArray[np.int64] | None = None
+) -> FaceTrack:
+    """What was found, as a track of the checked frames, smoothed as the driver's within each visit."""
     empty = Face(np.full((LANDMARKS, 2), np.nan, np.float32), np.full(LANDMARKS, np.nan, np.float32))
     rows = [watched.rows.get(int(index)) or empty for index in checked]
     raw: dict[str, NDArray] = {
         "image": np.stack([one.image for one in rows]), "depth": np.stack([one.depth for one in rows]),
         "pts": asked.pts[checked],
     }  # fmt: skip
-    return finish(raw, asked.time_base, asked.width, asked.height, MeshBackend.name, FaceFinishConfig(max_gap=0))
+    cuts = () if visit is None else (np.flatnonzero(np.diff(visit)) + 1).tolist()
+    config = FaceFinishConfig(max_gap=0)
+    return finish(raw, asked.time_base, asked.width, asked.height, MeshBackend.name, config, cuts)

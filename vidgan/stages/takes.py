@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,6 +20,7 @@ from vidgan.face.track import FaceTrack
 from vidgan.face.transfer import Driven, FaceTransferConfig, drive, whole
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.driver import load_motion
+from vidgan.stages.film_face import shots_of
 from vidgan.subject.mend import SIDE
 from vidgan.subject.portrait import Portrait
 from vidgan.subject.rehearse import OVERSIZE, Rehearsal, homes, spread_blocks, uses
@@ -59,14 +60,14 @@ class Clip:
 class TakesStage(Stage[TakesConfig]):
     """Inputs: `target` and `driving` (files), `target_face`, `driver`, `portrait`. Files: `Takes`.
 
-    A video of the target is rehearsed on itself. For a picture the driver's video stands in, with the picture itself
-    driven away and back, so that mending warps is learnt, and not a face. How the motion is transferred in the end does
-    not count, so that changing that trains nothing anew. Facts: what was taken. A killed run goes on after the last of
-    every few pictures.
+    A video of the target is rehearsed on itself, on its longest shot. For a picture the driver's video stands in, with
+    the picture itself driven away and back, so that mending warps is learnt, and not a face. How the motion is
+    transferred in the end does not count, so that changing that trains nothing anew. Facts: what was taken. A killed
+    run goes on after the last of every few pictures.
     """
 
     name: ClassVar[str] = "takes"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     Config: ClassVar[type[Config]] = TakesConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -100,7 +101,7 @@ class TakesStage(Stage[TakesConfig]):
 
     def _clip(self, context: StageContext) -> tuple[Clip | None, str]:
         """The clip to rehearse on, and whose it is."""
-        own = FaceTrack.load(context.input("target_face") / "track.npz")
+        own = longest_shot(context.input("target_face"))
         if own.present.sum() >= ENOUGH:
             return Clip(context.input("target"), own, None), "target"
         motion, path = load_motion(context.input("driver")), context.input("driving")
@@ -128,6 +129,16 @@ class TakesStage(Stage[TakesConfig]):
             pictures = {int(home): next(iter(reader.frames(int(home)))).rgb for home in ways}
             frames = _wanted(reader, taken[start:])
             yield from rehearsal.of_clip(frames, pictures, points, taken, clip.mouths, start)
+
+
+def longest_shot(folder: Path) -> FaceTrack:
+    """The track of a finished film_face stage, with its face in the shot that shows it longest alone.
+
+    Another shot has another light, which is not a warp's to mend.
+    """
+    track = FaceTrack.load(folder / "track.npz")
+    shots = shots_of(folder, np.arange(len(track)))
+    return replace(track, present=track.present & (shots == np.bincount(shots, track.present).argmax()))
 
 
 def _wanted(reader: ClipReader, frames: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vidgan.face.expression import neutral_frame
 from vidgan.face.head import HeadPose, angles, head_pose, head_pose_of, to_head
-from vidgan.face.mouths import Mouths, skin_colour
+from vidgan.face.mouths import Mouths
 from vidgan.face.track import FaceTrack
 from vidgan.face.transfer import Driven, gaze_of
 from vidgan.subject.animate import FacePainter
@@ -61,8 +61,7 @@ def uses(frames: Positions, held_out: float, gap: int = 12) -> list[Use]:
 
 def as_portrait(picture: NDArray[np.uint8], points: NDArray) -> Portrait:
     """A frame as a portrait whose surroundings bend with it, which shows no mouth but its own."""
-    skin = skin_colour(picture, points)
-    none = Mouths(np.zeros((0, 1, 1, 3), np.uint8), np.zeros((0, 1, 2), np.float32), skin)
+    none = Mouths(np.zeros((0, 1, 1, 3), np.uint8), np.zeros((0, 1, 2), np.float32), np.zeros((0, 3), np.float32))
     return Portrait(picture, np.full(picture.shape[:2], 255, np.uint8), picture, points.astype(np.float32), none)
 
 
