@@ -20,14 +20,16 @@ from vidgan.face.backend import Face, FaceConfig, MeshBackend
 from vidgan.face.finish import FaceFinishConfig, finish
 from vidgan.face.follow import FaceFollower
 from vidgan.face.head import head_pose_of
+from vidgan.face.mesh import polygon
 from vidgan.face.motion import SUFFIX
-from vidgan.face.regions import LANDMARKS
+from vidgan.face.regions import LANDMARKS, OVAL
 from vidgan.face.shots import visits
 from vidgan.face.track import FaceTrack
 from vidgan.face.transfer import Filmed
 from vidgan.metrics.face_follow import face_follow
 from vidgan.metrics.frames import Mask, finite_mean, region_mean
 from vidgan.metrics.redetect import spread_runs
+from vidgan.metrics.sharpness import sharpness
 from vidgan.pose.people import landmark_box
 from vidgan.report.data import Message, StageCost, VideoFacts, plain_facts, printable
 from vidgan.report.face_data import FaceReport, render_face_page
@@ -66,6 +68,7 @@ class Watched:
 
     rows: dict[int, Face | None] = field(default_factory=dict)
     background: list[float] = field(default_factory=list)
+    sharpness: list[float] = field(default_factory=list)
     stills: list[Shown] = field(default_factory=list)
 
 
@@ -101,7 +104,8 @@ class FaceReportStage(Stage[FaceReportConfig]):
         data = FaceReport(
             vidgan_version=__version__, driver=printable(context.input("driving").name),
             target=printable(context.input("target").name), output=shape, **vars(follow),
-            background=finite_mean(watched.background), av_sync=facts.get("encode", {}).get("av_sync"),
+            background=finite_mean(watched.background), sharpness=finite_mean(watched.sharpness),
+            av_sync=facts.get("encode", {}).get("av_sync"),
             marks=marks(facts.get("encode", {}).get("mark"), facts.get("sign")),
             **held_out(facts.get("heldout")),
             driving=plain_facts(facts.get("drive", {}) | facts.get("animate", {}) | _training(facts.get("train", {}))),
@@ -114,7 +118,7 @@ class FaceReportStage(Stage[FaceReportConfig]):
         shown = video_uri(clip) if clip.exists() else None
         (context.dir / PAGE).write_text(render_face_page(data, watched.stills, shown), encoding="utf-8")
         clip.unlink(missing_ok=True)
-        return vars(follow) | {"background": data.background}
+        return vars(follow) | {"background": data.background, "sharpness": data.sharpness}
 
     def _watch(
         self, context: StageContext, output: Path, asked: FaceTrack, portrait: Portrait, filmed: Filmed | None,
@@ -143,6 +147,10 @@ class FaceReportStage(Stage[FaceReportConfig]):
                     if last is not None and index - 1 in checked:
                         watched.background.append(region_mean(np.abs(added - last), away))
                     last = added
+                    if asked.present[index]:
+                        own = portrait.points if filmed is None else filmed.points[index]
+                        ratio = face_sharpness(ours.rgb, asked.image[index]) / face_sharpness(target, own)
+                        watched.sharpness.append(ratio)
                 if index in stills:
                     pair = _beside(theirs, ours, STILL_HEIGHT)
                     watched.stills.append(Shown.of(pair, f"{float(ours.time):.2f} s", jpeg_uri))
@@ -166,6 +174,15 @@ def still_background(matte: NDArray[np.uint8], moved: NDArray) -> Mask:
     """
     reach = 2 * int(np.ceil(1.3 * np.abs(moved).max() + 0.02 * max(matte.shape))) + 1
     return np.asarray(cv2.dilate(matte, np.ones((reach, reach), np.uint8)) < 5)
+
+
+def face_sharpness(rgb: Picture, points: NDArray) -> float:
+    """How sharp the face at landmarks (J, 2+) in a picture (H, W, 3) is: NaN outside of it."""
+    ring = points[list(OVAL), :2]
+    left, top = np.maximum(np.floor(ring.min(0)), 0).astype(int)
+    right, bottom = np.maximum(np.ceil(ring.max(0)), 0).astype(int)
+    part = rgb[top:bottom, left:right]
+    return sharpness(part, polygon(ring - [left, top], part.shape, 0.0) > 0.5) if part.size else np.nan
 
 
 def _background(context: StageContext, portrait: Portrait, asked: FaceTrack, filmed: Filmed | None) -> Mask:

@@ -32,7 +32,6 @@ class FilmFaceStage(FaceStage):
 
     name: ClassVar[str] = "film_face"
     version: ClassVar[int] = 1
-    setting: ClassVar[str] = "target_face"
     Config = FilmFaceConfig
     config: FilmFaceConfig
 
@@ -59,8 +58,7 @@ class FilmFaceStage(FaceStage):
             spans = ", ".join(f"{seconds[shot.start]:.1f} to {seconds[shot.stop - 1]:.1f} s" for shot in left_out)
             context.progress.warn(
                 f"{context.input('video').name}: {len(left_out)} of {len(cuts) + 1} shots show another face and stay "
-                f"as filmed ({spans}); --set {self.setting}.other_face={2 * self.config.other_face:g} takes it for the "
-                "same"
+                f"as filmed ({spans}); --set face.other_face={2 * self.config.other_face:g} takes it for the same"
             )
         return track
 

@@ -82,7 +82,17 @@ class PortraitStage(Stage[PortraitConfig]):
         size = np.array(matte.shape[::-1])
         height, width = (side // 2 * 2 for side in matte.shape)
         picture, matte, plate = (one[:height, :width] for one in (picture, matte, plate))
-        portrait = Portrait(picture, matte, plate, points, mouths, size=size, steady=steady, shot=int(shots[base]))
+        portrait = Portrait(
+            picture,
+            matte,
+            plate,
+            points,
+            mouths,
+            size=size,
+            steady=steady,
+            shot=int(shots[base]),
+            mouth_frames=self._kept(seen),
+        )
         portrait = replace(portrait, looks=looks_of(portrait))
         portrait.save(context.dir)
         return {
@@ -111,9 +121,8 @@ class PortraitStage(Stage[PortraitConfig]):
         self, context: StageContext, track: FaceTrack, seen: NDArray[np.bool_], beside: NDArray[np.bool_], base: int
     ) -> tuple[NDArray[np.uint8], dict[int, NDArray[np.uint8]], Mouths]:
         """The picture, frames for the plate by number, of those `beside` it, and the mouths."""
-        shown, near = np.flatnonzero(seen), np.flatnonzero(beside)
+        near, kept = np.flatnonzero(beside), set(self._kept(seen).tolist())
         wanted = set(near[np.linspace(0, len(near) - 1, min(PLATE_FRAMES, len(near))).astype(int)].tolist())
-        kept = set(shown[:: max(1, -(-len(shown) // max(1, self.config.mouths)))].tolist() if len(shown) > 1 else [])
         others: dict[int, NDArray[np.uint8]] = {}
         cuts: list[tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]] = []
         for index, rgb in self._frames(context, track):
@@ -128,6 +137,11 @@ class PortraitStage(Stage[PortraitConfig]):
         rings = np.array([one for _, one, _ in cuts], np.float32).reshape(-1, len(LIPS_INNER), 2)
         skin = np.array([one for _, _, one in cuts], np.float32).reshape(-1, 3)
         return picture, others, Mouths(pictures, rings, skin)
+
+    def _kept(self, seen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """The frames whose mouths are kept: of a video's that show the face, evenly."""
+        shown = np.flatnonzero(seen)
+        return shown[:: max(1, -(-len(shown) // max(1, self.config.mouths)))] if len(shown) > 1 else shown[:0]
 
     def _frames(self, context: StageContext, track: FaceTrack) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         context.progress.start("portrait", len(track), "frames")

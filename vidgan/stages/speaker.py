@@ -36,7 +36,6 @@ class SpeakerStage(FilmFaceStage):
 
     name: ClassVar[str] = "speaker"
     version: ClassVar[int] = 3
-    setting: ClassVar[str] = "face"
     choosing: ClassVar[str] = "--speaker"
 
     def run(self, context: StageContext) -> dict[str, Any]:

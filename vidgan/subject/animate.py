@@ -55,6 +55,10 @@ LIPS_WIDE, LIPS_DEEP = 0.03, 0.2
 of the way to the opening's middle. What is left of it would ring the target's mouth in the lender's red."""
 
 
+BANNED = 1e4
+"""The cost of a mouth that is not to be taken."""
+
+
 @dataclass(frozen=True)
 class Borrowed:
     """Which mouth to show in each frame: own (T,) indices of the target's pictures, share (T,) how much of the driver's
@@ -265,12 +269,14 @@ def moving_window(pose: HeadPose, shape: tuple[int, ...]) -> tuple[int, int, int
 
 
 def choose_mouths(
-    portrait: Portrait, driven: Driven, lent: Mouths | None, visits: NDArray[np.int64] | None = None
-) -> Borrowed:
+    portrait: Portrait, driven: Driven, lent: Mouths | None, visits: NDArray[np.int64] | None = None,
+    banned: NDArray[np.bool_] | None = None,
+) -> Borrowed:  # fmt: skip
     """The target's own mouth pictures for every frame, steadily, and how much of the driver's to show instead.
 
     A single picture shows its own mouth's inside as far as that is open; a video's own mouths are taken where one of
-    them is of nearly the asked shape. visits: (T,) of a film with cuts, see `vidgan.face.shots`.
+    them is of nearly the asked shape. visits: (T,) of a film with cuts, see `vidgan.face.shots`; banned: (T, N) the
+    target's mouths that are not to be taken for a frame.
     """
     asked = gap(to_head(driven.points, driven.pose), LIP_PAIRS)
     own, share = np.zeros(len(driven), np.int64), np.zeros(len(driven), np.float32)
@@ -282,6 +288,8 @@ def choose_mouths(
     for visit in np.unique(visits):
         frames = np.flatnonzero(visits == visit)
         costs = pose_distances(wanted[frames], shapes)
+        if banned is not None:
+            costs = costs + BANNED * banned[frames].astype(np.float32)
         own[frames] = steadiest_path(costs, 0.004)
         missed = np.sqrt(costs[np.arange(len(frames)), own[frames]])
         lacking = np.clip((missed - 0.10) / 0.08, 0, 1) * (lent is not None)

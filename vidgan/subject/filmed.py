@@ -25,12 +25,15 @@ class FilmPainter:
 
     portrait: the film's frame at rest, which lends its eyes, in each frame's light, and its plate in the same shot if
     the camera stands still there; filmed: the film under the driving frames; driven: its face as it shall be; lent: the
-    driver's mouths, one a frame, or None.
+    driver's mouths, one a frame, or None; banned: see `choose_mouths`.
     """
 
-    def __init__(self, portrait: Portrait, filmed: Filmed, driven: Driven, lent: Mouths | None) -> None:
+    def __init__(
+        self, portrait: Portrait, filmed: Filmed, driven: Driven, lent: Mouths | None,
+        banned: NDArray[np.bool_] | None = None,
+    ) -> None:  # fmt: skip
         self.portrait, self.filmed, self.driven, self.lent = portrait, filmed, driven, lent
-        self.borrowed = choose_mouths(portrait, driven, lent, visits(filmed.shots))
+        self.borrowed = choose_mouths(portrait, driven, lent, visits(filmed.shots), banned)
         self._poses = head_pose_of(filmed.points)
         self._seen = bool((portrait.matte < 255).any())
 
@@ -71,6 +74,8 @@ class FilmPainter:
     def _plate(
         self, index: int, picture: NDArray[np.uint8], matte: NDArray[np.uint8], inside: tuple[slice, slice]
     ) -> NDArray[np.uint8]:
+        if not self._seen:
+            return picture
         if self.portrait.steady and self.filmed.shots[index] == self.portrait.shot:
             return plate_joined(picture, matte, self.portrait.plate[inside])
         return plate_behind(picture, matte)

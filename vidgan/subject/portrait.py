@@ -44,7 +44,7 @@ EYES = (
     (RIGHT_EYE, RIGHT_LIDS, RIGHT_EYE_CORNERS, RIGHT_IRIS),
 )
 
-_ARRAYS = ("points", "looks", "size", "steady", "shot")
+_ARRAYS = ("points", "looks", "size", "steady", "shot", "mouth_frames")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Portrait:
     (2,) how far the warped picture looks turned and nodded for each degree that it was, see `vidgan.stages.portrait`;
     size: (2,) width and height of a video's frames as they are read, before they are cut to even sides; shot: which of
     its shots picture and plate are of; steady: whether the camera stands still in it, so that the plate lies behind
-    every frame.
+    every frame; mouth_frames: (N,) the frames that the mouths are of.
     """
 
     picture: NDArray[np.uint8]
@@ -66,6 +66,7 @@ class Portrait:
     size: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
     steady: bool = True
     shot: int = 0
+    mouth_frames: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @cached_property
     def spread(self) -> NDArray[np.uint8]:
@@ -117,8 +118,8 @@ class Portrait:
         matte = np.asarray(cv2.imread(str(folder / "matte.png"), cv2.IMREAD_GRAYSCALE), np.uint8)
         with np.load(folder / "face.npz", allow_pickle=False) as data:
             mouths = Mouths(data["pictures"], data["rings"], data["skin"])
-            points, looks, size, steady, shot = (data[name] for name in _ARRAYS)
-            return cls(picture, matte, plate, points, mouths, looks, size, bool(steady), int(shot))
+            points, looks, size, steady, shot, frames = (data[name] for name in _ARRAYS)
+            return cls(picture, matte, plate, points, mouths, looks, size, bool(steady), int(shot), frames)
 
 
 EDGE = 0.015

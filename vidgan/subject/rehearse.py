@@ -16,8 +16,9 @@ from vidgan.face.expression import neutral_frame
 from vidgan.face.head import HeadPose, angles, head_pose, head_pose_of, to_head
 from vidgan.face.mouths import Mouths
 from vidgan.face.track import FaceTrack
-from vidgan.face.transfer import Driven, gaze_of
+from vidgan.face.transfer import Driven, Filmed, gaze_of
 from vidgan.subject.animate import FacePainter
+from vidgan.subject.filmed import FilmPainter
 from vidgan.subject.footage import Positions
 from vidgan.subject.mend import HEIGHT, SIDE, face_region, face_windows
 from vidgan.subject.portrait import Portrait
@@ -26,6 +27,9 @@ from vidgan.subject.window import crop
 
 BLOCK = 24
 """Frames in a row that are taken from a long clip."""
+
+ECHO = 15
+"""Frames within which a film's mouth is nearly the one that was filmed."""
 
 OVERSIZE = 1.25
 """Pictures are drafted at so many times the size at which they are kept."""
@@ -57,6 +61,16 @@ def uses(frames: Positions, held_out: float, gap: int = 12) -> list[Use]:
     first = len(frames) - max(1, round(held_out * len(frames)))
     gap = min(gap, first // 2)
     return ["held" if i >= first else "train" if i < first - gap else "apart" for i in range(len(frames))]
+
+
+def others(taken: Positions, held_out: float, ways: int) -> Positions:
+    """The frames to draft those of a film from, (V, T): in each way known ones, a share of the film farther on.
+
+    They follow each other as the drafted ones do, but for one leap back.
+    """
+    known = uses(taken, held_out).count("train")
+    steps = [(way + 1) * known // (ways + 1) for way in range(ways)]
+    return taken[(np.arange(len(taken)) + np.array(steps)[:, None]) % known]
 
 
 def as_portrait(picture: NDArray[np.uint8], points: NDArray) -> Portrait:
@@ -104,6 +118,36 @@ class Rehearsal:
                 self.writer.draft(way * len(taken) + index, draft, index, way, int(taken[index]), judged)
             yield index + 1
 
+    def of_film(
+        self, film: Portrait, frames: Iterator[NDArray[np.uint8]], under: list[Iterator[NDArray[np.uint8]]],
+        points: NDArray, taken: Positions, sources: Positions, start: int = 0,
+    ) -> Iterator[int]:  # fmt: skip
+        """The first takes, of a film that is animated: in each way, every `taken` frame from another frame of it.
+
+        As in an animated film, the picture is a filmed frame, the eyes are those at rest and the mouth one of another
+        moment. film: the film's portrait at the size of its frames; frames: pictures of the taken frames in order, from
+        the `start`-th on; under: the same of the `sources` (V, T), the frames to draft from; points: (T, J, 3).
+        """
+        motion, film = points[taken], replace(film, matte=np.full_like(film.matte, 255))  # all bends with the head
+        use, pose = uses(taken, self.held_out), head_pose_of(motion)
+        windows, gaze = face_windows(motion, SIDE * pose.scale), gaze_of(to_head(motion, pose))
+        near = np.abs(taken[:, None] - film.mouth_frames) < ECHO
+        painters, numbers = [], []
+        for source in sources:
+            numbers.append(taken + np.cumsum(np.diff(source, prepend=source[0] - 1) != 1))  # none runs across a leap
+            was, alone = points[source], np.zeros(len(source), np.int64)
+            filmed = Filmed(source, was, np.ones(len(source)), alone)
+            driven = Driven(motion, pose, gaze - gaze_of(to_head(was, head_pose_of(was))), motion)
+            painters.append(FilmPainter(film, filmed, driven, None, near))
+        nobody = np.zeros((1, 1), np.uint8)
+        for index, rgb, *pictures in zip(range(start, len(taken)), frames, *under, strict=False):
+            self._film(index, rgb, motion[index], windows[index])
+            for way, (painter, picture) in enumerate(zip(painters, pictures, strict=True)):
+                judged: Use = "apart" if use[index] == "held" and way else use[index]
+                draft = crop(painter.paint(index, picture, nobody), windows[index], self.writer.size, border=None)
+                self.writer.draft(way * len(taken) + index, draft, index, way, int(numbers[way][index]), judged)
+            yield index + 1
+
     def of_portrait(
         self, portrait: Portrait, driven: Driven, take: int, row: int, number: int, alone: bool, start: int = 0
     ) -> Iterator[int]:
@@ -137,14 +181,18 @@ def shrunk(portrait: Portrait, driven: Driven, size: int) -> tuple[Portrait, Dri
     factor = OVERSIZE * size / (SIDE * float(portrait.pose.scale[0]))
     if factor >= 1:
         return portrait, driven
-    height, width = (max(2, round(side * factor)) for side in portrait.matte.shape)
-
-    def less(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-
-    small = Portrait(
-        less(portrait.picture), less(portrait.matte), less(portrait.plate),
-        (factor * portrait.points).astype(np.float32), portrait.mouths, portrait.looks,
-    )  # fmt: skip
     pose = HeadPose(driven.pose.rotation, factor * driven.pose.scale, factor * driven.pose.translation)
-    return small, Driven(factor * driven.points, pose, driven.gaze, factor * driven.asked)
+    return scaled(portrait, factor), Driven(factor * driven.points, pose, driven.gaze, factor * driven.asked)
+
+
+def scaled(portrait: Portrait, factor: float) -> Portrait:
+    """A portrait `factor` times as large; larger than it is, it stays."""
+    if factor >= 1:
+        return portrait
+    height, width = (max(2, round(side * factor)) for side in portrait.matte.shape)
+    picture, matte, plate = (
+        np.asarray(cv2.resize(one, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        for one in (portrait.picture, portrait.matte, portrait.plate)
+    )
+    points = (factor * portrait.points).astype(np.float32)
+    return replace(portrait, picture=picture, matte=matte, plate=plate, points=points)
