@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import signal
@@ -258,17 +257,13 @@ def command(config, source, folder, *more):
     ]
 
 
-def environment():
-    return {**os.environ, "OMP_NUM_THREADS": "1"}
-
-
 @pytest.mark.timeout(1200)  # a busy machine starts processes slowly
 def test_a_killed_command_run_again_gives_the_uninterrupted_model_bit_for_bit(job, tiny_config, strips, tmp_path):
     more = {"steps": 60, "overrides": ["evaluations=3"]}
     job("whole", **more).go(Silent())
     cut = tmp_path / "cut"
     options = ("--steps", "60", "--set", "evaluations=3")
-    process = subprocess.Popen(command(tiny_config, strips, cut, *options), env=environment(), cwd=ROOT)
+    process = subprocess.Popen(command(tiny_config, strips, cut, *options), cwd=ROOT)
     until = time.monotonic() + 200
     while not (cut / "checkpoint.pt").exists() and time.monotonic() < until:
         time.sleep(0.01)
@@ -310,7 +305,7 @@ def test_two_processes_equal_one_with_the_same_batch(job, strips, tmp_path, more
     config.write_text(yaml.safe_dump(settings(**{**TOGETHER, **more}).model_dump(mode="json")))
     job("one", config=config).go(Silent())
     run = [it for it in command(config, strips, tmp_path / "two", "--devices", "2") if it != "--quiet"]
-    done = subprocess.run(run, env=environment(), cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("model") == 2  # its name and its path, said by one process
     one, two = (load_checkpoint(tmp_path / name / "checkpoint.pt")["task"] for name in ("one", "two"))

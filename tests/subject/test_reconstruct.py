@@ -145,3 +145,18 @@ def test_scores_are_numbers_and_better_for_what_is_nearer_the_truth(subject):
     assert 0 < own["perceptual"] < far["perceptual"]
     assert np.isfinite(own["flicker"])
     assert heldout_scores(truth[:1], truth[:1], perceptual, painter.device)["flicker"] == 0
+
+
+@pytest.mark.parametrize("size", [32, 48])
+def test_frames_warped_together_are_those_warped_one_by_one(subject, painter, size):
+    """As on a GPU; of some pixels the flow is exact instead of interpolated, so not to the last grey level."""
+    motion, choice = subject.motion[HELD], painter.choose(subject.motion[HELD], TRAIN)
+    alone, together = (
+        [one for one, _ in painter.paint(motion, choice, plates(subject, HELD, size), size)]
+        for painter._together in (lambda size: 1, lambda size: 4)
+    )
+    assert len(alone) == len(together) == len(HELD)
+    for one, other in zip(alone, together, strict=True):
+        assert np.abs(one.picture.astype(int) - other.picture).mean() < 0.1
+        assert np.abs(one.matte.astype(int) - other.matte).mean() < 0.1
+    assert np.abs(alone[0].picture.astype(int) - alone[3].picture).mean() > 1

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -66,3 +67,18 @@ def test_jpeg_is_bt601_full_range(tmp_path):
     assert (info.matrix, info.full_range) == ("bt601", True)
     with ClipReader(tmp_path / "a.jpg") as clip:
         assert np.abs(next(iter(clip)).rgb.astype(int) - np.asarray(Image.open(tmp_path / "a.jpg"))).max() <= 4
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "nv12", "yuv444p"])
+@pytest.mark.parametrize("max_side", [None, 64])
+def test_pictures_are_neither_darker_nor_brighter(tmp_path, pix_fmt, max_side):
+    """On average, in every channel, whatever the decoder's layout: a clip read and written again does not fade."""
+    rng = np.random.default_rng(0)
+    noise = cv2.GaussianBlur(rng.uniform(-1, 1, (128, 128, 3)), (0, 0), 8)
+    smooth = (128 + 100 * noise / np.abs(noise).max()).round().astype(np.uint8)
+    path = write_clip(tmp_path / "smooth.mkv", [smooth] * 2, codec="libx264", pix_fmt=pix_fmt, options={"qp": "0"})
+    with ClipReader(path, max_side=max_side) as clip:
+        frame = next(iter(clip)).rgb.astype(int)
+    wanted = smooth.astype(int) if max_side is None else cv2.resize(smooth, (64, 64), interpolation=cv2.INTER_AREA)
+    assert np.abs((frame - wanted).mean((0, 1))).max() < 0.3
+    assert np.abs(frame - wanted).mean() < 1.2

@@ -204,7 +204,7 @@ def asks(code):
         "from vidgan.video.limits import MediaLimits, limited\n"
         "print(fakes.process(Path('a')), flush=True)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     return subprocess.Popen(
         [sys.executable, "-c", before + code], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
     )

@@ -56,7 +56,8 @@ class TrainStage(Stage[RepairConfig]):
                 "give a clip that keeps the person in view, or use --quality draft"
             )
         context.progress.note(
-            f"training on {context.device} in {precision} ({why}), perceptual loss on {task.perceptual.feature_network}"
+            f"training on {context.device} in {precision} ({why}), {task.batch} sequences to a step, "
+            f"perceptual loss on {task.perceptual.feature_network}"
         )
         run, best = train(task, config, context.dir, context.progress, context.previous)
         task.ema.network.load_state_dict(best["ema"])
@@ -74,6 +75,7 @@ class TrainStage(Stage[RepairConfig]):
             "best_step": run.best_step,
             "seconds": round(run.elapsed, 1),
             "parameters": sum(value.numel() for value in task.ema.network.parameters()),
+            "batch": task.batch,
             "device": context.device,
             "precision": precision,
         }

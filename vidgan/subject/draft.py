@@ -45,6 +45,10 @@ class Pose:
     reference_height: Tensor
     fade: Tensor
 
+    def at(self, some: slice) -> Pose:
+        """Some of the poses."""
+        return Pose(*(value[some] for value in vars(self).values()))
+
 
 @dataclass(frozen=True)
 class Warped:
@@ -53,6 +57,10 @@ class Warped:
     colour: Tensor
     matte: Tensor
     confidence: Tensor
+
+    def at(self, some: slice) -> Warped:
+        """Those of some of the poses."""
+        return Warped(*(value[some] for value in vars(self).values()))
 
 
 def flows(pose: Pose, pictures: Tensor, size: int) -> Flow:

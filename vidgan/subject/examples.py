@@ -62,7 +62,7 @@ class BodyFootage(Footage):
         vectors = subject.motion.descriptors(references.facing_weight)
         self.nearest = self._nearest(pose_distances(vectors, vectors[self.train]))
         self.motion = {
-            name: torch.from_numpy(np.ascontiguousarray(getattr(subject.motion, name)))
+            name: torch.from_numpy(np.ascontiguousarray(getattr(subject.motion, name))).to(device)
             for name in ("points", "heights", "visibility")
         }
 
@@ -80,26 +80,25 @@ class BodyFootage(Footage):
         """See `Footage.draw`."""
         picks = np.stack([self._references(int(start), rollout, rng) for start in starts])
         at = starts[:, None] + np.arange(rollout)
-        shape = (len(starts), rollout)
+        shape, device = (len(starts), rollout), self.device
         fade = torch.ones(*shape, self.references)
         if augment:
             low = torch.rand((len(starts), 1, self.references), generator=rng) < 0.25
             fade = torch.where(low, 0.2 + 0.8 * torch.rand(low.shape, generator=rng), fade)
-        crops = as_pictures(self.subject.crops[at.ravel()]).unflatten(0, shape)
-        plate = as_pictures(self.subject.plate_crops[at.ravel()]).unflatten(0, shape)
-        references = with_matte(as_pictures(self.subject.small_references[picks.ravel()])).unflatten(0, picks.shape)
-        points, heights = self.motion["points"][at], self.motion["heights"][at]
+        crops = as_pictures(self.subject.crops[at.ravel()], device).unflatten(0, shape)
+        plate = as_pictures(self.subject.plate_crops[at.ravel()], device).unflatten(0, shape)
+        references = as_pictures(self.subject.small_references[picks.ravel()], device).unflatten(0, picks.shape)
+        points, heights, visibility = (self.motion[name][at] for name in ("points", "heights", "visibility"))
         if augment:
             both, points, heights = jitter(torch.cat([crops, plate], 2), points, heights, self.config, rng)
             crops, plate = both[:, :, :4], both[:, :, 4:]
-            points = points + self.config.pose_noise * torch.randn(points.shape, generator=rng)
+            points = points + self.config.pose_noise * torch.randn(points.shape, generator=rng).to(device)
         return BodySequences(
             picture=crops[:, :, :3], matte=(crops[:, :, 3:] + 1) / 2, plate=plate,
-            references=references,
-            points=points, heights=heights,
+            references=with_matte(references), points=points, heights=heights, visibility=visibility,
             reference_points=self.motion["points"][picks], reference_heights=self.motion["heights"][picks],
-            fade=fade, visibility=self.motion["visibility"][at], light=torch.ones(len(starts), 3),
-        ).to(self.device)  # fmt: skip
+            fade=fade.to(device), light=torch.ones(len(starts), 3, device=device),
+        )  # fmt: skip
 
     def _references(self, start: int, rollout: int, rng: torch.Generator) -> Positions:
         """References of one sequence, (R, K), best first; sometimes one slot changes on the way, as when rendering."""

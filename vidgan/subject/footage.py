@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from typing import Self
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -72,10 +71,6 @@ class Sequences(ABC):
     def emphasis(self) -> Tensor:
         """How much each pixel counts in the losses, (B, R, 1, S, S)."""
         return 0.5 + 2.5 * self.matte
-
-    def to(self, device: torch.device | str) -> Self:
-        """The same on a device."""
-        return type(self)(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
 
 class Footage(ABC):
@@ -150,9 +145,9 @@ def jitter(
     (B, R) → the same.
     """
     b, r = heights.shape
-    zoom = 1 + config.scale * (2 * torch.rand((b, 1), generator=rng) - 1)
-    shift = config.shift * (2 * torch.rand((b, 1, 2), generator=rng) - 1)
-    theta = torch.zeros(b, r, 2, 3)
+    zoom = 1 + config.scale * (2 * torch.rand((b, 1), generator=rng) - 1).to(heights.device)
+    shift = config.shift * (2 * torch.rand((b, 1, 2), generator=rng) - 1).to(heights.device)
+    theta = torch.zeros(b, r, 2, 3, device=heights.device)
     theta[..., 0, 0] = theta[..., 1, 1] = 1 / zoom
     theta[..., :, 2] = -2 * shift / zoom[..., None]
     flat = pictures.flatten(0, 1)

@@ -40,23 +40,18 @@ FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "mouth_left", 
 @dataclass(frozen=True)
 class PartTable:
     """The parts as tensors: `start` and `end` (P, J) average the landmarks of a part's ends; `radius` (P,) is a share
-    of person height.
+    of person height; `stretch` (P,) how far a part may be stretched along its bone.
     """
 
     start: Tensor
     end: Tensor
     radius: Tensor
+    stretch: Tensor
 
     @property
     def names(self) -> tuple[str, ...]:
         """The parts' names, in order."""
         return tuple(part.name for part in PARTS)
-
-    @property
-    def stretch(self) -> Tensor:
-        """How far each part may be stretched along its bone, (P,)."""
-        ends = [name.endswith(("hand", "foot")) for name in self.names]
-        return torch.where(torch.tensor(ends, device=self.radius.device), RIGID, STRETCH)
 
 
 def _mean_of(names: tuple[str, ...]) -> Tensor:
@@ -72,6 +67,7 @@ def part_table(device: torch.device | str = "cpu", parts: tuple[Part, ...] = PAR
         start=torch.stack([_mean_of(part.start) for part in parts]).to(device),
         end=torch.stack([_mean_of(part.end) for part in parts]).to(device),
         radius=torch.tensor([part.radius for part in parts]).to(device),
+        stretch=torch.tensor([RIGID if part.name.endswith(("hand", "foot")) else STRETCH for part in parts]).to(device),
     )
 
 
@@ -276,7 +272,7 @@ class PartMotion:
     def _matte(self, b: Tensor, k: Tensor, where: Tensor) -> Tensor:
         """The mattes of references b, k (m,) at the places (m, 2) in them, the nearest pixel's and 0 outside: (m,)."""
         h, w = self.mattes.shape[-2:]
-        x, y = (where * torch.tensor([w, h], device=where.device)).long().unbind(-1)
+        x, y = (where[..., 0] * w).long(), (where[..., 1] * h).long()
         inside = ((where >= 0) & (where < 1)).all(-1)
         return self.mattes[b, k, y.clamp(0, h - 1), x.clamp(0, w - 1)] * inside
 

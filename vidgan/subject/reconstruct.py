@@ -6,6 +6,8 @@ Legend: T driving frames, K references, s pixels of the network, S of the pictur
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -30,7 +32,23 @@ from vidgan.subject.paint import (
 from vidgan.subject.references import Choice, ReferenceConfig, choose, pose_distances
 from vidgan.subject.rig import BODY
 from vidgan.subject.stored import as_bytes, as_pictures, with_matte
-from vidgan.subject.warp import Flow
+
+TOGETHER, PIXELS = 8, 1 << 23
+"""Frames, and pixels of them, whose references a GPU warps at once."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One frame to paint: its pose, the references warped to it and the plate (1, 3, S, S); for a generator the seen
+    landmarks (1, J), and references and plate (1, 3, s, s) at its size.
+    """
+
+    pose: Pose
+    warped: Warped
+    plate: Tensor
+    seen: Tensor
+    fewer: Warped
+    narrow: Tensor
 
 
 class Painter:
@@ -66,44 +84,58 @@ class Painter:
         plates: the plate inside each frame's window, (S, S, 3) uint8; before: the state after the frame before the
         first, None at the beginning of a shot. Yields each picture with the state after it, to go on from.
         """
-        pose = self.pose(motion, choice)
-        pictures = self.subject.references if size > self.subject.crops.shape[1] else self.subject.small_references
-        for t, plate_bytes in enumerate(plates):
-            references = with_matte(as_pictures(pictures[choice.index[t]])).to(self.device)[None]
-            plate = as_pictures(plate_bytes[None]).to(self.device)
-            # One frame at a time: at 4K the flow of a whole segment would take gigabytes.
-            here = Pose(*(value[t : t + 1] for value in vars(pose).values()))
-            flow = flows(here, references, size)
-            warped = warp_references(references, flow, here.fade, size)
-            last = before or nothing_before(here.driving, here.height, size)
-            if self.generator is None:
-                colour, matte = blended(warped)
-                colour, matte = steady(colour, firm(matte), pull(last, here.driving, here.height, size, BODY))
-                picture = composite(colour, matte, plate)
-            else:
-                seen = _tensor(motion.visibility[t : t + 1]).to(self.device)
-                fewer = self.subject.small_references[choice.index[t]]
-                out = self._repaired(here, seen, warped, plate, flow, fewer, last)
-                painted = paint(out, warped, plate, BODY, fine=bool(self.generator.blends))
-                picture, colour, matte = painted.picture, painted.colour, painted.matte
-            before = Previous.of(colour, matte, here.driving, here.height)
-            if not motion.present[t]:
-                before = nothing_before(here.driving, here.height, size)
-            yield Picture(as_bytes(picture[0].movedim(0, -1)), as_bytes(matte[0, 0] * 2 - 1)), before
+        pose, plates, t = self.pose(motion, choice), iter(plates), 0
+        seen = _tensor(motion.visibility).to(self.device)
+        while given := list(islice(plates, self._together(size))):
+            some = slice(t, t + len(given))
+            for scene in self._scenes(pose.at(some), choice.index[some], seen[some], np.stack(given)):
+                here = scene.pose
+                last = before or nothing_before(here.driving, here.height, size)
+                if self.generator is None:
+                    colour, matte = blended(scene.warped)
+                    colour, matte = steady(colour, firm(matte), pull(last, here.driving, here.height, size, BODY))
+                    picture = composite(colour, matte, scene.plate)
+                else:
+                    out = self._repaired(scene, last)
+                    painted = paint(out, scene.warped, scene.plate, BODY, fine=bool(self.generator.blends))
+                    picture, colour, matte = painted.picture, painted.colour, painted.matte
+                before = Previous.of(colour, matte, here.driving, here.height)
+                if not motion.present[t]:
+                    before = nothing_before(here.driving, here.height, size)
+                yield Picture(as_bytes(picture[0].movedim(0, -1)), as_bytes(matte[0, 0] * 2 - 1)), before
+                t += 1
 
-    def _repaired(
-        self, here: Pose, seen: Tensor, warped: Warped, plate: Tensor, flow: Flow, fewer: NDArray[np.uint8],
-        last: Previous,
-    ) -> Repair:  # fmt: skip
-        """What the generator says at its own size, from the references `fewer` (K, s, s, 4)."""
+    def _together(self, size: int) -> int:
+        """How many frames' references are warped at once: one on a CPU, more on a GPU, which a small frame leaves idle;
+        at 4K the flow of a whole segment would take gigabytes.
+        """
+        return 1 if self.device.type == "cpu" else min(TOGETHER, max(1, PIXELS // size**2))
+
+    def _scenes(self, pose: Pose, index: NDArray[np.int64], seen: Tensor, plates: NDArray[np.uint8]) -> Iterator[Scene]:
+        """All that frames need and that does not follow from the frame before: index (N, K), seen (N, J), plates
+        (N, S, S, 3).
+        """
+        small, size = self.subject.crops.shape[1], plates.shape[1]
+        pictures = self.subject.references if size > small else self.subject.small_references
+        references = with_matte(as_pictures(pictures[index], self.device))
+        plate = narrow = as_pictures(plates, self.device)
+        flow = flows(pose, references, size)
+        warped = fewer = warp_references(references, flow, pose.fade, size)
+        if self.generator is not None and small != size:
+            narrow = F.interpolate(plate, (small, small), mode="area")
+            less = with_matte(as_pictures(self.subject.small_references[index], self.device))
+            fewer = warp_references(less, flow, pose.fade, small)
+        for t in range(len(plates)):
+            one = slice(t, t + 1)
+            yield Scene(pose.at(one), warped.at(one), plate[one], seen[one], fewer.at(one), narrow[one])
+
+    def _repaired(self, scene: Scene, last: Previous) -> Repair:
+        """What the generator says at its own size."""
         assert self.generator is not None
-        small, size = self.subject.crops.shape[1], plate.shape[-1]
-        if small != size:
-            plate = F.interpolate(plate, (small, small), mode="area")
-            warped = warp_references(with_matte(as_pictures(fewer)).to(self.device)[None], flow, here.fade, small)
-        full = with_previous(warped, pull(last, here.driving, here.height, small, BODY))
-        maps, inner = BODY.conditioning(here.driving, seen, small), BODY.columns(here.driving, small)
-        return repair(self.generator, maps, inner, plate, full)
+        here, small = scene.pose, scene.narrow.shape[-1]
+        full = with_previous(scene.fewer, pull(last, here.driving, here.height, small, BODY))
+        maps, inner = BODY.conditioning(here.driving, scene.seen, small), BODY.columns(here.driving, small)
+        return repair(self.generator, maps, inner, scene.narrow, full)
 
     def reconstruct(self, train: Positions, held: Positions) -> Iterator[Picture]:
         """Paint the subject's own held-out frames from training frames, at the network's size."""

@@ -169,23 +169,23 @@ class TakeFootage(Footage):
         """See `Footage.draw`."""
         at = starts[:, None] + np.arange(rollout)
         of = self.takes.of[at]
-        drafts = as_pictures(self.takes.drafts[at.ravel()]).unflatten(0, at.shape)
-        filmed = as_pictures(self.takes.filmed[of.ravel()]).unflatten(0, at.shape)
-        points, heights = torch.from_numpy(self.takes.points[of]), torch.from_numpy(self.takes.heights[of])
+        drafts = as_pictures(self.takes.drafts[at.ravel()], self.device).unflatten(0, at.shape)
+        filmed = as_pictures(self.takes.filmed[of.ravel()], self.device).unflatten(0, at.shape)
+        points, heights = (torch.from_numpy(one[of]).to(self.device) for one in (self.takes.points, self.takes.heights))
+        light = torch.ones(len(starts), 3)
         if augment:
             both, points, heights = jitter(torch.cat([drafts, filmed], 2), points, heights, self.config, rng)
-            points = points + self.config.pose_noise * torch.randn(points.shape, generator=rng)
-            light = 1 + LIGHT * (2 * torch.rand((len(starts), 3), generator=rng) - 1)
+            points = points + self.config.pose_noise * torch.randn(points.shape, generator=rng).to(self.device)
+            light += LIGHT * (2 * torch.rand((len(starts), 3), generator=rng) - 1)
             drafts, filmed = both[:, :, :3], both[:, :, 3:]
-            drafts, picture = (relit(one, light[:, None]) for one in (drafts, filmed[:, :, :3]))
-        else:
-            picture, light = filmed[:, :, :3], torch.ones(len(starts), 3)
+        light = light.to(self.device)
+        drafts, picture = (relit(one, light[:, None]) for one in (drafts, filmed[:, :, :3]))
         matte = (filmed[:, :, 3:] + 1) / 2
         # Beyond the matte the draft is as good as the truth: there nothing is to be learnt.
         return FaceSequences(
             picture=drafts + matte * (picture - drafts), matte=matte, plate=drafts, points=points, heights=heights,
-            visibility=torch.ones(points.shape[:-1]), light=light,
-        ).to(self.device)  # fmt: skip
+            visibility=torch.ones(points.shape[:-1], device=self.device), light=light,
+        )  # fmt: skip
 
     def truth(self, positions: Positions) -> NDArray[np.uint8]:
         """See `Footage.truth`."""

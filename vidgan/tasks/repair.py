@@ -5,7 +5,7 @@ Legend: B sequences, R frames of rollout, K references, S pixels of the network;
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import cv2
 import numpy as np
@@ -30,7 +30,9 @@ from vidgan.train.ema import PowerEMA
 from vidgan.train.loop import LoopConfig, Trainable
 from vidgan.train.randomness import generator as counter_rng
 
-POOL = 32
+POOL = 16
+"""Batches whose last outputs later sequences may go on from."""
+
 POSE_COLOURS = 3
 LOOKED_AT = 24
 
@@ -38,15 +40,16 @@ LOOKED_AT = 24
 class RepairConfig(LoopConfig):
     """Settings of the repair task. Weights of zero turn a loss off.
 
-    Up to the share `choose_after` of a run the references keep the draft's weights: the own picture learns first, and
-    is not given up while it is still worse everywhere. With 1 its share stays fixed.
+    A `batch` of "auto" is 2 on a CPU and 8 on a GPU, which smaller ones leave idle. Up to the share `choose_after` of a
+    run the references keep the draft's weights: the own picture learns first, and is not given up while it is still
+    worse everywhere. With 1 its share stays fixed.
     """
 
     enabled: bool = True
     network: Literal["repair", "pose-only"] = "repair"
     width: int = Field(40, ge=8, multiple_of=8)
     depth: int = Field(3, ge=1, le=4)
-    batch: int = Field(2, ge=1)
+    batch: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     rollout: int = Field(3, ge=1)
     held_out: float = Field(0.15, gt=0, le=0.5)
     learning_rate: float = 6e-4
@@ -67,6 +70,13 @@ class RepairConfig(LoopConfig):
     discriminator_frames: int = Field(2, ge=1)
 
 
+def batch_for(asked: int | Literal["auto"], device: torch.device) -> int:
+    """Sequences to a step."""
+    if asked != "auto":
+        return asked
+    return 2 if device.type == "cpu" else 8
+
+
 def build_generator(network: str, maps: int, references: int, width: int, depth: int) -> nn.Module:
     """The generator of a configuration; its references are the pictures and the previous output."""
     kind = {"repair": RepairGenerator, "pose-only": PoseOnlyGenerator}[network]
@@ -79,6 +89,7 @@ class RepairTask(Trainable):
     def __init__(self, footage: Footage, config: RepairConfig, fabric: Fabric, seed: int) -> None:
         self.footage, self.config, self.fabric, self.seed = footage, config, fabric, seed
         self.device, self.rig, self.size = fabric.device, footage.rig, footage.size
+        self.batch = batch_for(config.batch, self.device)
         self.tuple_length = min(config.discriminator_frames, config.rollout)
         self.starts = footage.starts(config.rollout)
         self.going_on = set((self.starts[footage.follows(self.starts)] - 1).tolist())
@@ -124,7 +135,8 @@ class RepairTask(Trainable):
         norm = torch.nn.utils.clip_grad_norm_(self.generator.parameters(), 10.0)
         self.generator_optimiser.step()
         self.ema.update(self.generator.module, step + 1)
-        values = {name: float(value.detach()) for name, value in terms.items()} | {"gradient": float(norm)}
+        shown = torch.stack([*terms.values(), norm]).detach().tolist()  # one wait for the device, not one for each
+        values = dict(zip((*terms, "gradient"), shown, strict=True))
         if strength > 0:
             values.update(self._judge_step(real, made.detach()))
         self._remember(batch, painted)
@@ -146,10 +158,10 @@ class RepairTask(Trainable):
     def _draw(self, rng: torch.Generator) -> tuple[Sequences, Previous]:
         """A batch, partly going on from outputs of earlier steps, so that rollouts become as deep as in a render."""
         config = self.config
-        starts = self.starts[torch.randint(len(self.starts), (config.batch,), generator=rng).numpy()]
+        starts = self.starts[torch.randint(len(self.starts), (self.batch,), generator=rng).numpy()]
         kept = [entry for entry in self.pool if entry["position"] in self.going_on]
-        resumed: list[dict[str, Any] | None] = [None] * config.batch
-        for index in range(config.batch):
+        resumed: list[dict[str, Any] | None] = [None] * self.batch
+        for index in range(self.batch):
             if kept and float(torch.rand(1, generator=rng)) < 0.6:
                 entry = kept[int(torch.randint(len(kept), (1,), generator=rng))]
                 resumed[index], starts[index] = entry, entry["position"] + 1
@@ -194,14 +206,14 @@ class RepairTask(Trainable):
         """Keep the last outputs as starting points for later sequences."""
         last = painted[-1]
         pictures = torch.cat([last.colour, last.matte * 2 - 1], 1).detach()
-        stored = ((pictures + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu()
+        stored = ((pictures + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
         for index, position in enumerate(self.last_positions):
             self.pool.append({
                 "position": int(position), "picture": stored[index].clone(),
-                "points": batch.points[index, -1].cpu().clone(), "height": batch.heights[index, -1].cpu().clone(),
-                "light": batch.light[index].cpu().clone(),
+                "points": batch.points[index, -1].clone(), "height": batch.heights[index, -1].clone(),
+                "light": batch.light[index].clone(),
             })  # fmt: skip
-        self.pool = self.pool[-POOL:]
+        self.pool = self.pool[-POOL * self.batch :]
 
     # --- the losses ---------------------------------------------------------------------------------------------
 

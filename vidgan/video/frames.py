@@ -137,6 +137,10 @@ class _Reading:
         return self.info.container.startswith("matroska") and missing_bytes(self.info.path) > 0
 
 
+_EXACT = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+"""FFmpeg's fast ways to RGB, one for each pixel format, are up to 2 grey levels too dark."""
+
+
 class Converter:
     """From decoded frames to displayed RGB (H, W, 3) uint8; keeps its scaler between frames."""
 
@@ -145,7 +149,7 @@ class Converter:
         self._orientation = examined.geometry.orientation
         self._size = examined.geometry.fitted(max_side)
         smaller = self._size[0] < examined.geometry.width or self._size[1] < examined.geometry.height
-        self._interpolation = Interpolation.AREA if smaller else Interpolation.BICUBIC
+        self._interpolation = (Interpolation.AREA if smaller else Interpolation.BILINEAR) | _EXACT
         self._scaler = VideoReformatter()
         self._packer = VideoReformatter()
         self._tone_map = None
