@@ -177,6 +177,15 @@ def test_eyes_and_own_mouths_are_in_the_light_of_the_frame(portrait):
         assert dim[inside].mean() / lit[inside].mean() == pytest.approx(0.5, abs=0.06)
 
 
+def test_mouths_filmed_in_another_light_are_brought_to_the_frames(portrait):
+    """The same mouth, once as bright as the frame and once from a moment with half the light."""
+    driven, own = lender(portrait, (200, 160, 150))
+    dark = replace(own, pictures=own.pictures // 2, skin=own.skin / 2)
+    inside = polygon(driven.points[0][list(LIPS_INNER), :2], portrait.picture.shape, 0) > 0.95
+    shown = [FacePainter(replace(portrait, mouths=it), driven, None).paint(0)[inside].mean() for it in (own, dark)]
+    assert shown[1] == pytest.approx(shown[0], rel=0.03)
+
+
 def test_a_frame_without_a_face_is_shown_as_filmed(portrait):
     frame = np.zeros_like(portrait.picture)
     painter = FilmPainter(portrait, filmed_once(portrait, 0.0), moved(portrait, (15.0,)), None)

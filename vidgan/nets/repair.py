@@ -79,6 +79,22 @@ class RepairGenerator(nn.Module):
         return Repair(logits=out[:, :k], colour=torch.tanh(out[:, k : k + 3]), matte=out[:, k + 3 :])
 
 
+class ResidualGenerator(RepairGenerator):
+    """A `RepairGenerator` whose own picture is the plate with its changes: for drafts that are the plate themselves.
+
+    It starts as the draft and learns what is wrong with it, where the other learns a whole face first.
+    """
+
+    def __init__(self, maps: int, references: int, width: int = 40, depth: int = 3) -> None:
+        super().__init__(maps, references, width, depth)
+        nn.init.zeros_(self.net.head.bias)  # a pattern of two pixels otherwise
+
+    def forward(self, maps: Tensor, plate: Tensor, colour: Tensor, matte: Tensor, confidence: Tensor) -> Repair:
+        """See `RepairGenerator.forward`."""
+        out = super().forward(maps, plate, colour, matte, confidence)
+        return out._replace(colour=(plate + 2 * out.colour).clamp(-1, 1))  # from black to white and back
+
+
 class PoseOnlyGenerator(nn.Module):
     """Pose maps to picture, the way of Everybody Dance Now (Chan et al. 2019): kept to measure against.
 

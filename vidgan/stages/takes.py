@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from vidgan.config import Config
-from vidgan.face.head import head_pose_of
+from vidgan.face.head import angles, head_pose_of
 from vidgan.face.motion import SUFFIX
 from vidgan.face.mouths import Mouths
 from vidgan.face.track import FaceTrack
@@ -128,7 +128,8 @@ class TakesStage(Stage[TakesConfig]):
             points = clip.points * np.array([across, down, across])
             frames = _wanted(reader, taken[start:])
             if clip.mouths is None:
-                sources = others(taken, self.config.held_out, self.config.ways)
+                turned = angles(head_pose_of(points[taken]).rotation)
+                sources = others(taken, turned, self.config.held_out, self.config.ways)
                 film = scaled(portrait, reader.width / int(portrait.size[0]))
                 under = [_wanted(reader, source[start:]) for source in sources]
                 yield from rehearsal.of_film(film, frames, under, points, taken, sources, start)

@@ -31,6 +31,9 @@ BLOCK = 24
 ECHO = 15
 """Frames within which a film's mouth is nearly the one that was filmed."""
 
+FAR = 1e3
+"""Degrees that a frame which shall not be drafted from counts as turned away."""
+
 OVERSIZE = 1.25
 """Pictures are drafted at so many times the size at which they are kept."""
 
@@ -63,14 +66,25 @@ def uses(frames: Positions, held_out: float, gap: int = 12) -> list[Use]:
     return ["held" if i >= first else "train" if i < first - gap else "apart" for i in range(len(frames))]
 
 
-def others(taken: Positions, held_out: float, ways: int) -> Positions:
-    """The frames to draft those of a film from, (V, T): in each way known ones, a share of the film farther on.
+def others(taken: Positions, turned: NDArray, held_out: float, ways: int) -> Positions:
+    """The frames to draft those of a film from, (V, T): for each block, in each way, a run of known frames.
 
-    They follow each other as the drafted ones do, but for one leap back.
+    Of those of other moments, the ones in which the head is turned most alike: a driver turns it a little, as a rule,
+    and what is turned far is torn beyond mending. turned: (T, 3) the head's angles in degrees.
     """
     known = uses(taken, held_out).count("train")
-    steps = [(way + 1) * known // (ways + 1) for way in range(ways)]
-    return taken[(np.arange(len(taken)) + np.array(steps)[:, None]) % known]
+    found = np.zeros((ways, len(taken)), np.int64)
+    for start in range(0, len(taken), BLOCK):
+        here = np.arange(start, min(start + BLOCK, len(taken)))
+        runs = (np.arange(known)[:, None] + np.arange(len(here))) % known
+        apart = np.linalg.norm(turned[here] - turned[runs], axis=-1).mean(1)
+        apart += FAR * (np.abs(taken[here] - taken[runs]) < ECHO).sum(1)
+        for way in range(ways):
+            best = int(apart.argmin())
+            found[way, here] = taken[runs[best]]
+            away = np.abs(np.arange(known) - best)
+            apart = apart + FAR * (np.minimum(away, known - away) < ECHO)  # another moment in each way
+    return found
 
 
 def as_portrait(picture: NDArray[np.uint8], points: NDArray) -> Portrait:
@@ -131,7 +145,7 @@ class Rehearsal:
         motion, film = points[taken], replace(film, matte=np.full_like(film.matte, 255))  # all bends with the head
         use, pose = uses(taken, self.held_out), head_pose_of(motion)
         windows, gaze = face_windows(motion, SIDE * pose.scale), gaze_of(to_head(motion, pose))
-        near = np.abs(taken[:, None] - film.mouth_frames) < ECHO
+        near = np.abs(taken[:, None] - film.mouth_frames) < ECHO  # nobody's own mouth is shown
         painters, numbers = [], []
         for source in sources:
             numbers.append(taken + np.cumsum(np.diff(source, prepend=source[0] - 1) != 1))  # none runs across a leap
