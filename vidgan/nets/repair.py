@@ -87,6 +87,7 @@ class ResidualGenerator(RepairGenerator):
 
     def __init__(self, maps: int, references: int, width: int = 40, depth: int = 3) -> None:
         super().__init__(maps, references, width, depth)
+        assert self.net.head.bias is not None
         nn.init.zeros_(self.net.head.bias)  # a pattern of two pixels otherwise
 
     def forward(self, maps: Tensor, plate: Tensor, colour: Tensor, matte: Tensor, confidence: Tensor) -> Repair:

@@ -43,7 +43,7 @@ class DubStage(Stage[DubConfig]):
     """
 
     name = "dub"
-    version = 6
+    version = 7
     Config: ClassVar[type[Config]] = DubConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
