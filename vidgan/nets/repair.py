@@ -79,6 +79,12 @@ class RepairGenerator(nn.Module):
         return Repair(logits=out[:, :k], colour=torch.tanh(out[:, k : k + 3]), matte=out[:, k + 3 :])
 
 
+CHANGE = 0.15
+"""Of a network's output, what a residual generator adds to the plate: with 1, one step of the optimiser would change
+colours by more than a draft is wrong by.
+"""
+
+
 class ResidualGenerator(RepairGenerator):
     """A `RepairGenerator` whose own picture is the plate with its changes: for drafts that are the plate themselves.
 
@@ -92,8 +98,10 @@ class ResidualGenerator(RepairGenerator):
 
     def forward(self, maps: Tensor, plate: Tensor, colour: Tensor, matte: Tensor, confidence: Tensor) -> Repair:
         """See `RepairGenerator.forward`."""
-        out = super().forward(maps, plate, colour, matte, confidence)
-        return out._replace(colour=(plate + 2 * out.colour).clamp(-1, 1))  # from black to white and back
+        k = self.references
+        out = self.net(torch.cat([plate, colour.flatten(1, 2), matte, confidence], 1), maps)
+        changed = (plate + CHANGE * out[:, k : k + 3]).clamp(-1, 1)
+        return Repair(logits=out[:, :k], colour=changed, matte=out[:, k + 3 :])
 
 
 class PoseOnlyGenerator(nn.Module):
