@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from vidgan.pose.smooth import SmoothConfig, one_euro, smooth
+from vidgan.pose.smooth import SmoothConfig, fitted, one_euro, smooth
 
 
 def published_one_euro(samples, times, min_cutoff, beta, d_cutoff):
@@ -74,3 +74,33 @@ def test_uneven_times_are_taken_as_they_are():
 def test_short_tracks(count):
     values = np.ones((count, 33, 2))
     np.testing.assert_array_equal(smooth(values, np.arange(count) / 25, SmoothConfig()), values)
+
+
+def test_a_fit_leaves_parabolas_alone_at_any_times():
+    times = np.cumsum(np.random.default_rng(0).uniform(0.01, 0.1, 60))
+    curve = np.stack([3 - 2 * times + 0.7 * times**2, 5 * times], -1)
+    np.testing.assert_allclose(fitted(curve, times, 0.01), curve, atol=1e-8)
+
+
+def test_a_fit_takes_the_noise_of_even_motion_away_and_keeps_a_jump():
+    rng = np.random.default_rng(1)
+    times = np.arange(300) / 25
+    even = 0.3 * np.sin(2 * np.pi * 0.3 * times)
+    noisy = even + rng.normal(0, 0.001, 300)
+    assert np.std(fitted(noisy, times, 0.001) - even) < 0.6 * np.std(noisy - even)
+    jump = np.where(times < 6, 0.0, 0.5)
+    assert np.abs(fitted(jump + rng.normal(0, 0.001, 300), times, 0.001) - jump).max() < 0.006
+
+
+def test_a_fit_is_that_of_savitzky_and_golay():
+    """Their quadratic smoothing weights over five samples: (-3, 12, 17, 12, -3) / 35."""
+    values = np.random.default_rng(2).normal(0, 1, 5)
+    assert fitted(values, np.arange(5.0), 100.0)[2] == pytest.approx(values @ np.array([-3, 12, 17, 12, -3]) / 35)
+
+
+def test_noise_of_zero_is_the_one_euro_filter_alone():
+    values, times = np.random.default_rng(3).normal(0, 1, (30, 2)), np.arange(30) / 25
+    config = SmoothConfig(noise=0)
+    parameters = (config.min_cutoff, config.beta, config.speed_cutoff)
+    backward = one_euro(values[::-1], -times[::-1], *parameters)[::-1]
+    np.testing.assert_array_equal(smooth(values, times, config), (one_euro(values, times, *parameters) + backward) / 2)

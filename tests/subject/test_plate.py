@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.subject.sticks import background
-from vidgan.subject.plate import clean_plate, inpaint, masked_median, push_pull
+from vidgan.subject.plate import change_across, clean_plate, masked_median
 
 
 @settings(max_examples=25, deadline=None)
@@ -76,42 +76,28 @@ def test_what_a_moved_camera_does_not_show_is_not_taken():
     np.testing.assert_array_equal(plate.rgb, behind)
 
 
-@pytest.mark.parametrize("shape", [(64, 64), (33, 47), (5, 90)])
-def test_push_pull_keeps_what_is_known_and_fills_the_rest_from_it(shape):
-    rng = np.random.default_rng(2)
-    rgb = rng.integers(60, 200, (*shape, 3)).astype(np.uint8)
-    known = rng.random(shape) < 0.1
-    known[0, 0] = True
-    filled = push_pull(rgb, known)
-    np.testing.assert_array_equal(filled[known], rgb[known])
-    assert filled.dtype == np.uint8
-    assert filled.min() >= rgb[known].min() - 1
-    assert filled.max() <= rgb[known].max() + 1
+def test_what_few_frames_show_in_another_light_meets_the_rest_without_a_seam():
+    behind = background(160, 96) // 2 + 40
+    frames, masks = np.repeat(behind[None], 12, 0), np.zeros((12, 48, 80), np.uint8)
+    frames[:, 40:60, 50:90], masks[:10, 20:30, 25:45] = 128, 255
+    frames[10:] = behind + 25
+    plate = clean_plate(frames, masks, nothing_outside(frames))
+    assert plate.seen.all()
+    np.testing.assert_array_equal(plate.rgb[:30], behind[:30])
+    wrong = np.abs(plate.rgb.astype(int) - behind)[:, 5:-5]
+    assert wrong.mean() < 1
+    assert wrong.max() < 6
 
 
-@pytest.mark.parametrize("shape", [(64, 64), (20, 150), (150, 20), (2, 64)])
-def test_push_pull_reaches_everywhere_from_one_corner(shape):
-    known = np.zeros(shape, bool)
-    known[:2, :2] = True
-    filled = push_pull(np.full((*shape, 3), 90, np.uint8), known)
-    assert np.abs(filled.astype(int) - 90).max() <= 1
-
-
-def test_inpainting_keeps_what_is_seen():
-    rgb = background(96, 80)
-    seen = np.ones((80, 96), bool)
-    seen[20:50, 30:60] = False
-    filled = inpaint(rgb, seen)
-    np.testing.assert_array_equal(filled[seen], rgb[seen])
-    assert inpaint(rgb, np.ones_like(seen)) is rgb
-
-
-def test_inpainting_continues_a_gradient():
-    ramp = np.repeat(np.linspace(20, 220, 96)[None, :, None], 80, 0).repeat(3, 2).astype(np.uint8)
-    seen = np.ones((80, 96), bool)
-    seen[25:45, 40:60] = False
-    assert np.abs(inpaint(ramp, seen).astype(int) - ramp)[25:45, 40:60].mean() < 15
-
-
-def test_a_background_never_seen_is_grey_not_black():
-    assert (inpaint(np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), bool)) == 128).all()
+@pytest.mark.parametrize("count", [3, 4])
+def test_the_change_from_pixel_to_pixel_is_that_of_frames_that_show_both(count):
+    rng = np.random.default_rng(count)
+    frames = rng.integers(0, 256, (count, 3, 5, 3)).astype(np.uint8)
+    hidden = rng.random((count, 3, 5)) < 0.4
+    change, both = change_across(frames, hidden)
+    for y, x in np.ndindex(3, 4):
+        shows = ~(hidden[:, y, x] | hidden[:, y, x + 1])
+        assert both[y, x] == shows.any()
+        if shows.any():
+            some = np.sort(frames[shows, y, x + 1].astype(int) - frames[shows, y, x], axis=0)
+            np.testing.assert_array_equal(change[y, x], some[(len(some) - 1) // 2])

@@ -54,7 +54,7 @@ class FaceStage(Stage[FaceStageConfig]):
     """
 
     name: ClassVar[str] = "face"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     Config = FaceStageConfig
     isolated: ClassVar[bool] = True
     choosing: ClassVar[str] = "--person"

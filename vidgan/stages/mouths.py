@@ -41,7 +41,7 @@ class MouthsStage(Stage[MouthsConfig]):
     """
 
     name = "mouths"
-    version = 2
+    version = 3
     Config: ClassVar[type[Config]] = MouthsConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:

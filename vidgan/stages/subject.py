@@ -17,8 +17,9 @@ from vidgan.errors import PersonError
 from vidgan.pose.track import PoseTrack
 from vidgan.stages.base import Stage, StageContext
 from vidgan.subject.camera import Camera, background_features, follow_camera, project
+from vidgan.subject.inpaint import push_pull
 from vidgan.subject.model import motion_of, plate_in
-from vidgan.subject.plate import clean_plate, push_pull
+from vidgan.subject.plate import clean_plate
 from vidgan.subject.stored import new_pictures
 from vidgan.subject.window import crop
 from vidgan.video.read import ClipReader
@@ -66,7 +67,7 @@ class SubjectStage(Stage[SubjectConfig]):
     """
 
     name = "subject"
-    version = 3
+    version = 4
     Config: ClassVar[type[Config]] = SubjectConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:

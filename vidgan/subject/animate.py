@@ -22,7 +22,7 @@ from vidgan.face.mouths import Mouths, colour_gain, to_crop
 from vidgan.face.regions import LEFT_EYE, LIP_PAIRS, LIPS_INNER, MESH, MOUTH_CORNERS, RIGHT_EYE
 from vidgan.face.transfer import Driven, gaze_of
 from vidgan.subject.eyes import Eyeball
-from vidgan.subject.plate import push_pull, spread
+from vidgan.subject.inpaint import push_pull, spread
 from vidgan.subject.portrait import EYES, Portrait
 from vidgan.subject.references import pose_distances, steadiest_path
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidgan.face.mesh import polygon, pull
-from vidgan.subject.plate import push_pull
+from vidgan.subject.inpaint import push_pull
 
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]

@@ -36,6 +36,11 @@ RIGID = 1.25
 TORSO = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "mouth_left", "mouth_right")
 
+WIDE = {"torso": (TORSO, 0.08, 1.5), "head": (FACE, 0.06, 1.25)}
+"""Parts whose affine follows from several landmarks, how far it is drawn to a similarity, as a share of the height,
+and the factor by which it is stretched or shortened at most.
+"""
+
 
 @dataclass(frozen=True)
 class PartTable:
@@ -114,17 +119,39 @@ def _limb_linear(axis_d: Tensor, axis_r: Tensor, scale: Tensor, stretch: Tensor)
     return outer_along + scale[..., None, None] * across_r[..., :, None] * across_d[..., None, :]
 
 
-def _ridge_affine(x: Tensor, y: Tensor, prior: Tensor, ridge: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """The affine that takes x (..., N, 2) to y, its linear part drawn to `prior` (..., 2, 2) by `ridge` (...) and its
+@dataclass(frozen=True)
+class _Moments:
+    """Of corresponding points x and y: their centres (..., 2), dxᵀ dx and dyᵀ dx (..., 2, 2)."""
+
+    x: Tensor
+    y: Tensor
+    gram: Tensor
+    cross: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor, y: Tensor) -> _Moments:
+        """Of points (..., N, 2)."""
+        centre_x, centre_y = x.mean(-2), y.mean(-2)
+        dx, dy = x - centre_x[..., None, :], y - centre_y[..., None, :]
+        return cls(centre_x, centre_y, dx.transpose(-1, -2) @ dx, dy.transpose(-1, -2) @ dx)
+
+    @classmethod
+    def of_parts(cls, x: Tensor, y: Tensor, parts: list[tuple[str, ...]]) -> _Moments:
+        """Of some landmarks of poses (..., J, 2) for each part: (parts, ...)."""
+        chosen = [[JOINT[name] for name in landmarks] for landmarks in parts]
+        found = [vars(cls.of(x[..., joints, :], y[..., joints, :])).values() for joints in chosen]
+        return cls(*(torch.stack(values) for values in zip(*found, strict=True)))
+
+
+def _ridge_affine(points: _Moments, prior: Tensor, ridge: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """The affine that takes x to y, (..., 2, 3), its linear part drawn to `prior` (..., 2, 2) by `ridge` (...) and its
     stretch kept in [low, high] (...).
     """
-    centre_x, centre_y = x.mean(-2, keepdim=True), y.mean(-2, keepdim=True)
-    dx, dy = x - centre_x, y - centre_y
     weight = ridge[..., None, None]
-    gram = dx.transpose(-1, -2) @ dx + weight * torch.eye(2, device=x.device)
-    linear = (dy.transpose(-1, -2) @ dx + weight * prior) @ _inverse(gram)
+    gram = points.gram + weight * torch.eye(2, device=ridge.device)
+    linear = (points.cross + weight * prior) @ _inverse(gram)
     linear = _clamp_stretch(linear, low, high)
-    shift = centre_y.transpose(-1, -2) - linear @ centre_x.transpose(-1, -2)
+    shift = points.y[..., None] - linear @ points.x[..., None]
     affine: Tensor = torch.cat([linear, shift], -1)
     return affine
 
@@ -153,12 +180,12 @@ def _inverse(matrix: Tensor) -> Tensor:
     return adjugate / (a * d - b * c)[..., None, None]
 
 
-def _similarity(x: Tensor, y: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """The rotation and scale, kept in [low, high], that take centred x (..., N, 2) to y (Procrustes) → (..., 2, 2)."""
-    dx, dy = x - x.mean(-2, keepdim=True), y - y.mean(-2, keepdim=True)
-    power = dx.square().sum((-1, -2)).clamp_min(1e-8)
-    real = (dx * dy).sum((-1, -2)) / power
-    imaginary = (dx[..., 0] * dy[..., 1] - dx[..., 1] * dy[..., 0]).sum(-1) / power
+def _similarity(points: _Moments, low: Tensor, high: Tensor) -> Tensor:
+    """The rotation and scale, kept in [low, high], that take centred x to y (Procrustes) → (..., 2, 2)."""
+    gram, cross = points.gram, points.cross
+    power = (gram[..., 0, 0] + gram[..., 1, 1]).clamp_min(1e-8)
+    real = (cross[..., 0, 0] + cross[..., 1, 1]) / power
+    imaginary = (cross[..., 1, 0] - cross[..., 0, 1]) / power
     size = torch.hypot(real, imaginary).clamp_min(1e-6)
     factor = torch.minimum(torch.maximum(size, low), high) / size
     real, imaginary = real * factor, imaginary * factor
@@ -180,14 +207,13 @@ def part_affines(driving: Tensor, reference: Tensor, height_d: Tensor, height_r:
     linear = _limb_linear(end_d - start_d, end_r - start_r, sizes, table.stretch)
     shift = start_r - (linear @ start_d[..., None]).squeeze(-1)
     affines = torch.cat([linear, shift[..., None]], -1)
-    for name, landmarks, ridge, most in (("torso", TORSO, 0.08, 1.5), ("head", FACE, 0.06, 1.25)):
-        joints = [JOINT[landmark] for landmark in landmarks]
-        points_x, points_y = x[..., joints, :], reference[..., joints, :]
-        prior = _similarity(points_x, points_y, 0.8 * scale, 1.25 * scale)
-        strength = (ridge * height_d[:, None]).square().expand(scale.shape)
-        affines[:, :, table.names.index(name)] = _ridge_affine(
-            points_x, points_y, prior, strength, scale / most, scale * most
-        )
+    # Both at once: the formulas are many small operations.
+    points = _Moments.of_parts(x, reference, [landmarks for landmarks, _, _ in WIDE.values()])
+    low, high = (torch.stack([scale * most**sign for _, _, most in WIDE.values()]) for sign in (-1, 1))
+    ridge = torch.stack([(share * height_d[:, None]).square().expand(scale.shape) for _, share, _ in WIDE.values()])
+    wide = _ridge_affine(points, _similarity(points, 0.8 * scale, 1.25 * scale), ridge, low, high)
+    for name, affine in zip(WIDE, wide, strict=True):
+        affines[:, :, table.names.index(name)] = affine
     return affines
 
 

@@ -5,11 +5,15 @@ Legend: N sampled frames, H, W the plate's size.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from vidgan.subject import poisson
+from vidgan.subject.inpaint import inpaint
 
 STRIP = 64
 
@@ -22,84 +26,95 @@ class Plate:
     seen: NDArray[np.bool_]
 
 
+SURE = 0.25
+"""Share of the frames in which a pixel must be seen for its median to stand; of the others only the change from pixel
+to pixel is taken, since the few frames that show them may be lit otherwise.
+"""
+
+
 def masked_median(frames: NDArray[np.uint8], hidden: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """The median over frames of the pixels that are not hidden.
 
     frames: (N, H, W, 3); hidden: (N, H, W). Returns the median (H, W, 3), zero where every frame is hidden, and where
     at least one was not (H, W). For an even count the lower of the two middle values is taken.
     """
-    n, height, width, _ = frames.shape
-    median = np.zeros((height, width, 3), np.uint8)
-    seen = np.zeros((height, width), bool)
-    for top in range(0, height, STRIP):
-        rows = slice(top, min(height, top + STRIP))
-        strip, away = frames[:, rows].astype(np.int16), hidden[:, rows]
-        strip[away] = 256  # sorts behind every grey level
-        strip.sort(axis=0)
-        count = n - away.sum(0)
-        middle = np.maximum(count - 1, 0) // 2
-        median[rows] = np.take_along_axis(strip, middle[None, :, :, None], 0)[0] * (count > 0)[..., None]
-        seen[rows] = count > 0
+    median = np.zeros(frames.shape[1:], np.uint8)
+    seen = np.zeros(frames.shape[1:3], bool)
+    for rows in _strips(len(median)):
+        found, seen[rows] = _median(frames[:, rows].astype(np.int16), hidden[:, rows])
+        median[rows] = found * seen[rows][..., None]
     return median, seen
 
 
-def inpaint(rgb: NDArray[np.uint8], seen: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Fill the unseen pixels from their surroundings: coarse to fine, then a seam-free finish at full size."""
-    if seen.all():
-        return rgb
-    if not seen.any():
-        return np.full_like(rgb, 128)
-    filled = rgb.copy()
-    coarse = push_pull(rgb, seen)
-    filled[~seen] = coarse[~seen]
-    scale = min(1.0, 320 / max(rgb.shape[:2]))
-    small = cv2.resize(filled, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    hole = cv2.resize((~seen).astype(np.uint8), small.shape[1::-1], interpolation=cv2.INTER_NEAREST)
-    small = cv2.inpaint(small, hole, 5, cv2.INPAINT_TELEA)
-    large = cv2.resize(small, rgb.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-    soft = cv2.GaussianBlur((~seen).astype(np.float32), (0, 0), 1.5)[..., None]
-    soft = np.where(seen[..., None], 0, np.maximum(soft, 0.5))
-    filled = filled * (1 - soft) + large * soft
-    return np.clip(filled, 0, 255).astype(np.uint8)
+def change_across(
+    frames: NDArray[np.uint8], hidden: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The median over frames of the change from a pixel to its right neighbour, and whether a frame shows both.
 
-
-def push_pull(rgb: NDArray, known: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Spread the known pixels into the unknown ones: (H, W, 3), (H, W); see `spread`."""
-    return np.clip(spread(rgb, known) + 0.5, 0, 255).astype(np.uint8)
-
-
-def spread(values: NDArray, known: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The known values go on into the unknown places, smoothly, by averaging down and filling up a pyramid.
-
-    values: (H, W, C); known: (H, W). (Gortler et al., "The Lumigraph", 1996, section 3.4.)
+    As `masked_median`; (H, W - 1, 3) and (H, W - 1). What lights a frame otherwise leaves it as it is (Weiss 2001,
+    "Deriving intrinsic images from image sequences", section 2).
     """
-    levels: list[tuple[NDArray, NDArray]] = [(values.astype(np.float32) * known[..., None], known.astype(np.float32))]
-    while max(levels[-1][1].shape) > 1:
-        colour, weight = levels[-1]
-        size = (max(1, weight.shape[1] // 2), max(1, weight.shape[0] // 2))
-        levels.append(
-            (
-                cv2.resize(colour, size, interpolation=cv2.INTER_AREA),
-                cv2.resize(weight, size, interpolation=cv2.INTER_AREA),
-            )
-        )
-    colour, weight = levels[-1]
-    filled = colour.reshape(*weight.shape, -1) / np.maximum(weight, 1e-6)[..., None]
-    for colour, weight in reversed(levels[:-1]):
-        up = cv2.resize(filled.reshape(*filled.shape[:2], -1), weight.shape[::-1], interpolation=cv2.INTER_LINEAR)
-        filled = colour + up.reshape(*weight.shape, -1) * (1 - np.minimum(weight, 1))[..., None]
-    return np.asarray(filled, np.float32)
+    height, width = frames.shape[1:3]
+    change = np.zeros((height, width - 1, 3), np.float32)
+    seen = np.zeros((height, width - 1), bool)
+    for rows in _strips(height):
+        some, away = frames[:, rows].astype(np.int16), hidden[:, rows]
+        change[rows], seen[rows] = _median(np.diff(some, axis=2), away[:, :, 1:] | away[:, :, :-1])
+    return change, seen
+
+
+def _strips(height: int) -> Iterator[slice]:
+    return (slice(top, min(height, top + STRIP)) for top in range(0, height, STRIP))
+
+
+def _median(values: NDArray[np.int16], hidden: NDArray[np.bool_]) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+    """Of (N, h, w, C) where not hidden (N, h, w), the lower middle one; and where there is any. Changes `values`."""
+    values[hidden] = 256  # sorts behind every grey level, and behind every difference of two
+    values.sort(axis=0)
+    count = len(values) - hidden.sum(0)
+    middle = np.maximum(count - 1, 0) // 2
+    return np.take_along_axis(values, middle[None, :, :, None], 0)[0], count > 0
 
 
 def clean_plate(frames: NDArray[np.uint8], person: NDArray[np.uint8], outside: NDArray[np.bool_]) -> Plate:
     """The plate of a still (or stabilised) camera.
 
     frames: (N, H, W, 3); person: (N, h, w) matte 0-255 at any size; outside: (N, H, W), where a stabilised frame shows
-    nothing. The mattes are grown by 1.5 % of the height so that soft edges and contact shadows do not stain the plate.
+    nothing.
     """
-    height, width = frames.shape[1:3]
+    hidden = hidden_by(person, frames.shape[1:3]) | outside
+    median, seen = masked_median(frames, hidden)
+    count = (~hidden).sum(0)
+    return Plate(joined(inpaint(median, seen), seen, count < SURE * count.max(), frames, hidden), seen)
+
+
+def hidden_by(person: NDArray[np.uint8], size: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Where mattes (N, h, w) hide a plate of `size` (H, W): (N, H, W). They are grown by 1.5 % of the height, so that
+    soft edges and contact shadows do not stain the plate.
+    """
+    height, width = size
     reach = 2 * max(2, round(0.015 * height)) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
-    hidden = np.stack([cv2.dilate(cv2.resize(one, (width, height)), kernel) > 20 for one in person]) | outside
-    median, seen = masked_median(frames, hidden)
-    return Plate(inpaint(median, seen), seen)
+    return np.stack([cv2.dilate(cv2.resize(one, (width, height)), kernel) > 20 for one in person])
+
+
+def joined(
+    rgb: NDArray[np.uint8], seen: NDArray[np.bool_], unsure: NDArray[np.bool_], frames: NDArray[np.uint8],
+    hidden: NDArray[np.bool_],
+) -> NDArray[np.uint8]:  # fmt: skip
+    """The plate (H, W, 3) with its `unsure` pixels made anew, from how frames, and the inpainting where none does,
+    change from pixel to pixel there: what was seen in a few frames, in many, and in none meets without a seam.
+    """
+    if not unsure.any():
+        return rgb
+    picture = rgb.astype(np.float32)
+    across, down = poisson.gradients(picture)
+    across[:, :-1] *= (seen[:, :-1] == seen[:, 1:])[..., None]
+    down[:-1] *= (seen[:-1] == seen[1:])[..., None]
+    rows, columns = (slice(max(0, at.min() - 1), at.max() + 2) for at in np.nonzero(unsure))
+    for wanted, way in ((across[rows, columns], (0, 1, 2, 3)), (down[rows, columns].swapaxes(0, 1), (0, 2, 1, 3))):
+        change, both = change_across(
+            frames[:, rows, columns].transpose(way), hidden[:, rows, columns].transpose(way[:3])
+        )
+        wanted[:, :-1][both] = change[both]
+    return np.clip(poisson.solve(picture, unsure, across, down) + 0.5, 0, 255).astype(np.uint8)

@@ -31,7 +31,7 @@ from vidgan.face.regions import (
     RIGHT_LIDS,
 )
 from vidgan.subject.eyes import Eyeball, eyeball
-from vidgan.subject.plate import inpaint, push_pull
+from vidgan.subject.inpaint import inpaint, push_pull
 from vidgan.subject.stored import as_matte
 
 FIRM = (120, 110)
