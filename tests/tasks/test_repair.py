@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.train.walks import STATE, rows, same
-from vidgan.nets.repair import PoseOnlyGenerator, RepairGenerator, ResidualGenerator
+from vidgan.nets.repair import PoseOnlyGenerator, RepairGenerator
 from vidgan.progress import Silent
 from vidgan.tasks.repair import build_generator
 from vidgan.train.checkpoint import load_checkpoint
@@ -219,10 +219,7 @@ def test_the_best_is_a_part_of_the_state(make_task):
     same(task.best()["ema"], task.state()["ema"])
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [("repair", RepairGenerator), ("residual", ResidualGenerator), ("pose-only", PoseOnlyGenerator)],
-)
+@pytest.mark.parametrize(("name", "kind"), [("repair", RepairGenerator), ("pose-only", PoseOnlyGenerator)])
 def test_the_setting_chooses_the_network(name, kind):
     network = build_generator(name, 5, 2, 8, 1)
     assert isinstance(network, kind)

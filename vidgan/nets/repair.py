@@ -79,31 +79,6 @@ class RepairGenerator(nn.Module):
         return Repair(logits=out[:, :k], colour=torch.tanh(out[:, k : k + 3]), matte=out[:, k + 3 :])
 
 
-CHANGE = 0.15
-"""Of a network's output, what a residual generator adds to the plate: with 1, one step of the optimiser would change
-colours by more than a draft is wrong by.
-"""
-
-
-class ResidualGenerator(RepairGenerator):
-    """A `RepairGenerator` whose own picture is the plate with its changes: for drafts that are the plate themselves.
-
-    It starts as the draft and learns what is wrong with it, where the other learns a whole face first.
-    """
-
-    def __init__(self, maps: int, references: int, width: int = 40, depth: int = 3) -> None:
-        super().__init__(maps, references, width, depth)
-        assert self.net.head.bias is not None
-        nn.init.zeros_(self.net.head.bias)  # a pattern of two pixels otherwise
-
-    def forward(self, maps: Tensor, plate: Tensor, colour: Tensor, matte: Tensor, confidence: Tensor) -> Repair:
-        """See `RepairGenerator.forward`."""
-        k = self.references
-        out = self.net(torch.cat([plate, colour.flatten(1, 2), matte, confidence], 1), maps)
-        changed = (plate + CHANGE * out[:, k : k + 3]).clamp(-1, 1)
-        return Repair(logits=out[:, :k], colour=changed, matte=out[:, k + 3 :])
-
-
 class PoseOnlyGenerator(nn.Module):
     """Pose maps to picture, the way of Everybody Dance Now (Chan et al. 2019): kept to measure against.
 

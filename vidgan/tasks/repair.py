@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from vidgan.losses.adversarial import feature_matching, hinge_discriminator, hinge_generator
 from vidgan.losses.perceptual import PerceptualLoss
 from vidgan.nets.discriminator import TupleDiscriminator
-from vidgan.nets.repair import PoseOnlyGenerator, RepairGenerator, ResidualGenerator
+from vidgan.nets.repair import PoseOnlyGenerator, RepairGenerator
 from vidgan.subject.draft import Warped
 from vidgan.subject.footage import ExampleConfig, Footage, Sequences, relit
 from vidgan.subject.paint import Painted, Previous, nothing_before, paint, pull, repair, with_previous
@@ -46,7 +46,7 @@ class RepairConfig(LoopConfig):
     """
 
     enabled: bool = True
-    network: Literal["repair", "residual", "pose-only"] = "repair"
+    network: Literal["repair", "pose-only"] = "repair"
     width: int = Field(40, ge=8, multiple_of=8)
     depth: int = Field(3, ge=1, le=4)
     batch: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
@@ -79,7 +79,7 @@ def batch_for(asked: int | Literal["auto"], device: torch.device) -> int:
 
 def build_generator(network: str, maps: int, references: int, width: int, depth: int) -> nn.Module:
     """The generator of a configuration; its references are the pictures and the previous output."""
-    kind = {"repair": RepairGenerator, "residual": ResidualGenerator, "pose-only": PoseOnlyGenerator}[network]
+    kind = {"repair": RepairGenerator, "pose-only": PoseOnlyGenerator}[network]
     return kind(maps, references + 1, width, depth)
 
 
