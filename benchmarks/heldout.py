@@ -62,10 +62,18 @@ def trainings(budgets: Sequence[str], steps: int | None, ablations: bool) -> lis
     return rows
 
 
-def run_clip(clip: Path, work: Path, training: Training | None, share: float, frames: int, seed: int) -> list[Row]:
+def run_clip(
+    clip: Path,
+    work: Path,
+    training: Training | None,
+    share: float,
+    frames: int,
+    seed: int,
+    settings: Sequence[str] = (),
+) -> list[Row]:
     """The rows of one run: the trained generator's, or without training those of the nearest pose and the draft."""
     overrides = [f"heldout.held_out={share}", f"train.held_out={share}", f"heldout.frames={frames}"]
-    overrides += training.overrides if training else ()
+    overrides += [*settings, *(training.overrides if training else ())]
     preset = "standard" if training else "draft"
     stages = run_stages(["heldout"], {"target": clip}, work, preset=preset, overrides=overrides, seed=seed)
     facts = stages["heldout"].facts
@@ -84,11 +92,12 @@ def run_clip(clip: Path, work: Path, training: Training | None, share: float, fr
 @click.option("--held-out", default=0.3, show_default=True, help="Share of each clip, at its end, never trained on.")
 @click.option("--frames", default=120, show_default=True, help="At most so many held-out frames are made.")
 @click.option("--seed", default=0, show_default=True)
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="One setting of all rows; may be repeated.")
 @click.option("--work", type=FOLDER, default=Path("out/benchmarks/heldout"), show_default=True, help="Work folder.")
 @JSON_OPTION
 def main(
     clips: tuple[Path, ...], budgets: str, steps: int | None, ablations: bool, held_out: float, frames: int, seed: int,
-    work: Path, json_file: Path | None,
+    settings: tuple[str, ...], work: Path, json_file: Path | None,
 ) -> None:  # fmt: skip
     """Make the held-out end of CLIPS from the rest of them, in each way."""
     chosen = trainings(budgets.split(","), steps, ablations)
@@ -98,7 +107,7 @@ def main(
         for training in [*reversed(chosen), None]:
             name = training.name if training else "baselines"
             say(f"{clip.name}: {name}")
-            found[name] = in_child(run_clip, clip, work, training, held_out, frames, seed)
+            found[name] = in_child(run_clip, clip, work, training, held_out, frames, seed, settings)
         ordered = found["baselines"] + [row for training in chosen for row in found[training.name]]
         rows += [{"clip": clip.name} | row for row in ordered]
     network = rows[0]["feature network"]

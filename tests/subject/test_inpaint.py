@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.subject.sticks import background
-from vidgan.subject.inpaint import inpaint, push_pull
+from vidgan.subject.inpaint import inpaint, push_pull, smooth
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (33, 47), (5, 90)])
@@ -92,6 +92,22 @@ def test_inpainting_has_no_seam_along_the_rim():
     usual = np.abs(np.diff(picture.astype(float), axis=1)).mean()
     for rim in (60, 130):
         assert np.abs(filled[50:110, rim] - filled[50:110, rim - 1]).mean() < 1.5 * usual
+
+
+def test_specks_are_filled_from_about_them_and_far_texture_is_not_touched():
+    picture, seen = woven(160, 200), with_hole(160, 200)
+    seen[5, 5] = False
+    filled = inpaint(np.where(seen[..., None], picture, 0).astype(np.uint8), seen)
+    assert np.abs(filled[5, 5].astype(int) - picture[5, 5]).max() < 12
+    np.testing.assert_array_equal(filled[seen], picture[seen])
+
+
+def test_a_smooth_filling_is_alike_for_pictures_that_are_alike():
+    picture, seen = woven(160, 200), with_hole(160, 200)
+    noisy = np.clip(picture + np.random.default_rng(1).normal(0, 2, picture.shape), 0, 255).astype(np.uint8)
+    apart = np.abs(smooth(picture, seen).astype(int) - smooth(noisy, seen))[~seen]
+    assert apart.mean() < 2
+    assert (smooth(picture, np.zeros_like(seen)) == 128).all()
 
 
 def test_inpainting_is_the_same_each_time():

@@ -18,7 +18,7 @@ from vidgan.errors import CacheError, MediaError
 from vidgan.progress import Progress
 from vidgan.video.limits import MediaLimits, current_limits
 
-_VERSION = 1  # raise it when the same files would be prepared otherwise
+_VERSION = 2  # raise it when the same files would be prepared otherwise
 _SAMPLE = 16 << 10  # bytes read at each of four places of a file for its digest
 _TOLD = 5  # files named in a warning
 _SAME_RATE = 1.02

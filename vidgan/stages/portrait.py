@@ -24,6 +24,7 @@ from vidgan.pose.people import landmark_box
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.film_face import shots_of
 from vidgan.subject.animate import FacePainter
+from vidgan.subject.inpaint import smooth
 from vidgan.subject.plate import Plate, clean_plate, hidden_by
 from vidgan.subject.portrait import Portrait, oval_of, plate_behind, refined
 from vidgan.video.read import ClipReader
@@ -73,7 +74,7 @@ class PortraitStage(Stage[PortraitConfig]):
         if others:
             frames = np.stack(list(others.values()))
             people = np.stack([_with_face(masks[one], track, one) for one in others])
-            clean = clean_plate(frames, people, np.zeros(frames.shape[:3], bool))
+            clean = clean_plate(frames, people, np.zeros(frames.shape[:3], bool), smooth)
             known = clean.seen & hidden_by(matte[None], matte.shape)[0]
             plate[known] = clean.rgb[known]
             steady = _steady(frames, people, clean)

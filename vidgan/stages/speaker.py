@@ -35,7 +35,7 @@ class SpeakerStage(FilmFaceStage):
     """As the film_face stage, with one more `person`: auto is the face whose mouth tells most of what is heard."""
 
     name: ClassVar[str] = "speaker"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     choosing: ClassVar[str] = "--speaker"
 
     def run(self, context: StageContext) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from vidgan.face.mouths import Mouths
 from vidgan.face.shots import visits
 from vidgan.face.transfer import Driven, Filmed
 from vidgan.subject.animate import FacePainter, choose_mouths, moving_window
+from vidgan.subject.inpaint import smooth
 from vidgan.subject.portrait import Portrait, oval_of, plate_behind, plate_joined, refined
 
 
@@ -78,7 +79,7 @@ class FilmPainter:
             return picture
         if self.portrait.steady and self.filmed.shots[index] == self.portrait.shot:
             return plate_joined(picture, matte, self.portrait.plate[inside])
-        return plate_behind(picture, matte)
+        return plate_behind(picture, matte, smooth)  # texture would be another in every frame
 
 
 def _shifted(driven: Driven, corner: NDArray[np.int64]) -> Driven:

@@ -5,6 +5,8 @@ Legend: H, W pixels; C channels.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -20,28 +22,72 @@ LEAST = 0.1
 """Share of a picture that must be known for its texture to be worth anything."""
 
 
+SPECK = 1e-4
+"""Share of a picture in one piece for which no texture is looked for."""
+
+AROUND = 1.0
+"""Texture is looked for within this many widths and heights of the holes' box to each side of it, and `NEAR` pixels."""
+
+NEAR = 96
+
+Fill = Callable[[NDArray[np.uint8], NDArray[np.bool_]], NDArray[np.uint8]]
+"""A way to fill the pixels of a picture (H, W, 3) that are not seen (H, W)."""
+
+
+def smooth(rgb: NDArray[np.uint8], seen: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Fill the unseen pixels (H, W, 3), (H, W) from about them, alike for like pictures; with grey if none is seen."""
+    return push_pull(rgb, seen) if seen.any() else np.full_like(rgb, 128)
+
+
 def inpaint(rgb: NDArray[np.uint8], seen: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Fill the unseen pixels (H, W, 3), (H, W) with what the rest of the picture shows, without seams.
 
     Every pixel is copied from one of the offsets at which the picture is most like itself (He and Sun 2012, "Statistics
     of Patch Offsets for Image Completion", as OpenCV has it). Where the offset changes, the copies have a seam: there,
-    and along the hole's rim, their gradient is taken as zero, and the picture is the one with these gradients.
+    and along the hole's rim, their gradient is taken as zero, and the picture is the one with these gradients. What is
+    copied depends on every pixel: of two pictures that differ by their noise it may be another part (see `smooth`).
     """
     if seen.all():
         return rgb
-    if not seen.any():
-        return np.full_like(rgb, 128)
-    filled = rgb.copy()
-    filled[~seen] = push_pull(rgb, seen)[~seen]
-    if seen.mean() < LEAST:
+    filled = smooth(rgb, seen)
+    holes = _without_specks(~seen)
+    if not holes.any():
         return filled
-    scale = min(1.0, SIDE / max(seen.shape), (HOLE / (~seen).sum()) ** 0.5)
-    height, width = (max(1, round(scale * side)) for side in seen.shape)
-    small = np.asarray(cv2.resize(filled, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-    known = cv2.resize(seen.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_AREA) == 255
-    made = cv2.resize(_completed(small, known), seen.shape[::-1], interpolation=cv2.INTER_CUBIC)
-    filled[~seen] = np.clip(made + 0.5, 0, 255).astype(np.uint8)[~seen]
+    box = _box_about(holes)
+    known = ~holes[box]
+    if known.mean() < LEAST:
+        return filled
+    filled[box][~known] = _textured(filled[box], known)[~known]
     return filled
+
+
+def _without_specks(holes: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    _, labels, about, _ = cv2.connectedComponentsWithStats(holes.astype(np.uint8))
+    large = about[:, cv2.CC_STAT_AREA] > SPECK * holes.size
+    large[0] = False  # what is no hole
+    return np.asarray(large[labels])
+
+
+def _box_about(holes: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The holes' box and where their texture is looked for."""
+    sides = []
+    for places, side in zip(np.nonzero(holes), holes.shape, strict=True):
+        low, high = int(places.min()), int(places.max()) + 1
+        more = round(AROUND * (high - low)) + NEAR
+        sides.append(slice(max(0, low - more), min(side, high + more)))
+    return sides[0], sides[1]
+
+
+def _textured(rgb: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """As `_completed`, at no more pixels than it takes some seconds for."""
+    scale = min(1.0, SIDE / max(known.shape), (HOLE / (~known).sum()) ** 0.5)
+    height, width = (max(1, round(scale * side)) for side in known.shape)
+    small = np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    whole = cv2.resize(known.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_AREA) == 255
+    if not whole.any():
+        return rgb
+    made = cv2.resize(_completed(small, whole), known.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    return np.clip(made + 0.5, 0, 255).astype(np.uint8)
 
 
 def _completed(rgb: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.float32]:

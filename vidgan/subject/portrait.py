@@ -31,7 +31,7 @@ from vidgan.face.regions import (
     RIGHT_LIDS,
 )
 from vidgan.subject.eyes import Eyeball, eyeball
-from vidgan.subject.inpaint import inpaint, push_pull
+from vidgan.subject.inpaint import Fill, inpaint, push_pull
 from vidgan.subject.stored import as_matte
 
 FIRM = (120, 110)
@@ -150,10 +150,10 @@ def oval_of(points: NDArray, size: tuple[int, ...]) -> NDArray[np.uint8]:
     return as_matte(polygon(middle + (1 - 2 * EDGE) * (ring - middle), size, EDGE * across))
 
 
-def plate_behind(rgb: NDArray[np.uint8], matte: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def plate_behind(rgb: NDArray[np.uint8], matte: NDArray[np.uint8], fill: Fill = inpaint) -> NDArray[np.uint8]:
     """The background of one picture: filled in where the person is, from where their colours do not reach."""
     free = cv2.dilate(matte, _disc(CLEAR, matte)) < 5
-    return plate_joined(rgb, matte, inpaint(np.where(free[..., None], rgb, 0).astype(np.uint8), free))
+    return plate_joined(rgb, matte, fill(np.where(free[..., None], rgb, 0).astype(np.uint8), free))
 
 
 def plate_joined(rgb: NDArray[np.uint8], matte: NDArray[np.uint8], filled: NDArray[np.uint8]) -> NDArray[np.uint8]:
