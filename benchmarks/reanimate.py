@@ -3,12 +3,14 @@
     python -m benchmarks.reanimate --targets A.jpg B.jpg --drivers C.mp4 D.mp4 --work out/benchmarks/reanimate
 
 The faces are found again in the painted frames, before any encoding, in evenly placed runs of ten (`--frames` in all),
-and scored as the reports do (`vidgan/metrics/face_follow.py`). `background` is the mean difference of what should stand
-still to the target's picture, in grey levels. `looks` is how far each target looks turned and nodded for each degree
-that its picture was. For `still`, each driver's frame at rest is repeated with fresh noise of 2 grey levels, as a
-camera gives, and drives the first target: `trembling` is how far the asked landmarks move then, in % of the distance of
-the outer eye corners, root mean square; `change` is that of the picture from frame to frame on the face, in grey
-levels. `frames/s` is the painter alone in processor time, so on one core, on the first target at 512 pixels height.
+and scored as the reports do (`vidgan/metrics/face_follow.py`). `eyes_slope` is how much wider eyes are found than they
+were asked to be, 1 where they are found as asked. The rows `itself` are what is found of a driver in its own frames, as
+they are, shrunk, and repainted from its frame at rest. `background` is the mean difference of what should stand still
+to the target's picture, in grey levels. `looks` is how far each target looks turned and nodded for each degree that its
+picture was. For `still`, each driver's frame at rest is repeated with fresh noise of 2 grey levels, as a camera gives,
+and drives the first target: `trembling` is how far the asked landmarks move then, in % of the distance of the outer eye
+corners, root mean square; `change` is that of the picture from frame to frame on the face, in grey levels. `frames/s`
+is the painter alone in processor time, so on one core, on the first target at 512 pixels height.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -26,8 +30,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidgan.face.backend import FaceConfig, MeshBackend
+from vidgan.face.expression import expression_of
 from vidgan.face.follow import FaceFollower
+from vidgan.face.head import head_pose_of
 from vidgan.face.motion import FaceMotion
+from vidgan.face.track import FaceTrack
 from vidgan.face.transfer import Driven, FaceTransferConfig, drive, whole
 from vidgan.metrics.face_follow import face_follow
 from vidgan.metrics.frames import region_mean
@@ -37,16 +44,19 @@ from vidgan.progress import Silent
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.drive import asked_track
 from vidgan.stages.driver import DriverStage
-from vidgan.stages.face import FaceStage, FaceStageConfig
+from vidgan.stages.face import FaceStageConfig
 from vidgan.stages.face_report import Watched, found_track, still_background
+from vidgan.stages.film_face import FilmFaceConfig, FilmFaceStage
 from vidgan.stages.portrait import PortraitConfig, PortraitStage
 from vidgan.subject.animate import FacePainter
 from vidgan.subject.portrait import Portrait
+from vidgan.subject.rehearse import as_portrait, self_driven
 from vidgan.video.read import ClipReader
 from vidgan.video.write import ClipWriter
 
-COLUMNS = ("eyes", "mouth", "pose_degrees", "pose_worst", "background", "missed", "checked")
+COLUMNS = ("eyes", "eyes_slope", "mouth", "pose_degrees", "pose_worst", "background", "missed", "checked")
 STILL_FRAMES = 40
+SIZES = (1.0, 0.3)
 
 
 def stage(stage: Stage[Any], folder: Path, **inputs: Path) -> Path:
@@ -60,7 +70,7 @@ def stage(stage: Stage[Any], folder: Path, **inputs: Path) -> Path:
 
 def load_target(path: Path, work: Path) -> Portrait:
     """The portrait of a target."""
-    face = stage(FaceStage(FaceStageConfig(masks=True)), work / f"{path.stem}-face", video=path)
+    face = stage(FilmFaceStage(FilmFaceConfig(masks=True)), work / f"{path.stem}-face", video=path)
     return Portrait.load(stage(PortraitStage(PortraitConfig()), work / f"{path.stem}-portrait", video=path, face=face))
 
 
@@ -82,22 +92,61 @@ def pair(portrait: Portrait, motion: FaceMotion, frames: int, sheet: Path) -> di
     asked = asked_track(driven, motion.track, portrait)
     painter = FacePainter(portrait, driven, motion.mouths)
     away = still_background(portrait.matte, asked.image - portrait.points[:, :2])
-    checked, watched, shown = spread_runs(len(asked), frames), Watched(), []
+    checked, background, shown = spread_runs(len(asked), frames), [], []
+
+    def paint(index: int) -> NDArray[np.uint8]:
+        painted = painter.paint(index)
+        if len(background) % max(1, len(checked) // 6) == 0:
+            shown.append(close_up(painted, portrait))
+        background.append(region_mean(np.abs(painted.astype(np.float32) - portrait.picture), away))
+        return painted
+
+    scores = follows(paint, asked, motion.track, portrait.pose.rotation, checked)
+    cv2.imwrite(str(sheet), np.hstack(shown)[..., ::-1])
+    return scores | {"background": float(np.mean(background))}
+
+
+def follows(
+    paint: Callable[[int], NDArray[np.uint8]], asked: FaceTrack, driver: FaceTrack, home: NDArray,
+    checked: NDArray[np.int64],
+) -> dict[str, Any]:  # fmt: skip
+    """Find the face again in the checked frames, and score it."""
+    watched = Watched()
     with MeshBackend(FaceConfig()) as backend:
         follower = FaceFollower(backend)
         for number, index in enumerate(checked.tolist()):
-            painted = painter.paint(index)
             if not number or index - 1 != checked[number - 1]:
                 follower.restart()
                 follower.box = landmark_box(asked.image[index])
-            watched.rows[index] = follower.detect(painted, index, float(asked.seconds[index]))
-            watched.background.append(region_mean(np.abs(painted.astype(np.float32) - portrait.picture), away))
-            if number % max(1, len(checked) // 6) == 0:
-                shown.append(close_up(painted, portrait))
-    cv2.imwrite(str(sheet), np.hstack(shown)[..., ::-1])
+            watched.rows[index] = follower.detect(paint(index), index, float(asked.seconds[index]))
     found = found_track(watched, asked, checked)
-    follow = face_follow(found, asked[checked], motion.track[checked], portrait.pose.rotation)
-    return vars(follow) | {"background": float(np.mean(watched.background))}
+    course = expression_of(asked[checked]).eyes, expression_of(found).eyes
+    slope = float(np.polyfit(*(one[found.present] for one in course), 1)[0])
+    return vars(face_follow(found, asked[checked], driver[checked], home)) | {"eyes_slope": slope}
+
+
+def itself(path: Path, motion: FaceMotion, frames: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the detector finds of a driver itself: in its own frames, as they are and shrunk, and repainted from its
+    frame at rest. No portrait can follow better.
+    """
+    track, checked = motion.track, spread_runs(len(motion.track), frames)
+    wanted, pictures = {*checked.tolist(), motion.neutral}, {}
+    with ClipReader(path) as reader:
+        pictures = {index: frame.rgb for index, frame in enumerate(reader) if index in wanted}
+    none = {"background": None}
+    for size in SIZES:
+        small = replace(track, image=track.image * size, depth=track.depth * size)
+
+        def shrunk(index: int, size: float = size) -> NDArray[np.uint8]:
+            return np.asarray(cv2.resize(pictures[index], None, fx=size, fy=size, interpolation=cv2.INTER_AREA))
+
+        home = head_pose_of(track.points[[motion.neutral]]).rotation
+        wide = float(np.nanmedian(np.ptp(small.image[..., 0], 1)))
+        yield f"itself, {wide:.0f} pixels wide", follows(shrunk, small, track, home, checked) | none
+    points = whole(track.points, track.present, track.seconds)
+    rest = as_portrait(pictures[motion.neutral], points[motion.neutral])
+    painter = FacePainter(rest, self_driven(points, motion.neutral), motion.mouths)
+    yield "itself, repainted", follows(painter.paint, track, track, home, checked) | none
 
 
 def close_up(picture: NDArray[np.uint8], portrait: Portrait) -> NDArray[np.uint8]:
@@ -179,6 +228,9 @@ def main() -> None:
             both = f"{name}, {path.stem}"
             found[both] = pair(portrait, motion, args.frames, args.work / f"{name}_{path.stem}.png")
             print(row(both, found[both]), flush=True)
+        for how, values in itself(path, motion, args.frames):
+            found[f"{how}, {path.stem}"] = values
+            print(row(f"{how}, {path.stem}", values), flush=True)
     print()
     found["looks"] = {name: portrait.looks.round(2).tolist() for name, portrait in portraits.items()}
     for name, (turn, nod) in found["looks"].items():

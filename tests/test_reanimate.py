@@ -160,6 +160,57 @@ def test_a_video_target_goes_on_as_filmed_around_its_head(on_film):
     assert (differ > 0).mean() < 0.7
 
 
+def film_stages(result):
+    return {name: result.stages[stage] for name, stage in FILM_STAGES.items()}
+
+
+FILM_STAGES = {"target_face": "target_face", "portrait": "portrait", "driver": "driver", "motion": "drive"}
+
+
+@pytest.mark.parametrize("kill", [6, 18], ids=["forwards", "on the way back"])
+def test_a_killed_film_goes_on_and_gives_the_same(on_film, tmp_path, kill):
+    film, result = on_film
+    context = StageContext(tmp_path, {"target": film, **film_stages(result)}, "cpu", 0, KilledAfter(kill))
+    stage = AnimateStage(AnimateConfig(segment=4))
+    with pytest.raises(Killed):
+        stage.run(context)
+    stamps = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("seg-*.nut")}
+    assert len(stamps) == (kill - 1) // 4
+    stage.run(replace(context, progress=Silent()))
+    assert all((tmp_path / name).stat().st_mtime_ns == stamp for name, stamp in stamps.items())
+    np.testing.assert_array_equal(painted(tmp_path), painted(result.stages["animate"]))
+
+
+@pytest.fixture(scope="module")
+def cut_film(made, driver, clips_dir):
+    """A person, another one, and the first again, nearer and in half the light, six frames each; its finished run."""
+    folder, _ = made
+    with ClipReader(FACES / "target.mp4") as one, ClipReader(FACES / "driver.mp4") as other:
+        first = [frame.rgb for _, frame in zip(range(12), one, strict=False)]
+        height, width = first[0].shape[:2]
+        second = [cv2.resize(frame.rgb, (width, height)) for _, frame in zip(range(6), other, strict=False)]
+    near = [cv2.resize(rgb[height // 8 :, width // 16 : -width // 16] // 2, (width, height)) for rgb in first[6:]]
+    film = write_clip(clips_dir / "cut.mp4", first[:6] + second + near)
+    overrides = ["face.other_face=0.01", "face_report.clip_seconds=0"]
+    return film, vidgan.reanimate(film, driver, folder / "cut-out.mp4", overrides=overrides, work=folder / "work")
+
+
+def test_nothing_of_a_film_goes_across_its_cuts(cut_film):
+    film, result = cut_film
+    filmed = np.load(result.stages["drive"] / "filmed.npz")
+    shots, share, shown = filmed["shots"], filmed["share"], filmed["frames"]
+    assert shots.tolist() == [0] * 6 + [1] * 6 + [2] * 8
+    assert (share[shots != 1] == 1).all()  # also beside the cuts
+    assert (share[shots == 1] == 0).all()
+    with ClipReader(film) as reader:
+        frames = np.stack([frame.rgb for frame in reader]).astype(int)
+    out = painted(result.stages["animate"])
+    np.testing.assert_array_equal(out[shots == 1], frames[shown][shots == 1])
+    away = np.abs(out[shots == 2] - frames[shown][shots == 2])
+    assert away.max() > 30
+    assert np.median(away) < 1  # another shot's light or plate is nowhere
+
+
 QUICK = [
     "train.steps=2", "train.width=8", "train.depth=1", "train.evaluations=1", "takes.size=64", "takes.frames=24",
     "takes.ways=2", "takes.portrait=16", "heldout.frames=3", "face_report.frames=3", "face_report.clip_seconds=0",

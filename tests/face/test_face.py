@@ -150,7 +150,9 @@ def test_smoothing_stills_trembling_without_lag():
 def motion(count=8):
     track, _ = talking(count)
     pictures, rings = zip(*(cut(np.full((240, 320, 3), 90, np.uint8), image) for image in track.image), strict=True)
-    return FaceMotion(track, 0, Mouths(np.array(pictures), np.array(rings), np.array([90, 90, 90], np.float32)))
+    return FaceMotion(
+        track, 0, Mouths(np.array(pictures), np.array(rings), np.full((len(pictures), 3), 90, np.float32))
+    )
 
 
 def test_a_motion_survives_its_file(tmp_path):
@@ -166,7 +168,7 @@ def test_the_mouths_of_a_long_motion_are_mapped_and_not_held(tmp_path):
     track, _ = talking(200)
     pictures = np.random.default_rng(0).integers(0, 255, (200, *SIZE, 3), np.uint8)
     rings = np.zeros((200, len(at.LIPS_INNER), 2), np.float32)
-    FaceMotion(track, 0, Mouths(pictures, rings, np.zeros(3, np.float32))).save(tmp_path / "m.npz")
+    FaceMotion(track, 0, Mouths(pictures, rings, np.zeros((200, 3), np.float32))).save(tmp_path / "m.npz")
     tracemalloc.start()
     back = FaceMotion.load(tmp_path / "m.npz", tmp_path)
     _, peak = tracemalloc.get_traced_memory()
@@ -201,5 +203,5 @@ def test_mouths_are_cut_level_and_alike():
 
 
 def test_borrowed_colours_come_to_the_targets_light():
-    gain = colour_gain((60.0, 50.0, 40.0), (180.0, 150.0, 120.0))
+    gain = colour_gain(np.array([60.0, 50.0, 40.0]), np.array([180.0, 150.0, 120.0]))
     np.testing.assert_allclose(gain, 1 / 3, atol=0.02)

@@ -159,7 +159,7 @@ def film(heads, degrees, share=1.0):
     count = len(heads)
     shape = np.array(heads) * [1.15, 0.95, 1.0]
     own = pose(degrees, scale=90, place=(300, 280))
-    return Filmed(np.arange(count), from_head(shape, own), np.full(count, share))
+    return Filmed(np.arange(count), from_head(shape, own), np.full(count, share), np.zeros(count, np.int64))
 
 
 def on_film(driver, degrees, filmed, **config):

@@ -109,7 +109,7 @@ def _motion(path: Path) -> None:
     track = FaceTrack(image, image[..., 0], seen, np.arange(3), Fraction(1, 25), 100, 100, "made")
     pictures = np.full((3, *SIZE, 3), 90, np.uint8)
     rings = np.zeros((3, len(LIPS_INNER), 2), np.float32)
-    FaceMotion(track, 1, Mouths(pictures, rings, np.zeros(3, np.float32))).save(path)
+    FaceMotion(track, 1, Mouths(pictures, rings, np.zeros((3, 3), np.float32))).save(path)
 
 
 def _face_track(path: Path) -> None:

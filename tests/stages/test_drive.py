@@ -11,11 +11,12 @@ import pytest
 from tests.face.faces import pose, track_of
 from vidgan.errors import PersonError
 from vidgan.face.head import neutral_mesh
+from vidgan.face.shots import visits
 from vidgan.progress import Silent
 from vidgan.stages.drive import _told, film_under
 
 N = 40
-ABSENT, COVERED, ASIDE = 3, 16, 30
+ABSENT, COVERED, ASIDE, CUT = 3, 16, 30, 17
 
 
 @pytest.fixture
@@ -31,6 +32,7 @@ def target_face(tmp_path):
     masks = np.full((N, 4, 4), 255, np.uint8)
     masks[COVERED] = 0
     np.save(tmp_path / "masks.npy", masks)
+    np.save(tmp_path / "cuts.npy", [CUT])
     return tmp_path, track
 
 
@@ -45,9 +47,19 @@ def test_frames_without_a_clear_face_from_the_front_stay_as_filmed(target_face):
     context, filmed = under(folder, track)
     np.testing.assert_array_equal(filmed.frames, np.arange(N))
     np.testing.assert_array_equal(np.flatnonzero(filmed.share == 0), [ABSENT, COVERED, ASIDE])
-    assert 0 < filmed.share[COVERED + 1] < filmed.share[COVERED + 2] < 1
+    assert 0 < filmed.share[COVERED - 1] < 1
     assert filmed.share[COVERED - 6] == 1
-    assert _told(context, filmed) == {"target_frames": N, "as_filmed": 3}
+    assert filmed.share[CUT] == 1
+    assert filmed.shots.tolist() == [0] * CUT + [1] * (N - CUT)
+    assert _told(context, filmed) == {"target_frames": N, "as_filmed": 3, "cuts": 1}
+
+
+def test_a_film_that_runs_back_comes_to_a_shot_anew(target_face):
+    folder, track = target_face
+    longer = replace(track[np.arange(2 * N) % N], pts=np.arange(2 * N))
+    _, filmed = under(folder, longer)
+    assert np.abs(np.diff(filmed.frames)).max() == 1
+    assert np.unique(visits(filmed.shots)).tolist() == [0, 1, 2]
 
 
 def test_a_target_that_is_nowhere_seen_is_refused(target_face):

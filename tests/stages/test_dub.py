@@ -23,11 +23,11 @@ from vidgan.progress import Silent
 from vidgan.stages.base import StageContext
 from vidgan.stages.dub import SURE, DubConfig, DubStage, load_painter
 from vidgan.stages.encode import EncodeConfig, EncodeStage, RenderedFrames
+from vidgan.stages.film_face import CUTS
 from vidgan.stages.mouth_takes import MouthTakesConfig, MouthTakesStage
 from vidgan.stages.mouths import MouthsConfig, MouthsStage
 from vidgan.stages.sound import SoundConfig, SoundStage
 from vidgan.stages.speak import Shown, SpeakConfig, SpeakStage
-from vidgan.stages.speaker import CUTS
 from vidgan.stages.train import TrainStage
 from vidgan.stages.voice import Voice, VoiceConfig, VoiceStage
 from vidgan.subject.mend import Mender

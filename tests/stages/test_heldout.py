@@ -9,7 +9,7 @@ import torch
 from vidgan.metrics.frames import Box
 from vidgan.progress import Silent
 from vidgan.stages.base import StageContext
-from vidgan.stages.heldout import HeldoutConfig, HeldoutStage, person_box
+from vidgan.stages.heldout import HeldoutConfig, HeldoutStage, doubted, person_box
 from vidgan.stages.train import WEIGHTS
 from vidgan.subject.references import ReferenceConfig
 from vidgan.subject.rig import BODY
@@ -78,3 +78,10 @@ def test_the_box_is_the_persons_with_a_margin_inside_the_picture():
     assert box.top < 20 < 30 < box.bottom
     mask[:, :] = 255
     assert person_box(mask) == Box(0, 0, 40, 60)
+
+
+@pytest.mark.parametrize(("trained", "said"), [(0.94, False), (0.95, True), (0.96, True), (None, False)])
+def test_a_training_that_does_no_better_than_the_draft_says_so(trained, said):
+    found = doubted({"draft": {"perceptual": 0.95}, "trained": {"perceptual": trained}})
+    assert bool(found) == said
+    assert doubted({"draft": {"perceptual": 0.95}}) is None

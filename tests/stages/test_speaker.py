@@ -14,7 +14,8 @@ from vidgan.face.track import FaceTrack
 from vidgan.progress import Silent
 from vidgan.stages.base import StageContext
 from vidgan.stages.face import FaceStage
-from vidgan.stages.speaker import SpeakerConfig, SpeakerStage, shots_of, speaking
+from vidgan.stages.film_face import FilmFaceConfig, shots_of
+from vidgan.stages.speaker import SpeakerStage, speaking
 from vidgan.video.read import ClipReader
 
 
@@ -44,7 +45,7 @@ def test_film_to_learn_nothing_from_is_refused_before_faces_are_looked_for(
     monkeypatch.setattr("vidgan.stages.speaker.survey", lambda faces, reader: looked.append(1))
     context = StageContext(tmp_path, {"video": film}, "cpu", 0, Silent())
     with pytest.raises(MediaError, match=rf"film\.mp4: {message}.* is learnt: give a cut of the film") as failed:
-        SpeakerStage(SpeakerConfig(person=person)).run(context)
+        SpeakerStage(FilmFaceConfig(person=person)).run(context)
     assert "\n" not in str(failed.value)
     assert not looked
 
@@ -65,7 +66,7 @@ def test_auto_takes_the_face_that_goes_with_the_sound(tmp_path, monkeypatch, tal
     tracks = [talking_track(4, seed=0), talking_track(4, seed=1)]
 
     searches = []
-    monkeypatch.setattr("vidgan.stages.speaker.find_cuts", lambda path, threshold: searches.append(path) or [50])
+    monkeypatch.setattr("vidgan.stages.film_face.find_cuts", lambda path, threshold: searches.append(path) or [50])
 
     def find(stage, context):
         assert stage.cuts(context) == [50]
@@ -81,7 +82,7 @@ def test_auto_takes_the_face_that_goes_with_the_sound(tmp_path, monkeypatch, tal
             told.append(message)
 
     context = StageContext(tmp_path, {"video": film}, "cpu", 0, Told())
-    facts = SpeakerStage(SpeakerConfig(person="auto")).run(context)
+    facts = SpeakerStage(FilmFaceConfig(person="auto")).run(context)
     assert facts["person"] == str(chosen)
     assert f"face {chosen} of 2" in told[0]
     assert searches == [film]
@@ -111,7 +112,7 @@ def test_after_a_cut_another_face_is_left_alone_and_the_speaker_is_found_again(t
         def warn(self, message):
             told.append(message)
 
-    SpeakerStage(SpeakerConfig(other_face=0.01)).run(StageContext(tmp_path, {"video": film}, "cpu", 0, Told()))
+    SpeakerStage(FilmFaceConfig(other_face=0.01)).run(StageContext(tmp_path, {"video": film}, "cpu", 0, Told()))
     track = FaceTrack.load(tmp_path / "track.npz")
     assert track.present.tolist() == [*[True] * 24, *[False] * 24, *[True] * 24]
     shift = np.median(track.image[48:] - track.image[:24], (0, 1))

@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 from vidgan.face.backend import FaceConfig, MeshBackend
 from vidgan.face.head import from_head, head_pose_of, to_head
 from vidgan.face.mesh import MeshFlow, closed_triangles, mesh_flow, polygon, pull, strip
-from vidgan.face.mouths import SIZE, Mouths, cut, skin_colour
+from vidgan.face.mouths import SIZE, Mouths, cut
 from vidgan.face.regions import LEFT_EYE, LIPS_INNER, LIPS_OUTER, MESH, RIGHT_EYE
 from vidgan.face.transfer import Driven, Filmed
 from vidgan.metrics.face_follow import angle_between
@@ -19,7 +19,7 @@ from vidgan.subject.animate import FacePainter, _filled, choose_mouths, moving_w
 from vidgan.subject.filmed import FilmPainter
 from vidgan.subject.portrait import Portrait, plate_behind, refined
 
-NONE = Mouths(np.zeros((0, *SIZE, 3), np.uint8), np.zeros((0, 20, 2), np.float32), np.full(3, 120, np.float32))
+NONE = Mouths(np.zeros((0, *SIZE, 3), np.uint8), np.zeros((0, 20, 2), np.float32), np.zeros((0, 3), np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,7 @@ def portrait():
     with MeshBackend(FaceConfig(), masks=True) as backend:
         face, matte = backend.detect(rgb, 0, 0.0)[0], refined(backend.segment(rgb), rgb)
     points = np.column_stack([face.image, face.depth])
-    mouths = Mouths(NONE.pictures, NONE.rings, skin_colour(rgb, points))
-    return Portrait(rgb, matte, plate_behind(rgb, matte), points, mouths)
+    return Portrait(rgb, matte, plate_behind(rgb, matte), points, NONE)
 
 
 def moved(portrait, degrees=(0.0,), mouth=0.0):
@@ -112,7 +111,7 @@ def lender(portrait, colour):
     driven = moved(portrait, mouth=0.2)
     canvas = np.full_like(portrait.picture, colour)
     inside, ring = cut(canvas, driven.points[0])
-    return driven, Mouths(inside[None], ring[None], portrait.mouths.skin)
+    return driven, Mouths(inside[None], ring[None], portrait.skin[None])
 
 
 def test_an_open_mouth_is_borrowed_where_the_picture_shows_none(portrait):
@@ -142,7 +141,9 @@ def test_a_video_shows_its_own_mouths_where_it_has_them(portrait):
 
 
 def filmed_once(portrait, share=1.0):
-    return Filmed(np.zeros(1, np.int64), portrait.points[None].astype(np.float64), np.array([share]))
+    return Filmed(
+        np.zeros(1, np.int64), portrait.points[None].astype(np.float64), np.array([share]), np.zeros(1, np.int64)
+    )
 
 
 @pytest.mark.parametrize("steady", [True, False])
@@ -165,7 +166,7 @@ def test_a_filmed_frame_is_itself_at_rest_and_outside_the_head(portrait, steady)
 def test_eyes_and_own_mouths_are_in_the_light_of_the_frame(portrait):
     """The film's frame is half as bright as the one at rest, whose eyes and mouths are shown in it."""
     driven, own = lender(portrait, (200, 160, 150))
-    film = replace(portrait, mouths=replace(own, skin=portrait.mouths.skin))
+    film = replace(portrait, mouths=own)
     driven = Driven(driven.points, driven.pose, np.array([[0.12, 0.0]]), driven.asked)
     bright, dark = portrait.picture, (portrait.picture // 2).astype(np.uint8)
     lit, dim = (
@@ -174,6 +175,15 @@ def test_eyes_and_own_mouths_are_in_the_light_of_the_frame(portrait):
     for ring in (LEFT_EYE, RIGHT_EYE, LIPS_INNER):
         inside = polygon(driven.points[0][list(ring), :2], bright.shape, 0) > 0.95
         assert dim[inside].mean() / lit[inside].mean() == pytest.approx(0.5, abs=0.06)
+
+
+def test_mouths_filmed_in_another_light_are_brought_to_the_frames(portrait):
+    """The same mouth, once as bright as the frame and once from a moment with half the light."""
+    driven, own = lender(portrait, (200, 160, 150))
+    dark = replace(own, pictures=own.pictures // 2, skin=own.skin / 2)
+    inside = polygon(driven.points[0][list(LIPS_INNER), :2], portrait.picture.shape, 0) > 0.95
+    shown = [FacePainter(replace(portrait, mouths=it), driven, None).paint(0)[inside].mean() for it in (own, dark)]
+    assert shown[1] == pytest.approx(shown[0], rel=0.03)
 
 
 def test_a_frame_without_a_face_is_shown_as_filmed(portrait):

@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
 
-from vidgan.subject.dubbing import MouthConfig, choose_mouths, strength_beside
+from tests.face.talker import talking_track
+from vidgan.face.head import head_pose, to_head
+from vidgan.face.mouth import MouthShape, mouth_opening
+from vidgan.subject.dubbing import MouthConfig, choose_mouths, describe, strength_beside
 
 
 def by_every_pair(sound, shots, ramp=4):
@@ -35,3 +38,15 @@ def test_shots_choose_their_mouths_by_themselves():
         assert np.array_equal(whole.share[shots == shot], alone.share)
     assert whole.share.sum(1) == pytest.approx(1)
     assert len(np.unique(whole.index)) > 5
+
+
+def test_mouths_are_compared_by_how_far_what_is_between_the_lips_is_stretched():
+    track = talking_track(4)
+    head = to_head(track.points, head_pose(track))
+    shape, still = MouthShape.of(head, 4), np.zeros((len(head), 3))
+    opening = mouth_opening(head)
+    asked, shut, wider = (int(np.abs(opening - value).argmin()) for value in (0.03, opening.min(), 0.055))
+    config = MouthConfig()
+    last = describe(head, shape, still, config)[:, -1]
+    assert abs(last[asked] - last[shut]) > abs(last[asked] - last[wider])
+    assert last[asked] - last[shut] > 1

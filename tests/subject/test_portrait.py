@@ -14,7 +14,7 @@ from vidgan.face.track import FaceTrack
 from vidgan.face.transfer import Driven
 from vidgan.progress import Silent
 from vidgan.stages.base import StageContext
-from vidgan.stages.face import FaceStage, FaceStageConfig
+from vidgan.stages.film_face import FilmFaceConfig, FilmFaceStage
 from vidgan.stages.portrait import PortraitConfig, PortraitStage
 from vidgan.subject.animate import FacePainter
 from vidgan.subject.portrait import Portrait, oval_of
@@ -31,7 +31,7 @@ def odd(tmp_path_factory):
     cv2.imwrite(str(folder / "odd.png"), wide)
     (folder / "face").mkdir()
     context = StageContext(folder / "face", {"video": folder / "odd.png"}, "cpu", 0, Silent())
-    FaceStage(FaceStageConfig(masks=True)).run(context)
+    FilmFaceStage(FilmFaceConfig(masks=True)).run(context)
     return folder
 
 
@@ -61,7 +61,8 @@ def test_landmarks_stay_where_they_were_found_when_a_side_is_odd(odd, tmp_path, 
 def test_a_face_moves_though_the_segmenter_saw_nobody(odd, tmp_path):
     blind = tmp_path / "face"
     blind.mkdir()
-    (blind / "track.npz").write_bytes((odd / "face" / "track.npz").read_bytes())
+    for name in ("track.npz", "cuts.npy"):
+        (blind / name).write_bytes((odd / "face" / name).read_bytes())
     np.save(blind / "masks.npy", np.zeros_like(np.load(odd / "face" / "masks.npy")))
     portrait, progress = portrait_of(odd, tmp_path / "portrait", blind)
     assert any("outline was not found (0% of the face" in warning for warning in progress.warnings)
@@ -86,6 +87,7 @@ def test_a_hole_of_the_segmenter_in_the_face_is_closed(odd, tmp_path, monkeypatc
     masks[0, brow[1] - 12 : brow[1] + 12, brow[0] - 12 : brow[0] + 12] = 0
     (tmp_path / "face").mkdir()
     track.save(tmp_path / "face" / "track.npz")
+    np.save(tmp_path / "face" / "cuts.npy", np.zeros(0, np.int64))
     np.save(tmp_path / "face" / "masks.npy", masks)
     portrait, progress = portrait_of(odd, tmp_path / "portrait", tmp_path / "face")
     assert progress.warnings == []
@@ -105,7 +107,7 @@ def test_a_drawn_matte_stays_within_the_outline_of_the_face():
 
 
 def test_a_portrait_that_cannot_be_written_says_so(tmp_path):
-    none = Mouths(np.zeros((0, *SIZE, 3), np.uint8), np.zeros((0, 20, 2), np.float32), np.zeros(3, np.float32))
+    none = Mouths(np.zeros((0, *SIZE, 3), np.uint8), np.zeros((0, 20, 2), np.float32), np.zeros((0, 3), np.float32))
     black = np.zeros((8, 8, 3), np.uint8)
     portrait = Portrait(black, black[..., 0], black, np.zeros((478, 3), np.float32), none)
     with pytest.raises(OutputError, match=r"picture.png: cannot be written") as error:

@@ -11,7 +11,7 @@ import torch
 from tests.subject.takes import SIZE, filmed, write_takes
 from vidgan.nets.repair import RepairGenerator
 from vidgan.subject.footage import ExampleConfig
-from vidgan.subject.mend import Mender, face_region, face_windows, mend_side, mended_frame
+from vidgan.subject.mend import Mender, face_region, face_windows, mend_sides, mended_frame
 from vidgan.subject.rig import FACE
 from vidgan.subject.takes import TakeFootage
 from vidgan.tasks.repair import RepairConfig, RepairTask
@@ -27,6 +27,14 @@ def takes(tmp_path_factory):
 @pytest.fixture
 def footage(takes):
     return TakeFootage(takes, ExampleConfig())
+
+
+def side_for(scale):
+    return int(mend_sides(np.array([scale]), np.zeros(1, np.int64))[0])
+
+
+def test_a_shots_windows_are_of_one_side_for_its_largest_face():
+    assert mend_sides(np.array([10.0, 20.0, 40.0, 20.0]), np.array([0, 0, 1, 2])).tolist() == [50, 50, 100, 50]
 
 
 def mender(scale=0.0, own=0.0):
@@ -127,7 +135,7 @@ def test_a_frame_is_mended_within_its_window_alone():
     frame = rng.integers(0, 255, (90, 120, 3), dtype=np.uint8)
     points = np.zeros((478, 3))
     points[:, :2] = rng.uniform([8, 18], [32, 42], (478, 2))  # the window leaves the picture
-    side = mend_side(20.0)
+    side = side_for(20.0)
     out, state = mended_frame(mender(own=60.0), frame, points, 20.0, side, None)
     left, top = np.round(face_windows(points[None], np.array([side]))[0, :2]).astype(int)
     changed = np.argwhere((out != frame).any(-1))
@@ -141,7 +149,7 @@ def test_a_face_beyond_the_picture_mends_nothing():
     frame = np.full((40, 60, 3), 90, np.uint8)
     points = np.zeros((478, 3))
     points[:, :2] = np.random.default_rng(0).uniform([80, 70], [100, 90], (478, 2))
-    out, _ = mended_frame(mender(own=60.0), frame, points, 12.0, mend_side(12.0), None)
+    out, _ = mended_frame(mender(own=60.0), frame, points, 12.0, side_for(12.0), None)
     assert np.array_equal(out, frame)
 
 

@@ -53,6 +53,8 @@ class FaceMotion:
         try:
             with np.load(path, allow_pickle=False) as data:
                 found = {name: _array(data, name, folder) for name in data.files}
+            # Earlier files have one colour for all frames.
+            found["skin"] = np.broadcast_to(found["skin"], (len(found["pts"]), 3))
             motion = cls(
                 FaceTrack.of(found), int(found["neutral"]), Mouths(found["pictures"], found["rings"], found["skin"])
             )
@@ -80,7 +82,7 @@ def _sound(found: Mapping[str, NDArray], neutral: int) -> bool:
     count = len(found["pts"])
     shapes = {
         "image": (count, LANDMARKS, 2), "depth": (count, LANDMARKS), "present": (count,), "pts": (count,),
-        "pictures": (count, *SIZE, 3), "rings": (count, len(LIPS_INNER), 2), "skin": (3,),
+        "pictures": (count, *SIZE, 3), "rings": (count, len(LIPS_INNER), 2), "skin": (count, 3),
     }  # fmt: skip
     fits = all(found[name].shape == shape for name, shape in shapes.items())
     return (

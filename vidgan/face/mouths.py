@@ -6,7 +6,6 @@ Legend: N pictures of h x w pixels, R = 20 points of the lips' inner edge (`LIPS
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -24,8 +23,8 @@ SKIN = (50, 280, 117, 346, 151, 9, 205, 425, 36, 266)
 
 @dataclass(frozen=True)
 class Mouths:
-    """pictures: (N, h, w, 3) uint8; rings: (N, R, 2) float32, the lips' inner edge in their pixels; skin: (3,) the
-    face's colour, 0-255.
+    """pictures: (N, h, w, 3) uint8; rings: (N, R, 2) float32, the lips' inner edge in their pixels; skin: (N, 3) the
+    face's colour in the frame of each, 0-255.
     """
 
     pictures: NDArray[np.uint8]
@@ -37,7 +36,7 @@ class Mouths:
 
     def __getitem__(self, frames: NDArray[Any]) -> Mouths:
         """The mouths of the chosen frames."""
-        return Mouths(self.pictures[frames], self.rings[frames], self.skin)
+        return Mouths(self.pictures[frames], self.rings[frames], self.skin[frames])
 
     def shapes(self) -> NDArray[np.float32]:
         """The opening's height at five places over its width: (N, 5), a shape to compare by."""
@@ -81,8 +80,7 @@ def skin_colour(rgb: NDArray[np.uint8], points: NDArray) -> NDArray[np.float32]:
     return np.asarray(np.median(patches, axis=0), np.float32)
 
 
-@lru_cache(maxsize=4)
-def colour_gain(own: tuple[float, ...], other: tuple[float, ...]) -> NDArray[np.float32]:
+def colour_gain(own: NDArray, other: NDArray) -> NDArray[np.float32]:
     """Factors (3,) that bring another face's light to one's own: brightness in full, most of the tint."""
     mine, theirs = np.maximum(own, 8.0), np.maximum(other, 8.0)
     bright = mine.mean() / theirs.mean()

@@ -34,6 +34,11 @@ def shots_of(count: int, cuts: Sequence[int]) -> list[slice]:
     return [slice(a, b) for a, b in pairwise(edges)]
 
 
+def visits(shots: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A number for each run of one shot in shown frames, (T,) → (T,): a film that runs back comes to a shot twice."""
+    return np.concatenate([[0], np.cumsum(np.diff(shots) != 0)]).astype(np.int64)
+
+
 def rigid_shape(track: FaceTrack) -> NDArray[np.float64] | None:
     """The median of the rigid landmarks in the head frame, (R, 3); None where the front of the face is hardly seen."""
     here = track[track.present]

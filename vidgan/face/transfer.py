@@ -84,12 +84,14 @@ class Driven:
 @dataclass(frozen=True)
 class Filmed:
     """The target's video under the driver's frames. frames: (T,) which of it is shown; points: (T, J, 3) the target's
-    face in it, in the portrait's pixels; share: (T,) how far it is animated, 0 where it is shown as filmed.
+    face in it, in the portrait's pixels; share: (T,) how far it is animated, 0 where it is shown as filmed; shots: (T,)
+    the number of the video's shot that each is of.
     """
 
     frames: NDArray[np.int64]
     points: Array
     share: Array
+    shots: NDArray[np.int64]
 
 
 def drive(
@@ -130,7 +132,8 @@ def drive(
 
 def _still(target: NDArray, frames: int) -> Filmed:
     """A picture, as a video in which nothing moves."""
-    return Filmed(np.zeros(frames, np.int64), np.repeat(target[None], frames, 0), np.ones(frames))
+    none = np.zeros(frames, np.int64)
+    return Filmed(none, np.repeat(target[None], frames, 0), np.ones(frames), none)
 
 
 def whole(points: NDArray, present: NDArray[np.bool_], seconds: NDArray) -> Array:

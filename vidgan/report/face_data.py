@@ -21,7 +21,8 @@ class FaceReport(Config):
 
     eyes, mouth, pose_degrees, pose_worst, checked, missed: see `vidgan.metrics.face_follow.FaceFollow`; background:
     mean change from frame to frame of what should stand still, grey levels, in a video of the target beyond its own
-    change; heldout: as of `ReportData`, of the face that was learnt from; driving: how the motion was transferred.
+    change; sharpness: of the painted faces over that of the target's own (see `vidgan.metrics.sharpness`); heldout: as
+    of `ReportData`, of the face that was learnt from; driving: how the motion was transferred.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -36,6 +37,7 @@ class FaceReport(Config):
     checked: int
     missed: int
     background: float | None
+    sharpness: float | None
     av_sync: dict[str, Any] | None
     marks: MarkFacts | None = None
     heldout: dict[str, dict[str, float | None]]

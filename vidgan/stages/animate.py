@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from vidgan.config import Config
+from vidgan.face.shots import visits
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.drive import load_driven, load_filmed
 from vidgan.stages.driver import load_motion
@@ -20,7 +21,7 @@ from vidgan.stages.segments import State, write_segments
 from vidgan.stages.train import load_generator
 from vidgan.subject.animate import FacePainter
 from vidgan.subject.filmed import FilmPainter
-from vidgan.subject.mend import Mender, mend_side, mended_frame
+from vidgan.subject.mend import Mender, mend_sides, mended_frame
 from vidgan.subject.paint import Previous
 from vidgan.subject.portrait import Portrait
 from vidgan.video.read import ClipReader
@@ -54,7 +55,8 @@ class AnimateStage(Stage[AnimateConfig]):
         painter = FacePainter(portrait, driven, lent) if filmed is None else FilmPainter(portrait, filmed, driven, lent)
         share = np.ones(len(driven)) if filmed is None else filmed.share
         height, width = portrait.picture.shape[:2]
-        mender, side = load_mender(context), mend_side(float(driven.pose.scale.max()))
+        visit = np.zeros(len(driven), np.int64) if filmed is None else visits(filmed.shots)
+        mender, sides = load_mender(context), mend_sides(driven.pose.scale, visit)
         drafts: Iterator[NDArray[np.uint8]] | None = None
 
         def paint(frames: slice, state: State) -> Iterator[tuple[NDArray[np.uint8], State]]:
@@ -63,12 +65,14 @@ class AnimateStage(Stage[AnimateConfig]):
             before = Previous(**state) if state else None
             for index in range(frames.start, frames.stop):
                 picture = next(drafts)
+                if index and visit[index] != visit[index - 1]:
+                    before = None
                 if mender is None or not share[index]:
                     before = None
                     yield picture, None
                     continue
                 scale = float(driven.pose.scale[index])
-                mended, before = mended_frame(mender, picture, driven.points[index], scale, side, before)
+                mended, before = mended_frame(mender, picture, driven.points[index], scale, int(sides[index]), before)
                 yield _between(picture, mended, float(share[index])), vars(before)
 
         write_segments(context, track.pts, track.time_base, (width, height), self.config.segment, paint)

@@ -9,10 +9,12 @@ import numpy as np
 from vidgan.audio.fit import film_length, fit
 from vidgan.errors import PersonError
 from vidgan.face.head import HeadPose, angles, head_pose_of
+from vidgan.face.shots import visits
 from vidgan.face.track import FaceTrack
 from vidgan.face.transfer import Driven, FaceTransferConfig, Filmed, drive, whole
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.driver import load_motion
+from vidgan.stages.film_face import shots_of
 from vidgan.subject.dubbing import strength_beside
 from vidgan.subject.portrait import Portrait
 
@@ -28,11 +30,11 @@ FILMED = "filmed.npz"
 class DriveStage(Stage[FaceTransferConfig]):
     """Inputs: `driver`, `portrait`, `target_face`. Files: `driven.npz`, `track.npz` (the target's face as it shall be);
     for a video of the target `filmed.npz`, which of its frames is shown when. It runs there and back under a longer
-    driver. Frames of it that show no face, or one from the side, stay as filmed.
+    driver. Frames of it that show no face, another person's, or one from the side, stay as filmed.
     """
 
     name: ClassVar[str] = "drive"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     Config = FaceTransferConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -76,10 +78,12 @@ def _told(context: StageContext, filmed: Filmed) -> dict[str, Any]:
         context.progress.note("the driver is longer than the target's video, which runs back and forth under it")
     if left:
         context.progress.warn(
-            f"{left} frames of the result are as filmed: the target shows no face there, one from the side, or "
-            "something before it"
+            f"{left} frames of the result are as filmed: the target shows no face there, another one, one from the "
+            "side, or something before it"
         )
-    return {"target_frames": int(np.ptp(filmed.frames)) + 1, "as_filmed": left}
+    return {
+        "target_frames": int(np.ptp(filmed.frames)) + 1, "as_filmed": left, "cuts": int(visits(filmed.shots)[-1]),
+    }  # fmt: skip
 
 
 def film_under(context: StageContext, driver: FaceTrack, portrait: Portrait) -> Filmed | None:
@@ -97,8 +101,9 @@ def film_under(context: StageContext, driver: FaceTrack, portrait: Portrait) -> 
     line = fit(track.pts, track.time_base, film_length(driver.pts, driver.time_base), "loop")
     shown = np.searchsorted(line.seconds, driver.seconds + 1e-6, side="right") - 1
     frames = line.frames[np.maximum(shown, 0)]
-    share = strength_beside((seen & front)[frames], np.zeros(len(frames), np.int64))
-    return Filmed(frames, points[frames], share)
+    shots = shots_of(folder, frames)
+    share = strength_beside((seen & front)[frames], visits(shots))
+    return Filmed(frames, points[frames], share, shots)
 
 
 def load_filmed(context: StageContext) -> Filmed | None:

@@ -72,7 +72,7 @@ def gather(context: StageContext, track: FaceTrack) -> FaceMotion:
     """Read the video once more for the mouths of a track; their pictures go to a file as they come."""
     neutral = neutral_frame(track)
     rings = np.zeros((len(track), len(LIPS_INNER), 2), np.float32)
-    skin = np.zeros(3, np.float32)
+    skin = np.zeros((len(track), 3), np.float32)
     context.progress.start("mouths", len(track), "frames")
     shape = (len(track), *SIZE, 3)
     with ClipReader(context.input("video")) as reader, (context.dir / PICTURES).open("wb") as file:
@@ -87,8 +87,7 @@ def gather(context: StageContext, track: FaceTrack) -> FaceMotion:
             picture, rings[index] = cut(frame.rgb, points)
             file.seek(start + index * size)
             file.write(picture.tobytes())
-            if index == neutral:
-                skin = skin_colour(frame.rgb, points)
+            skin[index] = skin_colour(frame.rgb, points)
         file.truncate(start + len(track) * size)
     pictures = np.load(context.dir / PICTURES, mmap_mode="r", allow_pickle=False)
     return FaceMotion(track, neutral, Mouths(pictures, rings, skin))

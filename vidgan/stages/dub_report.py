@@ -32,11 +32,12 @@ from vidgan.report.pictures import Picture, fit, video_uri
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.dub import SURE, DubConfig, load_painter
 from vidgan.stages.encode import RenderedFrames
+from vidgan.stages.film_face import FilmFaceConfig
 from vidgan.stages.manifest import Manifest, read_manifests, settings_of
 from vidgan.stages.reel import shown_frames
 from vidgan.stages.report import DATA, PAGE, finished_video, held_out, marks, video_facts
 from vidgan.stages.speak import Shown
-from vidgan.stages.speaker import SpeakerConfig, SpeakerStage
+from vidgan.stages.speaker import SpeakerStage
 from vidgan.stages.voice import Voice
 from vidgan.subject.mouths import window
 from vidgan.video.audio import sound_reference
@@ -117,7 +118,7 @@ class DubReportStage(Stage[DubReportConfig]):
         person = made.facts.get("person", "largest") if made else "largest"
         folder = context.dir / "found"
         folder.mkdir(exist_ok=True)
-        settings = settings_of(context.input("face"), SpeakerConfig).model_copy(update={"person": person})
+        settings = settings_of(context.input("face"), FilmFaceConfig).model_copy(update={"person": person})
         stage = SpeakerStage(settings, (np.flatnonzero(np.diff(shown.shots)) + 1).tolist())
         try:
             return stage.find(replace(context, dir=folder, inputs={"video": output}))[0]

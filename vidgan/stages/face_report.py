@@ -20,13 +20,16 @@ from vidgan.face.backend import Face, FaceConfig, MeshBackend
 from vidgan.face.finish import FaceFinishConfig, finish
 from vidgan.face.follow import FaceFollower
 from vidgan.face.head import head_pose_of
+from vidgan.face.mesh import polygon
 from vidgan.face.motion import SUFFIX
-from vidgan.face.regions import LANDMARKS
+from vidgan.face.regions import LANDMARKS, OVAL
+from vidgan.face.shots import visits
 from vidgan.face.track import FaceTrack
 from vidgan.face.transfer import Filmed
 from vidgan.metrics.face_follow import face_follow
 from vidgan.metrics.frames import Mask, finite_mean, region_mean
 from vidgan.metrics.redetect import spread_runs
+from vidgan.metrics.sharpness import sharpness
 from vidgan.pose.people import landmark_box
 from vidgan.report.data import Message, StageCost, VideoFacts, plain_facts, printable
 from vidgan.report.face_data import FaceReport, render_face_page
@@ -65,6 +68,7 @@ class Watched:
 
     rows: dict[int, Face | None] = field(default_factory=dict)
     background: list[float] = field(default_factory=list)
+    sharpness: list[float] = field(default_factory=list)
     stills: list[Shown] = field(default_factory=list)
 
 
@@ -76,7 +80,7 @@ class FaceReportStage(Stage[FaceReportConfig]):
     """
 
     name: ClassVar[str] = "face_report"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     Config: ClassVar[type[Config]] = FaceReportConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -89,7 +93,8 @@ class FaceReportStage(Stage[FaceReportConfig]):
         clip = context.dir / "clip.mp4"
         filmed = load_filmed(context)
         watched = self._watch(context, output, asked, portrait, filmed, set(checked.tolist()), clip)
-        found = found_track(watched, asked, checked)
+        visit = np.zeros(len(asked), np.int64) if filmed is None else visits(filmed.shots)
+        found = found_track(watched, asked, checked, visit[checked])
         home = portrait.pose if filmed is None else head_pose_of(filmed.points[checked])
         follow = face_follow(found, asked[checked], driver[checked], home.rotation)
         manifests = list(read_manifests(context.inputs).values())
@@ -99,7 +104,8 @@ class FaceReportStage(Stage[FaceReportConfig]):
         data = FaceReport(
             vidgan_version=__version__, driver=printable(context.input("driving").name),
             target=printable(context.input("target").name), output=shape, **vars(follow),
-            background=finite_mean(watched.background), av_sync=facts.get("encode", {}).get("av_sync"),
+            background=finite_mean(watched.background), sharpness=finite_mean(watched.sharpness),
+            av_sync=facts.get("encode", {}).get("av_sync"),
             marks=marks(facts.get("encode", {}).get("mark"), facts.get("sign")),
             **held_out(facts.get("heldout")),
             driving=plain_facts(facts.get("drive", {}) | facts.get("animate", {}) | _training(facts.get("train", {}))),
@@ -112,7 +118,7 @@ class FaceReportStage(Stage[FaceReportConfig]):
         shown = video_uri(clip) if clip.exists() else None
         (context.dir / PAGE).write_text(render_face_page(data, watched.stills, shown), encoding="utf-8")
         clip.unlink(missing_ok=True)
-        return vars(follow) | {"background": data.background}
+        return vars(follow) | {"background": data.background, "sharpness": data.sharpness}
 
     def _watch(
         self, context: StageContext, output: Path, asked: FaceTrack, portrait: Portrait, filmed: Filmed | None,
@@ -121,6 +127,7 @@ class FaceReportStage(Stage[FaceReportConfig]):
         watched, config = Watched(), self.config
         stills = set(np.linspace(0, len(asked) - 1, config.stills + 2).round().astype(int)[1:-1].tolist())
         away = _background(context, portrait, asked, filmed)
+        begins = set() if filmed is None else set((np.flatnonzero(np.diff(visits(filmed.shots))) + 1).tolist())
         length = int((asked.seconds < config.clip_seconds).sum()) if config.clip_seconds else 0
         context.progress.start("report", len(asked))
         with ClipReader(output) as reader, MeshBackend(FaceConfig()) as backend:
@@ -132,7 +139,7 @@ class FaceReportStage(Stage[FaceReportConfig]):
             for index, (ours, theirs, target) in enumerate(zip(reader, drivers, unchanged, strict=False)):
                 context.progress.advance()
                 if index in checked:
-                    if index - 1 not in checked:
+                    if index - 1 not in checked or index in begins:
                         follower.restart()
                         follower.box = landmark_box(asked.image[index])
                     watched.rows[index] = follower.detect(ours.rgb, index, float(ours.time))
@@ -140,6 +147,10 @@ class FaceReportStage(Stage[FaceReportConfig]):
                     if last is not None and index - 1 in checked:
                         watched.background.append(region_mean(np.abs(added - last), away))
                     last = added
+                    if asked.present[index]:
+                        own = portrait.points if filmed is None else filmed.points[index]
+                        ratio = face_sharpness(ours.rgb, asked.image[index]) / face_sharpness(target, own)
+                        watched.sharpness.append(ratio)
                 if index in stills:
                     pair = _beside(theirs, ours, STILL_HEIGHT)
                     watched.stills.append(Shown.of(pair, f"{float(ours.time):.2f} s", jpeg_uri))
@@ -163,6 +174,15 @@ def still_background(matte: NDArray[np.uint8], moved: NDArray) -> Mask:
     """
     reach = 2 * int(np.ceil(1.3 * np.abs(moved).max() + 0.02 * max(matte.shape))) + 1
     return np.asarray(cv2.dilate(matte, np.ones((reach, reach), np.uint8)) < 5)
+
+
+def face_sharpness(rgb: Picture, points: NDArray) -> float:
+    """How sharp the face at landmarks (J, 2+) in a picture (H, W, 3) is: NaN outside of it."""
+    ring = points[list(OVAL), :2]
+    left, top = np.maximum(np.floor(ring.min(0)), 0).astype(int)
+    right, bottom = np.maximum(np.ceil(ring.max(0)), 0).astype(int)
+    part = rgb[top:bottom, left:right]
+    return sharpness(part, polygon(ring - [left, top], part.shape, 0.0) > 0.5) if part.size else np.nan
 
 
 def _background(context: StageContext, portrait: Portrait, asked: FaceTrack, filmed: Filmed | None) -> Mask:
@@ -200,12 +220,16 @@ def _beside(driver: Frame | None, output: Frame, height: int) -> Picture:
     return own if driver is None else np.hstack([fit(driver.rgb, height // 2 * 2), own])
 
 
-def found_track(watched: Watched, asked: FaceTrack, checked: NDArray[np.int64]) -> FaceTrack:
-    """What was found, as a track of the checked frames, smoothed as the driver's."""
+def found_track(
+    watched: Watched, asked: FaceTrack, checked: NDArray[np.int64], visit: NDArray[np.int64] | None = None
+) -> FaceTrack:
+    """What was found, as a track of the checked frames, smoothed as the driver's within each visit."""
     empty = Face(np.full((LANDMARKS, 2), np.nan, np.float32), np.full(LANDMARKS, np.nan, np.float32))
     rows = [watched.rows.get(int(index)) or empty for index in checked]
     raw: dict[str, NDArray] = {
         "image": np.stack([one.image for one in rows]), "depth": np.stack([one.depth for one in rows]),
         "pts": asked.pts[checked],
     }  # fmt: skip
-    return finish(raw, asked.time_base, asked.width, asked.height, MeshBackend.name, FaceFinishConfig(max_gap=0))
+    cuts = () if visit is None else (np.flatnonzero(np.diff(visit)) + 1).tolist()
+    config = FaceFinishConfig(max_gap=0)
+    return finish(raw, asked.time_base, asked.width, asked.height, MeshBackend.name, config, cuts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -60,12 +61,26 @@ class HeldoutStage(Stage[HeldoutConfig]):
                 scores.update(picture.picture, truth, person_box(mask))
                 context.progress.advance()
             table[way] = scores.result()
+        doubt = doubted(table)
+        if doubt:
+            context.progress.warn(doubt)
         return {
             "heldout": table,
             "feature_network": perceptual.feature_network,
             "frames_held_out": len(held),
             "frames_used": len(footage.train),
         }
+
+
+def doubted(table: Mapping[str, Mapping[str, float | None]]) -> str | None:
+    """What to say of a training whose held-out frames are no nearer to the truth than the draft's; None of a better."""
+    trained, draft = (table.get(way, {}).get("perceptual") for way in ("trained", "draft"))
+    if trained is None or draft is None or trained < draft:
+        return None
+    return (
+        f"what was learnt makes frames that were held out no better than the draft does (perceptual distance "
+        f"{trained:.3f} and {draft:.3f}): --quality draft gives the same sooner, a longer --budget may learn more"
+    )
 
 
 def person_box(mask: Mask) -> Box:

@@ -14,7 +14,7 @@ from vidgan.config import Config
 from vidgan.errors import PersonError
 from vidgan.face.track import FaceTrack
 from vidgan.stages.base import Stage, StageContext
-from vidgan.stages.speaker import shots_of
+from vidgan.stages.film_face import shots_of
 from vidgan.stages.voice import Voice
 from vidgan.subject.dubbing import Choice, MouthConfig, MouthPainter
 from vidgan.subject.mend import HEIGHT

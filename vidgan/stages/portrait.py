@@ -22,6 +22,7 @@ from vidgan.face.track import FaceTrack
 from vidgan.face.transfer import Driven
 from vidgan.pose.people import landmark_box
 from vidgan.stages.base import Stage, StageContext
+from vidgan.stages.film_face import shots_of
 from vidgan.subject.animate import FacePainter
 from vidgan.subject.inpaint import smooth
 from vidgan.subject.plate import Plate, clean_plate, hidden_by
@@ -51,7 +52,7 @@ class PortraitConfig(Config):
 class PortraitStage(Stage[PortraitConfig]):
     """Inputs: `video` (the target), `face` (its face stage, with masks). Files: those of `Portrait`.
 
-    Of a video the frame at rest is taken, its background from all frames, and the mouths of its other frames.
+    Of a video the frame at rest is taken, its background from all frames of its shot, and the mouths of all others.
     """
 
     name: ClassVar[str] = "portrait"
@@ -65,7 +66,8 @@ class PortraitStage(Stage[PortraitConfig]):
         # A face that was filled in has no mask: such a frame shows the person but not where.
         seen = track.present & (masks.reshape(len(masks), -1).max(1) > 127)
         base = neutral_frame(replace(track, present=seen) if seen.any() else track)
-        picture, others, mouths = self._look(context, track, seen, base)
+        shots = shots_of(context.input("face"), np.arange(len(track)))
+        picture, others, mouths = self._look(context, track, seen, seen & (shots == shots[base]), base)
         points = track.points[base] * _factor(picture, track)
         matte = self._matte(context, masks[base], picture, points)
         plate, steady = plate_behind(picture, matte), True
@@ -80,7 +82,17 @@ class PortraitStage(Stage[PortraitConfig]):
         size = np.array(matte.shape[::-1])
         height, width = (side // 2 * 2 for side in matte.shape)
         picture, matte, plate = (one[:height, :width] for one in (picture, matte, plate))
-        portrait = Portrait(picture, matte, plate, points, mouths, size=size, steady=steady)
+        portrait = Portrait(
+            picture,
+            matte,
+            plate,
+            points,
+            mouths,
+            size=size,
+            steady=steady,
+            shot=int(shots[base]),
+            mouth_frames=self._kept(seen),
+        )
         portrait = replace(portrait, looks=looks_of(portrait))
         portrait.save(context.dir)
         return {
@@ -106,25 +118,30 @@ class PortraitStage(Stage[PortraitConfig]):
         return np.maximum(matte, oval)
 
     def _look(
-        self, context: StageContext, track: FaceTrack, seen: NDArray[np.bool_], base: int
+        self, context: StageContext, track: FaceTrack, seen: NDArray[np.bool_], beside: NDArray[np.bool_], base: int
     ) -> tuple[NDArray[np.uint8], dict[int, NDArray[np.uint8]], Mouths]:
-        """The picture, frames for the plate by number, and the mouths."""
-        shown = np.flatnonzero(seen)
-        wanted = set(shown[np.linspace(0, len(shown) - 1, min(PLATE_FRAMES, len(shown))).astype(int)].tolist())
-        kept = set(shown[:: max(1, -(-len(shown) // max(1, self.config.mouths)))].tolist() if len(shown) > 1 else [])
+        """The picture, frames for the plate by number, of those `beside` it, and the mouths."""
+        near, kept = np.flatnonzero(beside), set(self._kept(seen).tolist())
+        wanted = set(near[np.linspace(0, len(near) - 1, min(PLATE_FRAMES, len(near))).astype(int)].tolist())
         others: dict[int, NDArray[np.uint8]] = {}
-        cuts: list[tuple[NDArray[np.uint8], NDArray[np.float32]]] = []
+        cuts: list[tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]] = []
         for index, rgb in self._frames(context, track):
             points = track.image[index] * _factor(rgb, track)[:2]
             if index == base:
-                picture, skin = rgb, skin_colour(rgb, points)
+                picture = rgb
             if index in wanted and len(wanted) > 1:
                 others[index] = rgb
             if index in kept:
-                cuts.append(cut(rgb, points))
-        pictures = np.array([one for one, _ in cuts], np.uint8).reshape(-1, *SIZE, 3)
-        rings = np.array([one for _, one in cuts], np.float32).reshape(-1, len(LIPS_INNER), 2)
+                cuts.append((*cut(rgb, points), skin_colour(rgb, points)))
+        pictures = np.array([one for one, _, _ in cuts], np.uint8).reshape(-1, *SIZE, 3)
+        rings = np.array([one for _, one, _ in cuts], np.float32).reshape(-1, len(LIPS_INNER), 2)
+        skin = np.array([one for _, _, one in cuts], np.float32).reshape(-1, 3)
         return picture, others, Mouths(pictures, rings, skin)
+
+    def _kept(self, seen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """The frames whose mouths are kept: of a video's that show the face, evenly."""
+        shown = np.flatnonzero(seen)
+        return shown[:: max(1, -(-len(shown) // max(1, self.config.mouths)))] if len(shown) > 1 else shown[:0]
 
     def _frames(self, context: StageContext, track: FaceTrack) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         context.progress.start("portrait", len(track), "frames")

@@ -20,6 +20,7 @@ STAGES = {
     "pose": "vidgan.stages.pose:PoseStage",
     "face": "vidgan.stages.face:FaceStage",
     "subject": "vidgan.stages.subject:SubjectStage",
+    "film_face": "vidgan.stages.film_face:FilmFaceStage",
     "driver": "vidgan.stages.driver:DriverStage",
     "portrait": "vidgan.stages.portrait:PortraitStage",
     "drive": "vidgan.stages.drive:DriveStage",

@@ -22,7 +22,7 @@ from vidgan.face.track import FaceTrack
 from vidgan.metrics.frames import finite_mean
 from vidgan.progress import Progress
 from vidgan.stages.base import Stage, StageContext
-from vidgan.stages.speaker import shots_of
+from vidgan.stages.film_face import shots_of
 from vidgan.stages.voice import Voice, frame_seconds
 from vidgan.subject.window import gaussian
 from vidgan.video.audio import sound_reference

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from vidgan.config import Config
-from vidgan.face.head import head_pose_of
+from vidgan.face.head import angles, head_pose_of
 from vidgan.face.motion import SUFFIX
 from vidgan.face.mouths import Mouths
 from vidgan.face.track import FaceTrack
 from vidgan.face.transfer import Driven, FaceTransferConfig, drive, whole
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.driver import load_motion
+from vidgan.stages.film_face import shots_of
 from vidgan.subject.mend import SIDE
 from vidgan.subject.portrait import Portrait
-from vidgan.subject.rehearse import OVERSIZE, Rehearsal, homes, spread_blocks, uses
+from vidgan.subject.rehearse import OVERSIZE, Rehearsal, homes, others, scaled, spread_blocks, uses
 from vidgan.subject.takes import TakesWriter
 from vidgan.video.read import ClipReader
 
@@ -44,7 +45,7 @@ class TakesConfig(Config):
 
 @dataclass(frozen=True)
 class Clip:
-    """A video with a face in it: points (T, J, 3) in the track's pixels, and its mouths, if they may be lent."""
+    """A video with a face in it: points (T, J, 3) in the track's pixels, and its mouths; None of the target's own."""
 
     path: Path
     track: FaceTrack
@@ -59,14 +60,14 @@ class Clip:
 class TakesStage(Stage[TakesConfig]):
     """Inputs: `target` and `driving` (files), `target_face`, `driver`, `portrait`. Files: `Takes`.
 
-    A video of the target is rehearsed on itself. For a picture the driver's video stands in, with the picture itself
-    driven away and back, so that mending warps is learnt, and not a face. How the motion is transferred in the end does
-    not count, so that changing that trains nothing anew. Facts: what was taken. A killed run goes on after the last of
-    every few pictures.
+    A video of the target is rehearsed on itself, on its longest shot: its frames are animated to look like others of
+    them. For a picture the driver's video stands in, with the picture itself driven away and back, so that mending
+    warps is learnt, and not a face. How the motion is transferred in the end does not count, so that changing that
+    trains nothing anew. Facts: what was taken. A killed run goes on after the last of every few pictures.
     """
 
     name: ClassVar[str] = "takes"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     Config: ClassVar[type[Config]] = TakesConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -76,22 +77,22 @@ class TakesStage(Stage[TakesConfig]):
         driven = self._driven(context, portrait)
         clip, whose = self._clip(context)
         taken = spread_blocks(clip.track.present, config.frames) if clip else np.zeros(0, np.int64)
-        ways = self._homes(clip, taken) if clip else np.zeros(0, np.int64)
+        ways = min(config.ways, len(taken))
         poses = np.linspace(0, len(driven) - 1, min(config.portrait, len(driven))).round().astype(int)
-        drafts = len(ways) * len(taken)
+        drafts = ways * len(taken)
         writer = TakesWriter(context.dir, drafts + len(poses), len(taken) + 1, config.size)
         rehearsal, done = Rehearsal(writer, config.held_out), writer.done
         context.progress.start("rehearse", len(taken) + len(poses), "frames", done=done)
         if clip and done < len(taken):
-            for number in self._rehearse(rehearsal, clip, taken, ways, done):
+            for number in self._rehearse(rehearsal, clip, portrait, taken, done):
                 writer.keep(number)
                 context.progress.advance()
         left = max(0, done - len(taken))
-        for number in rehearsal.of_portrait(portrait, driven[poses], len(ways), drafts, len(taken), clip is None, left):
+        for number in rehearsal.of_portrait(portrait, driven[poses], ways, drafts, len(taken), clip is None, left):
             writer.keep(len(taken) + number)
             context.progress.advance()
         writer.close()
-        return {"whose": whose, "frames": len(taken), "ways": len(ways), "drafts": len(writer.of), "size": config.size}
+        return {"whose": whose, "frames": len(taken), "ways": ways, "drafts": len(writer.of), "size": config.size}
 
     def _driven(self, context: StageContext, portrait: Portrait) -> Driven:
         motion = load_motion(context.input("driver"))
@@ -100,7 +101,7 @@ class TakesStage(Stage[TakesConfig]):
 
     def _clip(self, context: StageContext) -> tuple[Clip | None, str]:
         """The clip to rehearse on, and whose it is."""
-        own = FaceTrack.load(context.input("target_face") / "track.npz")
+        own = longest_shot(context.input("target_face"))
         if own.present.sum() >= ENOUGH:
             return Clip(context.input("target"), own, None), "target"
         motion, path = load_motion(context.input("driver")), context.input("driving")
@@ -116,7 +117,7 @@ class TakesStage(Stage[TakesConfig]):
         return homes(clip.track, known, self.config.ways)
 
     def _rehearse(
-        self, rehearsal: Rehearsal, clip: Clip, taken: NDArray[np.int64], ways: NDArray[np.int64], start: int
+        self, rehearsal: Rehearsal, clip: Clip, portrait: Portrait, taken: NDArray[np.int64], start: int
     ) -> Iterator[int]:
         width, height = clip.track.width, clip.track.height
         factor = min(
@@ -125,16 +126,34 @@ class TakesStage(Stage[TakesConfig]):
         with ClipReader(clip.path, max_side=max(64, round(factor * max(width, height)))) as reader:
             across, down = reader.width / width, reader.height / height
             points = clip.points * np.array([across, down, across])
-            pictures = {int(home): next(iter(reader.frames(int(home)))).rgb for home in ways}
             frames = _wanted(reader, taken[start:])
+            if clip.mouths is None:
+                turned = angles(head_pose_of(points[taken]).rotation)
+                sources = others(taken, turned, self.config.held_out, self.config.ways)
+                film = scaled(portrait, reader.width / int(portrait.size[0]))
+                under = [_wanted(reader, source[start:]) for source in sources]
+                yield from rehearsal.of_film(film, frames, under, points, taken, sources, start)
+                return
+            pictures = {int(home): next(iter(reader.frames(int(home)))).rgb for home in self._homes(clip, taken)}
             yield from rehearsal.of_clip(frames, pictures, points, taken, clip.mouths, start)
 
 
+def longest_shot(folder: Path) -> FaceTrack:
+    """The track of a finished film_face stage, with its face in the shot that shows it longest alone.
+
+    Another shot has another light, which is not a warp's to mend.
+    """
+    track = FaceTrack.load(folder / "track.npz")
+    shots = shots_of(folder, np.arange(len(track)))
+    return replace(track, present=track.present & (shots == np.bincount(shots, track.present).argmax()))
+
+
 def _wanted(reader: ClipReader, frames: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
-    """The wanted frames, in order."""
-    wanted = set(frames.tolist())
-    for index, frame in enumerate(reader):
-        if index in wanted:
-            yield frame.rgb
-        if index >= frames[-1]:
-            return
+    """The wanted frames, in order, from the beginning anew where they leap back."""
+    for part in np.split(frames, np.flatnonzero(np.diff(frames) < 0) + 1):
+        wanted = set(part.tolist())
+        for index, frame in enumerate(reader):
+            if index in wanted:
+                yield frame.rgb
+            if index >= part[-1]:
+                break

@@ -55,6 +55,10 @@ LIPS_WIDE, LIPS_DEEP = 0.03, 0.2
 of the way to the opening's middle. What is left of it would ring the target's mouth in the lender's red."""
 
 
+BANNED = 1e4
+"""The cost of a mouth that is not to be taken."""
+
+
 @dataclass(frozen=True)
 class Borrowed:
     """Which mouth to show in each frame: own (T,) indices of the target's pictures, share (T,) how much of the driver's
@@ -73,17 +77,15 @@ class FacePainter:
     """Paints a portrait in given poses.
 
     driven: the target's face as it shall be; lent: the driver's mouths, one a frame, or None for silence about them;
-    rest: another picture of the same face, to take the eyes from (they may be shut in this one); light: (3,) factors
-    from its colours, and those of the face's own mouths, to the picture's; borrowed: what `choose_mouths` says, if
-    known already.
+    rest: another picture of the same face, to take the eyes from (they may be shut in this one); borrowed: what
+    `choose_mouths` says, if known already.
     """
 
     def __init__(
         self, portrait: Portrait, driven: Driven, lent: Mouths | None, rest: Portrait | None = None,
-        light: Array | None = None, borrowed: Borrowed | None = None,
+        borrowed: Borrowed | None = None,
     ) -> None:  # fmt: skip
         self.portrait, self.driven, self.lent, self.rest = portrait, driven, lent, rest or portrait
-        self._light = np.ones(3, np.float32) if light is None else light
         self.window = moving_window(portrait.pose, portrait.picture.shape)
         left, top, right, bottom = self.window
         self._size = (bottom - top, right - left)
@@ -98,6 +100,11 @@ class FacePainter:
         inside = np.s_[top:bottom, left:right]
         one = self.portrait
         return one.picture[inside], one.spread[inside], one.matte[inside], one.plate[inside]
+
+    @cached_property
+    def _light(self) -> Array:
+        """Factors (3,) from the light of the picture at rest to this picture's."""
+        return np.ones(3, np.float32) if self.rest is self.portrait else colour_gain(self.portrait.skin, self.rest.skin)
 
     @property
     def _origin(self) -> NDArray[np.float64]:
@@ -229,14 +236,16 @@ class FacePainter:
             chosen = int(self.borrowed.own[index])
             # A filmed mouth that does nothing is left as it is.
             moved = self._moved_lips(index)
-            mine = _filled(own.pictures[chosen], own.rings[chosen], place, size) * self._light
-            inside += moved * (mine - inside)
+            inside += moved * (self._inside(own, chosen, place, size) - inside)
         if self.lent is not None and share > 0:
-            gain = colour_gain(tuple((own.skin * self._light).tolist()), tuple(self.lent.skin.tolist()))
-            theirs = _filled(self.lent.pictures[index], self.lent.rings[index], place, size) * gain
-            inside = inside + share * (theirs - inside)
+            inside = inside + share * (self._inside(self.lent, index, place, size) - inside)
         cover = polygon(place, size, 0.010 * float(self.driven.pose.scale[index]))[..., None]
         view += _parted(self._gaps[index]) * cover * (inside - view)
+
+    def _inside(self, mouths: Mouths, chosen: int, place: NDArray, size: tuple[int, int]) -> Array:
+        """One of some mouths in the picture's light, drawn into the ring `place` (R, 2) of a box: (h, w, 3)."""
+        gain = colour_gain(self.portrait.skin, mouths.skin[chosen])
+        return _filled(mouths.pictures[chosen], mouths.rings[chosen], place, size) * gain
 
     def _moved_lips(self, index: int) -> float:
         """How far the lips are from where the picture has them: 0 for not at all, 1 for clearly."""
@@ -259,24 +268,33 @@ def moving_window(pose: HeadPose, shape: tuple[int, ...]) -> tuple[int, int, int
     return int(left), int(top), int(right), int(bottom)
 
 
-def choose_mouths(portrait: Portrait, driven: Driven, lent: Mouths | None) -> Borrowed:
+def choose_mouths(
+    portrait: Portrait, driven: Driven, lent: Mouths | None, visits: NDArray[np.int64] | None = None,
+    banned: NDArray[np.bool_] | None = None,
+) -> Borrowed:  # fmt: skip
     """The target's own mouth pictures for every frame, steadily, and how much of the driver's to show instead.
 
     A single picture shows its own mouth's inside as far as that is open; a video's own mouths are taken where one of
-    them is of nearly the asked shape.
+    them is of nearly the asked shape. visits: (T,) of a film with cuts, see `vidgan.face.shots`; banned: (T, N) the
+    target's mouths that are not to be taken for a frame.
     """
     asked = gap(to_head(driven.points, driven.pose), LIP_PAIRS)
-    own = np.zeros(len(driven), np.int64)
+    own, share = np.zeros(len(driven), np.int64), np.zeros(len(driven), np.float32)
     if not len(portrait.mouths):
-        share = np.clip((asked - 1.1 * portrait.mouth_gap - 0.005) / 0.025, 0, 1) * (lent is not None)
-        return Borrowed(own, share.astype(np.float32))
-    shapes = portrait.mouths.shapes()
-    wanted = _asked_shapes(driven)
-    costs = pose_distances(wanted, shapes)
-    own = steadiest_path(costs, 0.004)
-    missed = np.sqrt(costs[np.arange(len(driven)), own])
-    share = np.clip((missed - 0.10) / 0.08, 0, 1) * (lent is not None)
-    return Borrowed(own, np.asarray(cv2.blur(share.astype(np.float32)[:, None], (1, 5))[:, 0], np.float32))
+        share[:] = np.clip((asked - 1.1 * portrait.mouth_gap - 0.005) / 0.025, 0, 1) * (lent is not None)
+        return Borrowed(own, share)
+    shapes, wanted = portrait.mouths.shapes(), _asked_shapes(driven)
+    visits = np.zeros(len(driven), np.int64) if visits is None else visits
+    for visit in np.unique(visits):
+        frames = np.flatnonzero(visits == visit)
+        costs = pose_distances(wanted[frames], shapes)
+        if banned is not None:
+            costs = costs + BANNED * banned[frames].astype(np.float32)
+        own[frames] = steadiest_path(costs, 0.004)
+        missed = np.sqrt(costs[np.arange(len(frames)), own[frames]])
+        lacking = np.clip((missed - 0.10) / 0.08, 0, 1) * (lent is not None)
+        share[frames] = cv2.blur(lacking.astype(np.float32)[:, None], (1, 5))[:, 0]
+    return Borrowed(own, share)
 
 
 def _asked_shapes(driven: Driven) -> Array:
@@ -286,7 +304,7 @@ def _asked_shapes(driven: Driven) -> Array:
         matrix = to_crop(points)
         rings.append(points[list(LIPS_INNER), :2] @ matrix[:, :2].T + matrix[:, 2])
     empty = np.zeros((len(rings), 1, 1, 3), np.uint8)
-    return Mouths(empty, np.array(rings, np.float32), np.zeros(3, np.float32)).shapes()
+    return Mouths(empty, np.array(rings, np.float32), np.zeros((len(rings), 3), np.float32)).shapes()
 
 
 def _filled(picture: NDArray[np.uint8], ring: Array, place: NDArray, size: tuple[int, int]) -> Array:

@@ -32,19 +32,22 @@ class MouthConfig(Config):
     """How the mouth gets into the picture.
 
     References are film frames: a mouth's distance counts in standard deviations of this person's, `pose_degrees` of
-    head turn count as one of them, and so does a difference in the lips' opening of `opening` distances of the outer
-    eye corners, since teeth must not be stretched; blur counts as `blur_weight`, every change of reference as
+    head turn count as one of them, and so does an opening of the lips larger by the share `opening`, since what is
+    between them must not be stretched; blur counts as `blur_weight`, every change of reference as
     `switch_cost`; a change is faded over `fade` frames. A face turned by more than `most_yaw` degrees is left alone.
     """
 
     pose_degrees: float = Field(6.0, gt=0)
-    opening: float = Field(0.04, gt=0)
+    opening: float = Field(0.4, gt=0)
     blur_weight: float = Field(0.5, ge=0)
     switch_cost: float = Field(1.5, ge=0)
     fade: int = Field(2, ge=0)
     most_yaw: float = Field(40.0, gt=0, le=90)
     occlusion: bool = True
 
+
+SHUT = 0.015
+"""The lips' opening, in distances of the outer eye corners, below which it hardly matters how far they are shut."""
 
 BANNED = 1e4
 """The cost of a mouth that is not to be taken."""
@@ -91,7 +94,7 @@ def describe(head: NDArray, shape: MouthShape, turned: NDArray, config: MouthCon
     head: (T, J, 3) landmarks in the head frame; turned: (T, 3) head angles in degrees.
     """
     mouth = shape.coefficients(head) / shape.spread[0]
-    opening = mouth_opening(head)[:, None] / config.opening
+    opening = np.log(mouth_opening(head) + SHUT)[:, None] / np.log1p(config.opening)
     return np.concatenate([mouth, turned / config.pose_degrees, opening], 1)
 
 

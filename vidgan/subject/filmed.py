@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidgan.face.head import HeadPose, head_pose_of
-from vidgan.face.mouths import Mouths, colour_gain, skin_colour
+from vidgan.face.mouths import Mouths
+from vidgan.face.shots import visits
 from vidgan.face.transfer import Driven, Filmed
 from vidgan.subject.animate import FacePainter, choose_mouths, moving_window
 from vidgan.subject.inpaint import smooth
@@ -23,14 +24,17 @@ from vidgan.subject.portrait import Portrait, oval_of, plate_behind, plate_joine
 class FilmPainter:
     """Animates the frames of a film.
 
-    portrait: the film's frame at rest, which lends its eyes, in each frame's light, and its plate where the camera
-    stands still; filmed: the film under the driving frames; driven: its face as it shall be; lent: the driver's mouths,
-    one a frame, or None.
+    portrait: the film's frame at rest, which lends its eyes, in each frame's light, and its plate in the same shot if
+    the camera stands still there; filmed: the film under the driving frames; driven: its face as it shall be; lent: the
+    driver's mouths, one a frame, or None; banned: see `choose_mouths`.
     """
 
-    def __init__(self, portrait: Portrait, filmed: Filmed, driven: Driven, lent: Mouths | None) -> None:
+    def __init__(
+        self, portrait: Portrait, filmed: Filmed, driven: Driven, lent: Mouths | None,
+        banned: NDArray[np.bool_] | None = None,
+    ) -> None:  # fmt: skip
         self.portrait, self.filmed, self.driven, self.lent = portrait, filmed, driven, lent
-        self.borrowed = choose_mouths(portrait, driven, lent)
+        self.borrowed = choose_mouths(portrait, driven, lent, visits(filmed.shots), banned)
         self._poses = head_pose_of(filmed.points)
         self._seen = bool((portrait.matte < 255).any())
 
@@ -47,13 +51,12 @@ class FilmPainter:
         picture, points = np.ascontiguousarray(rgb[inside]), self.filmed.points[index] - corner
         matte = self._matte(mask, picture, points, rgb.shape, inside)
         one = replace(
-            self.portrait, picture=picture, matte=matte, plate=self._plate(picture, matte, inside),
+            self.portrait, picture=picture, matte=matte, plate=self._plate(index, picture, matte, inside),
             points=points.astype(np.float32),
         )  # fmt: skip
         lent = None if self.lent is None else self.lent[here]
-        light = colour_gain(*(tuple(it.tolist()) for it in (skin_colour(picture, points), self.portrait.mouths.skin)))
         driven = _shifted(self.driven[here], corner)
-        painter = FacePainter(one, driven, lent, self.portrait, light, self.borrowed[here])
+        painter = FacePainter(one, driven, lent, self.portrait, self.borrowed[here])
         out = rgb.copy()
         out[inside] = painter.paint(0)
         return out
@@ -70,9 +73,11 @@ class FilmPainter:
         return np.maximum(matte, oval_of(points, picture.shape))
 
     def _plate(
-        self, picture: NDArray[np.uint8], matte: NDArray[np.uint8], inside: tuple[slice, slice]
+        self, index: int, picture: NDArray[np.uint8], matte: NDArray[np.uint8], inside: tuple[slice, slice]
     ) -> NDArray[np.uint8]:
-        if self.portrait.steady:
+        if not self._seen:
+            return picture
+        if self.portrait.steady and self.filmed.shots[index] == self.portrait.shot:
             return plate_joined(picture, matte, self.portrait.plate[inside])
         return plate_behind(picture, matte, smooth)  # texture would be another in every frame
 

@@ -17,7 +17,7 @@ from vidgan.errors import OutputError
 from vidgan.face.expression import gap
 from vidgan.face.head import HeadPose, head_pose_of, to_head
 from vidgan.face.mesh import polygon
-from vidgan.face.mouths import Mouths
+from vidgan.face.mouths import Mouths, skin_colour
 from vidgan.face.regions import (
     LEFT_EYE,
     LEFT_EYE_CORNERS,
@@ -44,7 +44,7 @@ EYES = (
     (RIGHT_EYE, RIGHT_LIDS, RIGHT_EYE_CORNERS, RIGHT_IRIS),
 )
 
-_ARRAYS = ("points", "looks", "size", "steady")
+_ARRAYS = ("points", "looks", "size", "steady", "shot", "mouth_frames")
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,9 @@ class Portrait:
     """picture: (H, W, 3) uint8; matte: (H, W) uint8, the person; plate: (H, W, 3) uint8, what is behind them; points:
     (J, 3) landmarks in the picture's pixels; mouths: other pictures of the mouth (none of a single picture); looks:
     (2,) how far the warped picture looks turned and nodded for each degree that it was, see `vidgan.stages.portrait`;
-    size: (2,) width and height of a video's frames as they are read, before they are cut to even sides; steady: whether
-    its camera stands still, so that the plate lies behind every frame.
+    size: (2,) width and height of a video's frames as they are read, before they are cut to even sides; shot: which of
+    its shots picture and plate are of; steady: whether the camera stands still in it, so that the plate lies behind
+    every frame; mouth_frames: (N,) the frames that the mouths are of.
     """
 
     picture: NDArray[np.uint8]
@@ -64,6 +65,8 @@ class Portrait:
     looks: NDArray[np.float32] = field(default_factory=lambda: np.ones(2, np.float32))
     size: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
     steady: bool = True
+    shot: int = 0
+    mouth_frames: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @cached_property
     def spread(self) -> NDArray[np.uint8]:
@@ -74,6 +77,11 @@ class Portrait:
     def pose(self) -> HeadPose:
         """The head pose in the picture, of one frame."""
         return head_pose_of(self.points[None])
+
+    @cached_property
+    def skin(self) -> NDArray[np.float32]:
+        """The face's colour, (3,) 0-255."""
+        return skin_colour(self.picture, self.points)
 
     @cached_property
     def mouth_gap(self) -> float:
@@ -110,8 +118,8 @@ class Portrait:
         matte = np.asarray(cv2.imread(str(folder / "matte.png"), cv2.IMREAD_GRAYSCALE), np.uint8)
         with np.load(folder / "face.npz", allow_pickle=False) as data:
             mouths = Mouths(data["pictures"], data["rings"], data["skin"])
-            points, looks, size, steady = (data[name] for name in _ARRAYS)
-            return cls(picture, matte, plate, points, mouths, looks, size, bool(steady))
+            points, looks, size, steady, shot, frames = (data[name] for name in _ARRAYS)
+            return cls(picture, matte, plate, points, mouths, looks, size, bool(steady), int(shot), frames)
 
 
 EDGE = 0.015

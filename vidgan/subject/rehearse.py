@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from vidgan.face.expression import neutral_frame
 from vidgan.face.head import HeadPose, angles, head_pose, head_pose_of, to_head
-from vidgan.face.mouths import Mouths, skin_colour
+from vidgan.face.mouths import Mouths
 from vidgan.face.track import FaceTrack
-from vidgan.face.transfer import Driven, gaze_of
+from vidgan.face.transfer import Driven, Filmed, gaze_of
 from vidgan.subject.animate import FacePainter
+from vidgan.subject.filmed import FilmPainter
 from vidgan.subject.footage import Positions
 from vidgan.subject.mend import HEIGHT, SIDE, face_region, face_windows
 from vidgan.subject.portrait import Portrait
@@ -26,6 +27,12 @@ from vidgan.subject.window import crop
 
 BLOCK = 24
 """Frames in a row that are taken from a long clip."""
+
+ECHO = 15
+"""Frames within which a film's mouth is nearly the one that was filmed."""
+
+FAR = 1e3
+"""Degrees that a frame which shall not be drafted from counts as turned away."""
 
 OVERSIZE = 1.25
 """Pictures are drafted at so many times the size at which they are kept."""
@@ -59,10 +66,30 @@ def uses(frames: Positions, held_out: float, gap: int = 12) -> list[Use]:
     return ["held" if i >= first else "train" if i < first - gap else "apart" for i in range(len(frames))]
 
 
+def others(taken: Positions, turned: NDArray, held_out: float, ways: int) -> Positions:
+    """The frames to draft those of a film from, (V, T): for each block, in each way, a run of known frames.
+
+    Of those of other moments, the ones in which the head is turned most alike: a driver turns it a little, as a rule,
+    and what is turned far is torn beyond mending. turned: (T, 3) the head's angles in degrees.
+    """
+    known = uses(taken, held_out).count("train")
+    found = np.zeros((ways, len(taken)), np.int64)
+    for start in range(0, len(taken), BLOCK):
+        here = np.arange(start, min(start + BLOCK, len(taken)))
+        runs = (np.arange(known)[:, None] + np.arange(len(here))) % known
+        apart = np.linalg.norm(turned[here] - turned[runs], axis=-1).mean(1)
+        apart += FAR * (np.abs(taken[here] - taken[runs]) < ECHO).sum(1)
+        for way in range(ways):
+            best = int(apart.argmin())
+            found[way, here] = taken[runs[best]]
+            away = np.abs(np.arange(known) - best)
+            apart = apart + FAR * (np.minimum(away, known - away) < ECHO)  # another moment in each way
+    return found
+
+
 def as_portrait(picture: NDArray[np.uint8], points: NDArray) -> Portrait:
     """A frame as a portrait whose surroundings bend with it, which shows no mouth but its own."""
-    skin = skin_colour(picture, points)
-    none = Mouths(np.zeros((0, 1, 1, 3), np.uint8), np.zeros((0, 1, 2), np.float32), skin)
+    none = Mouths(np.zeros((0, 1, 1, 3), np.uint8), np.zeros((0, 1, 2), np.float32), np.zeros((0, 3), np.float32))
     return Portrait(picture, np.full(picture.shape[:2], 255, np.uint8), picture, points.astype(np.float32), none)
 
 
@@ -105,6 +132,36 @@ class Rehearsal:
                 self.writer.draft(way * len(taken) + index, draft, index, way, int(taken[index]), judged)
             yield index + 1
 
+    def of_film(
+        self, film: Portrait, frames: Iterator[NDArray[np.uint8]], under: list[Iterator[NDArray[np.uint8]]],
+        points: NDArray, taken: Positions, sources: Positions, start: int = 0,
+    ) -> Iterator[int]:  # fmt: skip
+        """The first takes, of a film that is animated: in each way, every `taken` frame from another frame of it.
+
+        As in an animated film, the picture is a filmed frame, the eyes are those at rest and the mouth one of another
+        moment. film: the film's portrait at the size of its frames; frames: pictures of the taken frames in order, from
+        the `start`-th on; under: the same of the `sources` (V, T), the frames to draft from; points: (T, J, 3).
+        """
+        motion, film = points[taken], replace(film, matte=np.full_like(film.matte, 255))  # all bends with the head
+        use, pose = uses(taken, self.held_out), head_pose_of(motion)
+        windows, gaze = face_windows(motion, SIDE * pose.scale), gaze_of(to_head(motion, pose))
+        near = np.abs(taken[:, None] - film.mouth_frames) < ECHO  # nobody's own mouth is shown
+        painters, numbers = [], []
+        for source in sources:
+            numbers.append(taken + np.cumsum(np.diff(source, prepend=source[0] - 1) != 1))  # none runs across a leap
+            was, alone = points[source], np.zeros(len(source), np.int64)
+            filmed = Filmed(source, was, np.ones(len(source)), alone)
+            driven = Driven(motion, pose, gaze - gaze_of(to_head(was, head_pose_of(was))), motion)
+            painters.append(FilmPainter(film, filmed, driven, None, near))
+        nobody = np.zeros((1, 1), np.uint8)
+        for index, rgb, *pictures in zip(range(start, len(taken)), frames, *under, strict=False):
+            self._film(index, rgb, motion[index], windows[index])
+            for way, (painter, picture) in enumerate(zip(painters, pictures, strict=True)):
+                judged: Use = "apart" if use[index] == "held" and way else use[index]
+                draft = crop(painter.paint(index, picture, nobody), windows[index], self.writer.size, border=None)
+                self.writer.draft(way * len(taken) + index, draft, index, way, int(numbers[way][index]), judged)
+            yield index + 1
+
     def of_portrait(
         self, portrait: Portrait, driven: Driven, take: int, row: int, number: int, alone: bool, start: int = 0
     ) -> Iterator[int]:
@@ -138,14 +195,18 @@ def shrunk(portrait: Portrait, driven: Driven, size: int) -> tuple[Portrait, Dri
     factor = OVERSIZE * size / (SIDE * float(portrait.pose.scale[0]))
     if factor >= 1:
         return portrait, driven
-    height, width = (max(2, round(side * factor)) for side in portrait.matte.shape)
-
-    def less(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-
-    small = Portrait(
-        less(portrait.picture), less(portrait.matte), less(portrait.plate),
-        (factor * portrait.points).astype(np.float32), portrait.mouths, portrait.looks,
-    )  # fmt: skip
     pose = HeadPose(driven.pose.rotation, factor * driven.pose.scale, factor * driven.pose.translation)
-    return small, Driven(factor * driven.points, pose, driven.gaze, factor * driven.asked)
+    return scaled(portrait, factor), Driven(factor * driven.points, pose, driven.gaze, factor * driven.asked)
+
+
+def scaled(portrait: Portrait, factor: float) -> Portrait:
+    """A portrait `factor` times as large; larger than it is, it stays."""
+    if factor >= 1:
+        return portrait
+    height, width = (max(2, round(side * factor)) for side in portrait.matte.shape)
+    picture, matte, plate = (
+        np.asarray(cv2.resize(one, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        for one in (portrait.picture, portrait.matte, portrait.plate)
+    )
+    points = (factor * portrait.points).astype(np.float32)
+    return replace(portrait, picture=picture, matte=matte, plate=plate, points=points)
