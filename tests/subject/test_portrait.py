@@ -17,7 +17,7 @@ from vidgan.stages.base import StageContext
 from vidgan.stages.film_face import FilmFaceConfig, FilmFaceStage
 from vidgan.stages.portrait import PortraitConfig, PortraitStage
 from vidgan.subject.animate import FacePainter
-from vidgan.subject.portrait import Portrait, oval_of
+from vidgan.subject.portrait import Portrait, oval_of, plate_joined
 
 PICTURE = ROOT / "samples" / "faces" / "portrait.jpg"
 
@@ -113,3 +113,15 @@ def test_a_portrait_that_cannot_be_written_says_so(tmp_path):
     with pytest.raises(OutputError, match=r"picture.png: cannot be written") as error:
         portrait.save(tmp_path / "nowhere")
     assert "\n" not in str(error.value)
+
+
+def test_what_is_filled_meets_the_picture_whatever_was_guessed():
+    """A wrong guess of 40 grey levels, and a rim that a person who moves by 10 pixels would show."""
+    picture = np.full((200, 300, 3), 90, np.uint8)
+    matte = np.zeros((200, 300), np.uint8)
+    cv2.ellipse(matte, (150, 110), (60, 80), 0, 0, 360, 255, -1)
+    picture[matte > 0] = (200, 40, 40)
+    filled = np.full_like(picture, 130)
+    plate = plate_joined(picture, matte, filled).astype(int)
+    assert np.abs(plate - 90).max() <= 2
+    assert np.abs(plate_joined(picture, np.full_like(matte, 255), filled).astype(int) - 130).max() <= 1

@@ -56,7 +56,7 @@ class PortraitStage(Stage[PortraitConfig]):
     """
 
     name: ClassVar[str] = "portrait"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     Config: ClassVar[type[Config]] = PortraitConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:

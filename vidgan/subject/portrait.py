@@ -31,7 +31,7 @@ from vidgan.face.regions import (
     RIGHT_LIDS,
 )
 from vidgan.subject.eyes import Eyeball, eyeball
-from vidgan.subject.inpaint import Fill, inpaint, push_pull
+from vidgan.subject.inpaint import Fill, inpaint, push_pull, spread
 from vidgan.subject.stored import as_matte
 
 FIRM = (120, 110)
@@ -157,10 +157,18 @@ def plate_behind(rgb: NDArray[np.uint8], matte: NDArray[np.uint8], fill: Fill = 
 
 
 def plate_joined(rgb: NDArray[np.uint8], matte: NDArray[np.uint8], filled: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture with what is known to lie behind the person, `filled` (H, W, 3), where they hide it."""
+    """A picture with what is known to lie behind the person, `filled` (H, W, 3), where they hide it.
+
+    By as much as the two differ around the person, what is filled is changed where it is hidden: whatever was guessed
+    there, or lit otherwise, no rim shows when the person moves aside.
+    """
     hidden = (cv2.dilate(matte, _disc(CLOSE, matte)) > 5).astype(np.float32)
     share = cv2.GaussianBlur(hidden, (0, 0), max(1.0, CLOSE * max(matte.shape) / 2))[..., None]
-    return np.clip(rgb + share * (filled.astype(np.float32) - rgb) + 0.5, 0, 255).astype(np.uint8)
+    clear = cv2.dilate(matte, _disc(2 * CLOSE, matte)) <= 5
+    change = filled.astype(np.float32) - rgb
+    if clear.any():
+        change -= np.where(clear[..., None], 0, spread(change, clear))
+    return np.clip(rgb + share * change + 0.5, 0, 255).astype(np.uint8)
 
 
 def _disc(share: float, picture: NDArray) -> NDArray[np.uint8]:
