@@ -117,11 +117,12 @@ def test_a_portrait_that_cannot_be_written_says_so(tmp_path):
 
 def test_what_is_filled_meets_the_picture_whatever_was_guessed():
     """A wrong guess of 40 grey levels, and a rim that a person who moves by 10 pixels would show."""
-    picture = np.full((200, 300, 3), 90, np.uint8)
-    matte = np.zeros((200, 300), np.uint8)
-    cv2.ellipse(matte, (150, 110), (60, 80), 0, 0, 360, 255, -1)
+    picture = np.full((600, 900, 3), 90, np.uint8)
+    matte = np.zeros((600, 900), np.uint8)
+    cv2.ellipse(matte, (450, 330), (180, 240), 0, 0, 360, 255, -1)
     picture[matte > 0] = (200, 40, 40)
     filled = np.full_like(picture, 130)
     plate = plate_joined(picture, matte, filled).astype(int)
-    assert np.abs(plate - 90).max() <= 2
+    assert np.abs(plate - 90).max() <= 5
+    assert np.abs(plate - 90).mean() < 0.2
     assert np.abs(plate_joined(picture, np.full_like(matte, 255), filled).astype(int) - 130).max() <= 1
