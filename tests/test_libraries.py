@@ -19,7 +19,7 @@ FAKES = {
     "lacking": "import nowhere_to_be_found",
     "linked": "raise ImportError('libGL.so.1: cannot open shared object file: No such file or directory')",
     "crashing": "import os, signal; os.kill(os.getpid(), signal.SIGILL)",
-    "talking": "print('[good morning]')",
+    "talking": "import os; print('[good morning]'); os.write(1, b'from C')",
     "good": "",
 }
 

@@ -59,7 +59,7 @@ def checks() -> Iterator[Check]:
         (_device, {"torch", "numpy"}),
         (_ffmpeg, {"av"}),
         (_encoders, {"av", "numpy", "pydantic"}),
-        (_opencv, set[str]()),
+        (_opencv, {"opencv-contrib-python", "numpy"}),
         (_pose, set[str]()),
         (_perceptual, {"torch", "torchvision", "numpy", "pydantic"}),
         (_performers, set[str]()),
@@ -218,7 +218,11 @@ def _decoder() -> Iterator[Check]:
     if there == 0:
         yield Check("decoder", "warning", "the kernel has no Landlock: it may write files", "see SECURITY.md")
         return
-    given_up = ["write files", "run programs"] + ["connect by TCP"] * (there > 3) + ["signal others"] * (there > 5)
+    given_up = (
+        ["write files" if there > 2 else "write files (but empty them)", "run programs"]
+        + ["connect by TCP"] * (there > 3)
+        + ["signal others"] * (there > 5)
+    )
     yield Check("decoder", "ok", f"cannot {', '.join(given_up)} (Landlock {there})")
 
 

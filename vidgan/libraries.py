@@ -12,7 +12,6 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -45,6 +44,7 @@ are read as files."""
 
 _PACKAGES = {"cv2": "opencv-contrib-python", "PIL": "pillow", "yaml": "pyyaml"}  # also where it is not installed
 _OWN = frozenset({"vidgan", "__main__"}) | sys.stdlib_module_names
+_BUILD = "it was built without: install Python anew, from its site or your system's packages"
 _OF_THE_SYSTEM = ("libGL", "libgthread", "libglib")  # what OpenCV takes from it
 _SAID = 300  # characters of a library's message
 _PATIENCE_S = 300.0
@@ -59,6 +59,8 @@ def explained(error: Exception) -> Exception:
         return error
     chain = _imports(error)
     inner = _top(error.name) if isinstance(error, ImportError) else _lacking(error)
+    if isinstance(error, ModuleNotFoundError) and inner in sys.stdlib_module_names:
+        return DependencyError(f"this Python has no {inner}, which {_BUILD}")
     if inner in _OWN or (inner is None and not chain):
         return error
     if isinstance(error, ModuleNotFoundError) and inner and inner not in chain:
@@ -160,14 +162,15 @@ def _plain(package: str) -> str:
 
 
 def _main(modules: Sequence[str]) -> None:
-    for module in modules:
-        fault = None
-        try:
-            with redirect_stdout(sys.stderr):  # stdout is for what is found
+    with os.fdopen(os.dup(1), "w") as found:  # what libraries say, in Python or in C, goes to stderr
+        os.dup2(2, 1)
+        for module in modules:
+            fault = None
+            try:
                 import_module(module)
-        except Exception as error:
-            fault = str(explained(error))
-        print(json.dumps([module, fault]), flush=True)
+            except Exception as error:
+                fault = str(explained(error))
+            print(json.dumps([module, fault]), file=found, flush=True)
 
 
 if __name__ == "__main__":

@@ -74,15 +74,6 @@ def test_nothing_is_found_where_nothing_is_nor_by_another_key(frames, tmp_path, 
     assert (other.present, other.number) == (False, None)
 
 
-def test_chance_is_bounded_as_promised():
-    """For any picture the pilot by a random key passes t less often than exp(-t^2 / 2): here for a very uneven one."""
-    spectrum = (np.random.default_rng(0).pareto(1.2, ring().size) + 0.01).astype(np.complex64)
-    turns = np.random.default_rng(1).random((4000, ring().size), np.float32)
-    scores = np.cos(2 * np.pi * turns) @ np.abs(spectrum) / np.sqrt((np.abs(spectrum) ** 2).sum() / 2)
-    for bound in (1.0, 2.0, 3.0):
-        assert (scores > bound).mean() <= np.exp(-(bound**2) / 2)
-
-
 def test_what_moves_does_not_drown_the_mark_of_what_stands_still():
     """Two thirds change wildly, the rest hardly: with all counted alike the score is 4.7, as chance may have it."""
     key, shape, rng = Key(), (96, 160), np.random.default_rng(0)

@@ -43,7 +43,7 @@ class AnimateStage(Stage[AnimateConfig]):
     """
 
     name: ClassVar[str] = "animate"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     Config: ClassVar[type[Config]] = AnimateConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class AnimateStage(Stage[AnimateConfig]):
         share = np.ones(len(driven)) if filmed is None else filmed.share
         height, width = portrait.picture.shape[:2]
         visit = np.zeros(len(driven), np.int64) if filmed is None else visits(filmed.shots)
-        mender, sides = load_mender(context), mend_sides(driven.pose.scale, visit)
+        mender, sides = load_mender(context), mend_sides(driven.pose.scale, visit, share > 0)
         drafts: Iterator[NDArray[np.uint8]] | None = None
 
         def paint(frames: slice, state: State) -> Iterator[tuple[NDArray[np.uint8], State]]:

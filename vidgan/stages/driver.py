@@ -29,7 +29,7 @@ class DriverStage(FaceStage):
     """
 
     name: ClassVar[str] = "driver"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     choosing: ClassVar[str] = "--set driver.person=N"
 
     def run(self, context: StageContext) -> dict[str, Any]:

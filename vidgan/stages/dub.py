@@ -43,7 +43,7 @@ class DubStage(Stage[DubConfig]):
     """
 
     name = "dub"
-    version = 7
+    version = 8
     Config: ClassVar[type[Config]] = DubConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:

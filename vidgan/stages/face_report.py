@@ -149,8 +149,8 @@ class FaceReportStage(Stage[FaceReportConfig]):
                     last = added
                     if asked.present[index]:
                         own = portrait.points if filmed is None else filmed.points[index]
-                        ratio = face_sharpness(ours.rgb, asked.image[index]) / face_sharpness(target, own)
-                        watched.sharpness.append(ratio)
+                        before = face_sharpness(target, own) or np.nan  # 0 on a face of one colour
+                        watched.sharpness.append(face_sharpness(ours.rgb, asked.image[index]) / before)
                 if index in stills:
                     pair = _beside(theirs, ours, STILL_HEIGHT)
                     watched.stills.append(Shown.of(pair, f"{float(ours.time):.2f} s", jpeg_uri))

@@ -50,7 +50,7 @@ class MouthTakesStage(Stage[MouthTakesConfig]):
 
     name: ClassVar[str] = "mouth_takes"
     seeded: ClassVar[bool] = True
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     Config: ClassVar[type[Config]] = MouthTakesConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:

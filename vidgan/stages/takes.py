@@ -24,8 +24,12 @@ from vidgan.stages.film_face import shots_of
 from vidgan.subject.mend import SIDE
 from vidgan.subject.portrait import Portrait
 from vidgan.subject.rehearse import OVERSIZE, Rehearsal, homes, others, scaled, spread_blocks, uses
+from vidgan.subject.stored import new_pictures
 from vidgan.subject.takes import TakesWriter
 from vidgan.video.read import ClipReader
+
+SCRATCH = "read.npy"
+"""The clip's pictures while they are drafted from each other."""
 
 ENOUGH = 48
 """Frames with a face from which on a clip is worth rehearsing on."""
@@ -67,7 +71,7 @@ class TakesStage(Stage[TakesConfig]):
     """
 
     name: ClassVar[str] = "takes"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     Config: ClassVar[type[Config]] = TakesConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -77,14 +81,14 @@ class TakesStage(Stage[TakesConfig]):
         driven = self._driven(context, portrait)
         clip, whose = self._clip(context)
         taken = spread_blocks(clip.track.present, config.frames) if clip else np.zeros(0, np.int64)
-        ways = min(config.ways, len(taken))
+        ways = min(config.ways, uses(taken, config.held_out).count("train")) if clip else 0
         poses = np.linspace(0, len(driven) - 1, min(config.portrait, len(driven))).round().astype(int)
         drafts = ways * len(taken)
         writer = TakesWriter(context.dir, drafts + len(poses), len(taken) + 1, config.size)
         rehearsal, done = Rehearsal(writer, config.held_out), writer.done
         context.progress.start("rehearse", len(taken) + len(poses), "frames", done=done)
         if clip and done < len(taken):
-            for number in self._rehearse(rehearsal, clip, portrait, taken, done):
+            for number in self._rehearse(rehearsal, clip, portrait, taken, done, context.dir / SCRATCH):
                 writer.keep(number)
                 context.progress.advance()
         left = max(0, done - len(taken))
@@ -92,6 +96,7 @@ class TakesStage(Stage[TakesConfig]):
             writer.keep(len(taken) + number)
             context.progress.advance()
         writer.close()
+        (context.dir / SCRATCH).unlink(missing_ok=True)
         return {"whose": whose, "frames": len(taken), "ways": ways, "drafts": len(writer.of), "size": config.size}
 
     def _driven(self, context: StageContext, portrait: Portrait) -> Driven:
@@ -117,8 +122,9 @@ class TakesStage(Stage[TakesConfig]):
         return homes(clip.track, known, self.config.ways)
 
     def _rehearse(
-        self, rehearsal: Rehearsal, clip: Clip, portrait: Portrait, taken: NDArray[np.int64], start: int
-    ) -> Iterator[int]:
+        self, rehearsal: Rehearsal, clip: Clip, portrait: Portrait, taken: NDArray[np.int64], start: int,
+        scratch: Path,
+    ) -> Iterator[int]:  # fmt: skip
         width, height = clip.track.width, clip.track.height
         factor = min(
             1.0, OVERSIZE * self.config.size / (SIDE * float(np.median(head_pose_of(clip.points[taken]).scale)))
@@ -126,16 +132,18 @@ class TakesStage(Stage[TakesConfig]):
         with ClipReader(clip.path, max_side=max(64, round(factor * max(width, height)))) as reader:
             across, down = reader.width / width, reader.height / height
             points = clip.points * np.array([across, down, across])
-            frames = _wanted(reader, taken[start:])
+            shown = _pictures(reader, taken, scratch)
+            frames = (shown[index] for index in range(start, len(taken)))
             if clip.mouths is None:
                 turned = angles(head_pose_of(points[taken]).rotation)
                 sources = others(taken, turned, self.config.held_out, self.config.ways)
                 film = scaled(portrait, reader.width / int(portrait.size[0]))
-                under = [_wanted(reader, source[start:]) for source in sources]
+                under = [iter(shown[index] for index in np.searchsorted(taken, source[start:])) for source in sources]
                 yield from rehearsal.of_film(film, frames, under, points, taken, sources, start)
-                return
-            pictures = {int(home): next(iter(reader.frames(int(home)))).rgb for home in self._homes(clip, taken)}
-            yield from rehearsal.of_clip(frames, pictures, points, taken, clip.mouths, start)
+            else:
+                at = self._homes(clip, taken)
+                pictures = dict(zip(at.tolist(), shown[np.searchsorted(taken, at)], strict=True))
+                yield from rehearsal.of_clip(frames, pictures, points, taken, clip.mouths, start)
 
 
 def longest_shot(folder: Path) -> FaceTrack:
@@ -148,12 +156,11 @@ def longest_shot(folder: Path) -> FaceTrack:
     return replace(track, present=track.present & (shots == np.bincount(shots, track.present).argmax()))
 
 
-def _wanted(reader: ClipReader, frames: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
-    """The wanted frames, in order, from the beginning anew where they leap back."""
-    for part in np.split(frames, np.flatnonzero(np.diff(frames) < 0) + 1):
-        wanted = set(part.tolist())
-        for index, frame in enumerate(reader):
-            if index in wanted:
-                yield frame.rgb
-            if index >= part[-1]:
-                break
+def _pictures(reader: ClipReader, frames: NDArray[np.int64], path: Path) -> NDArray[np.uint8]:
+    """The pictures of rising frames (n,), read in one pass into a file: (n, H, W, 3)."""
+    pictures = new_pictures(path, (len(frames), reader.height, reader.width, 3))
+    at = {int(frame): index for index, frame in enumerate(frames)}
+    for number, frame in zip(range(int(frames[-1]) + 1), reader, strict=False):
+        if number in at:
+            pictures[at[number]] = frame.rgb
+    return pictures

@@ -40,14 +40,15 @@ def face_windows(points: NDArray, side: NDArray) -> Array:
     return np.column_stack([middle - side[:, None] / 2, side]).astype(np.float32)
 
 
-def mend_sides(scale: NDArray, visits: NDArray[np.int64]) -> NDArray[np.int64]:
+def mend_sides(scale: NDArray, visits: NDArray[np.int64], shown: NDArray[np.bool_]) -> NDArray[np.int64]:
     """The sides, even, in whole pixels, of windows for faces of so many pixels between their outer eye corners: (T,)
-    both. One for each visit of a shot, for its largest: a side that changes would shift the pixels' grid.
+    both. One for each visit of a shot, for its largest `shown`: a side that changes would shift the pixels' grid.
     """
     sides = np.zeros(len(scale), np.int64)
     for visit in np.unique(visits):
         here = visits == visit
-        sides[here] = 2 * round(SIDE * float(scale[here].max()) / 2)
+        of_face = here & shown if (here & shown).any() else here
+        sides[here] = 2 * round(SIDE * float(scale[of_face].max()) / 2)
     return sides
 
 

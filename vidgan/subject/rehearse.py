@@ -124,7 +124,7 @@ class Rehearsal:
             for home, picture in pictures.items()
         ]
         middle = len(painters) // 2  # of the turns to the side
-        for index, rgb in zip(range(start, len(taken)), frames, strict=False):
+        for index, rgb in zip(range(start, len(taken)), frames, strict=True):
             self._film(index, rgb, motion[index], windows[index])
             for way, painter in enumerate(painters):
                 judged: Use = "apart" if use[index] == "held" and way != middle else use[index]
@@ -154,7 +154,7 @@ class Rehearsal:
             driven = Driven(motion, pose, gaze - gaze_of(to_head(was, head_pose_of(was))), motion)
             painters.append(FilmPainter(film, filmed, driven, None, near))
         nobody = np.zeros((1, 1), np.uint8)
-        for index, rgb, *pictures in zip(range(start, len(taken)), frames, *under, strict=False):
+        for index, rgb, *pictures in zip(range(start, len(taken)), frames, *under, strict=True):
             self._film(index, rgb, motion[index], windows[index])
             for way, (painter, picture) in enumerate(zip(painters, pictures, strict=True)):
                 judged: Use = "apart" if use[index] == "held" and way else use[index]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from contextlib import suppress
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # system calls, of one number on every architecture
@@ -33,6 +34,8 @@ class _Beneath(ctypes.Structure):
 
 def landlock_version() -> int:
     """Which Landlock the kernel has; 0 for none."""
+    if sys.platform != "linux":
+        return 0
     return max(0, _call(_CREATE_RULESET, None, 0, _VERSION))
 
 
