@@ -218,11 +218,8 @@ def _decoder() -> Iterator[Check]:
     if there == 0:
         yield Check("decoder", "warning", "the kernel has no Landlock: it may write files", "see SECURITY.md")
         return
-    given_up = (
-        ["write files" if there > 2 else "write files (but empty them)", "run programs"]
-        + ["connect by TCP"] * (there > 3)
-        + ["signal others"] * (there > 5)
-    )
+    write = "write files" if there > 2 else "write files (but empty them)"
+    given_up = [write, "run programs"] + ["connect by TCP"] * (there > 3) + ["signal others"] * (there > 5)
     yield Check("decoder", "ok", f"cannot {', '.join(given_up)} (Landlock {there})")
 
 

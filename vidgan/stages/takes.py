@@ -138,6 +138,7 @@ class TakesStage(Stage[TakesConfig]):
                 turned = angles(head_pose_of(points[taken]).rotation)
                 sources = others(taken, turned, self.config.held_out, self.config.ways)
                 film = scaled(portrait, reader.width / int(portrait.size[0]))
+                under: list[Iterator[NDArray[np.uint8]]]
                 under = [iter(shown[index] for index in np.searchsorted(taken, source[start:])) for source in sources]
                 yield from rehearsal.of_film(film, frames, under, points, taken, sources, start)
             else:
