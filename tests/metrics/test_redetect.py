@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vidgan.metrics.pose_error import pose_error
 from vidgan.metrics.redetect import MAX_SIDE, Redetector, spread_runs
 from vidgan.pose.backend import Detection
 from vidgan.pose.body import person_height
+from vidgan.pose.repair import MIRROR
 from vidgan.pose.track import LANDMARKS
 
 
@@ -97,3 +99,16 @@ def test_runs_are_rising_within_the_clip_and_about_as_many_as_asked(total, limit
     assert frames[-1] < total
     assert frames[-1] == total - 1 or limit < 2 * run
     assert len(frames) <= limit
+
+
+def test_sides_that_the_detector_swaps_for_a_while_are_no_error(standing_track, shares):
+    class Swapper(Finder):
+        def detect(self, rgb, index, seconds):
+            (found,) = super().detect(rgb, index, seconds)
+            return [replace(found, image=found.image[MIRROR])] if index in (2, 3) else [found]
+
+    detector = Redetector(Swapper(shares), standing_track)
+    for index in range(6):
+        detector.add(index, frame())
+    assert pose_error(detector.track(), standing_track).mean > 2
+    assert detector.error().mean < 0.5  # but for the face's sides, which are not repaired

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from vidgan.metrics.pose_error import PoseError, pose_error
 from vidgan.pose.backend import Detection, PoseBackend
 from vidgan.pose.body import person_height
+from vidgan.pose.finish import unswapped
 from vidgan.pose.people import Follower, landmark_box
 from vidgan.pose.track import LANDMARKS, PoseTrack
 
@@ -81,8 +82,13 @@ class Redetector:
         )  # fmt: skip
 
     def error(self) -> PoseError:
-        """The error of what was found against what was asked, in % of the asked person's height."""
-        return pose_error(self.track(), self.wanted[np.array(self.frames, np.int64)], person_height(self.wanted))
+        """The error of what was found against what was asked, in % of the asked person's height.
+
+        Where the detector swapped left and right for a while it is repaired, as in the track that was asked.
+        """
+        height = person_height(self.wanted)
+        found, _ = unswapped(self.track(), height)
+        return pose_error(found, self.wanted[np.array(self.frames, np.int64)], height)
 
 
 def _scaled_down(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -121,12 +121,19 @@ def seconds_of(track: Timed) -> NDArray[np.float64]:
     return np.asarray((track.pts - track.pts[:1]) * float(track.time_base), np.float64)
 
 
-def _repaired(track: PoseTrack) -> tuple[PoseTrack, dict[str, int]]:
-    seconds, height = seconds_of(track), person_height(track)
+def unswapped(track: PoseTrack, height: float) -> tuple[PoseTrack, NDArray[np.bool_]]:
+    """The track of a person of so many pixels with left and right exchanged back, and where they were: (T, 2)."""
     image, world, visibility = track.image, track.world, track.visibility
-    swapped = find_swaps(image / height, world, seconds)
+    swapped = find_swaps(image / height, world, seconds_of(track))
     for frames, group in zip(swapped.T, GROUPS, strict=True):
         image, world, visibility = (exchange(values, frames, group) for values in (image, world, visibility))
+    return replace(track, image=image, world=world, visibility=visibility), swapped
+
+
+def _repaired(track: PoseTrack) -> tuple[PoseTrack, dict[str, int]]:
+    seconds, height = seconds_of(track), person_height(track)
+    track, swapped = unswapped(track, height)
+    image, world, visibility = track.image, track.world, track.visibility
     spikes = find_spikes(image / height, seconds)
     for landmark in np.flatnonzero(spikes.any(axis=0)):
         known = track.present & ~spikes[:, landmark]

@@ -69,7 +69,7 @@ class ReportStage(Stage[ReportConfig]):
     """
 
     name: ClassVar[str] = "report"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     Config: ClassVar[type[Config]] = ReportConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
