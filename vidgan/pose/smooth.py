@@ -84,13 +84,14 @@ def fitted(values: NDArray, seconds: NDArray, noise: float) -> NDArray[np.float6
     `REACHES` is taken whose estimate agrees, within its confidence interval, with those of all shorter ones (Katkovnik
     1999, "A new method for varying adaptive bandwidth selection": the intersection of confidence intervals).
     """
-    best = np.array(values, np.float64)
+    values = np.asarray(values, np.float64)
+    best = values.copy()
     low, high = best - CONFIDENCE * noise, best + CONFIDENCE * noise
     agrees = np.ones(best.shape, bool)
     for reach in REACHES:
         if len(best) < 2 * reach + 1:
             break
-        estimate, gain = _parabola(np.asarray(values, np.float64), seconds, reach)
+        estimate, gain = _parabola(values, seconds, reach)
         width = CONFIDENCE * noise * gain.reshape(-1, *[1] * (best.ndim - 1))
         low, high = np.maximum(low, estimate - width), np.minimum(high, estimate + width)
         agrees &= low <= high

@@ -81,7 +81,7 @@ class Mender:
         beginning of a shot.
         """
         small = self.size
-        plate, cover = (as_pictures(one[None]).to(self.device) for one in (draft, matte[..., None]))
+        plate, cover = (as_pictures(one[None], self.device) for one in (draft, matte[..., None]))
         cover = (cover + 1) / 2
         less, less_cover = (_resized(one, small) for one in (plate, cover))
         at = torch.from_numpy(np.ascontiguousarray(points[None, :, :2], np.float32)).to(self.device)

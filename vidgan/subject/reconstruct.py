@@ -159,7 +159,7 @@ def heldout_scores(
 ) -> dict[str, float]:
     """Perceptual distance and flicker (grey levels) of consecutive outputs (N, S, S, 3) against the true frames."""
     distances = [
-        perceptual.distance(as_pictures(outputs[i : i + 8]).to(device), as_pictures(truth[i : i + 8]).to(device))
+        perceptual.distance(as_pictures(outputs[i : i + 8], device), as_pictures(truth[i : i + 8], device))
         for i in range(0, len(outputs), 8)
     ]
     change = np.diff(outputs.astype(np.float32), axis=0) - np.diff(truth.astype(np.float32), axis=0)
