@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from vidgan.config import Config
-from vidgan.face.shots import visits
 from vidgan.stages.base import Stage, StageContext
-from vidgan.stages.drive import load_driven, load_filmed
+from vidgan.stages.drive import load_driven, load_filmed, visits_of
 from vidgan.stages.driver import load_motion
 from vidgan.stages.reel import shown_frames
 from vidgan.stages.segments import State, write_segments
@@ -55,7 +54,7 @@ class AnimateStage(Stage[AnimateConfig]):
         painter = FacePainter(portrait, driven, lent) if filmed is None else FilmPainter(portrait, filmed, driven, lent)
         share = np.ones(len(driven)) if filmed is None else filmed.share
         height, width = portrait.picture.shape[:2]
-        visit = np.zeros(len(driven), np.int64) if filmed is None else visits(filmed.shots)
+        visit = visits_of(filmed, len(driven))
         mender, sides = load_mender(context), mend_sides(driven.pose.scale, visit, share > 0)
         drafts: Iterator[NDArray[np.uint8]] | None = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vidgan.audio.fit import film_length, fit
 from vidgan.errors import PersonError
@@ -113,6 +114,11 @@ def load_filmed(context: StageContext) -> Filmed | None:
         return None
     with np.load(path, allow_pickle=False) as data:
         return Filmed(**data)
+
+
+def visits_of(filmed: Filmed | None, frames: int) -> NDArray[np.int64]:
+    """The `visits` of the shown frames, (T,); a picture is one for all."""
+    return np.zeros(frames, np.int64) if filmed is None else visits(filmed.shots)
 
 
 def save_driven(

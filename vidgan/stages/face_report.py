@@ -23,7 +23,6 @@ from vidgan.face.head import head_pose_of
 from vidgan.face.mesh import polygon
 from vidgan.face.motion import SUFFIX
 from vidgan.face.regions import LANDMARKS, OVAL
-from vidgan.face.shots import visits
 from vidgan.face.track import FaceTrack
 from vidgan.face.transfer import Filmed
 from vidgan.metrics.face_follow import face_follow
@@ -37,7 +36,7 @@ from vidgan.report.pictures import fit, jpeg_uri, video_uri
 from vidgan.report.template import Shown
 from vidgan.stages.animate import film_reader
 from vidgan.stages.base import Stage, StageContext
-from vidgan.stages.drive import load_driven, load_filmed
+from vidgan.stages.drive import load_driven, load_filmed, visits_of
 from vidgan.stages.driver import load_motion
 from vidgan.stages.manifest import read_manifests
 from vidgan.stages.reel import shown_frames
@@ -92,8 +91,8 @@ class FaceReportStage(Stage[FaceReportConfig]):
         checked = spread_runs(len(asked), self.config.frames)
         clip = context.dir / "clip.mp4"
         filmed = load_filmed(context)
-        watched = self._watch(context, output, asked, portrait, filmed, set(checked.tolist()), clip)
-        visit = np.zeros(len(asked), np.int64) if filmed is None else visits(filmed.shots)
+        visit = visits_of(filmed, len(asked))
+        watched = self._watch(context, output, asked, portrait, filmed, visit, set(checked.tolist()), clip)
         found = found_track(watched, asked, checked, visit[checked])
         home = portrait.pose if filmed is None else head_pose_of(filmed.points[checked])
         follow = face_follow(found, asked[checked], driver[checked], home.rotation)
@@ -122,12 +121,11 @@ class FaceReportStage(Stage[FaceReportConfig]):
 
     def _watch(
         self, context: StageContext, output: Path, asked: FaceTrack, portrait: Portrait, filmed: Filmed | None,
-        checked: set[int], clip: Path,
+        visit: NDArray[np.int64], checked: set[int], clip: Path,
     ) -> Watched:  # fmt: skip
         watched, config = Watched(), self.config
         stills = set(np.linspace(0, len(asked) - 1, config.stills + 2).round().astype(int)[1:-1].tolist())
         away = _background(context, portrait, asked, filmed)
-        begins = set() if filmed is None else set((np.flatnonzero(np.diff(visits(filmed.shots))) + 1).tolist())
         length = int((asked.seconds < config.clip_seconds).sum()) if config.clip_seconds else 0
         context.progress.start("report", len(asked))
         with ClipReader(output) as reader, MeshBackend(FaceConfig()) as backend:
@@ -139,7 +137,7 @@ class FaceReportStage(Stage[FaceReportConfig]):
             for index, (ours, theirs, target) in enumerate(zip(reader, drivers, unchanged, strict=False)):
                 context.progress.advance()
                 if index in checked:
-                    if index - 1 not in checked or index in begins:
+                    if index - 1 not in checked or visit[index] != visit[index - 1]:
                         follower.restart()
                         follower.box = landmark_box(asked.image[index])
                     watched.rows[index] = follower.detect(ours.rgb, index, float(ours.time))
