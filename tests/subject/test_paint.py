@@ -13,6 +13,7 @@ from vidgan.subject.draft import blended, composite, flows, warp_references
 from vidgan.subject.paint import (
     Previous,
     finer,
+    held,
     nothing_before,
     paint,
     pull,
@@ -165,8 +166,9 @@ def test_what_the_next_frame_sees_can_be_cut_off_from_gradients(warped, plate, s
 
 def test_a_body_that_stands_still_takes_its_share_of_the_last_picture(standing):
     pulled = pull(before_in(standing), *standing, S, BODY)
-    colour, matte = steady(torch.zeros(1, 3, S, S), torch.ones(1, 1, S, S), pulled, SHARE)
-    torch.testing.assert_close(inner(colour), torch.full_like(inner(colour), SHARE), atol=0.02, rtol=0)
+    now = (-1.0) ** torch.arange(S).expand(1, 3, S, S)
+    colour, matte = steady(now, torch.ones(1, 1, S, S), pulled, SHARE)
+    torch.testing.assert_close(inner(colour), SHARE + (1 - SHARE) * inner(now), atol=0.02, rtol=0)
     torch.testing.assert_close(inner(matte), torch.ones_like(inner(matte)), atol=0.02, rtol=0)
 
 
@@ -174,7 +176,30 @@ def test_no_colour_comes_from_where_nobody_was(standing):
     pulled = pull(before_in(standing, matte=0.0), *standing, S, BODY)
     colour, matte = steady(torch.zeros(1, 3, S, S), torch.ones(1, 1, S, S), pulled, SHARE)
     assert colour.abs().max() == 0
-    assert inner(matte).mean() == pytest.approx(1 - SHARE, abs=0.02)
+    assert inner(matte).mean() == 1  # somebody is there now, and all about
+
+
+def test_no_ghost_stays_of_what_is_gone(standing):
+    pulled = pull(before_in(standing), *standing, S, BODY)
+    there = torch.zeros(1, 1, S, S)
+    there[..., : S // 2] = 1
+    _, matte = steady(torch.zeros(1, 3, S, S), there, pulled, SHARE)
+    assert matte[..., S // 2 + 3 :].max() == 0
+    near = matte[0, 0, S // 2, S // 2 : S // 2 + 2]  # at the edge it may tremble, and is averaged
+    assert near.min() == pytest.approx(SHARE, abs=0.05)
+
+
+@pytest.mark.parametrize("size", [31, 64, 300])
+@pytest.mark.parametrize("cell", [1, 3, 4])
+def test_a_last_picture_is_held_to_the_values_about_each_pixel(size, cell):
+    now = torch.rand(1, 2, size, size, generator=torch.Generator().manual_seed(size))
+    torch.testing.assert_close(held(now, now, cell), now)
+    spot = torch.zeros_like(now)
+    spot[..., size // 2, size // 2] = 1
+    ghost = held(torch.full_like(now, 2.0), spot, cell)
+    assert set(ghost.unique().tolist()) == {0.0, 1.0}
+    reached = (ghost[0, 0].nonzero() - size // 2).abs()
+    assert 2 * cell <= reached.max() < 3 * cell
 
 
 def test_a_leap_takes_nothing_from_the_last_picture(standing):

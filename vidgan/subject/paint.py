@@ -21,6 +21,9 @@ from vidgan.subject.draft import FLOW_STRIDE, Warped, blend_logits, composite, m
 from vidgan.subject.rig import Rig
 from vidgan.subject.warp import grid_points, resize_flow, sample
 
+CELL = 0.004
+"""The side of the cells, as a share of the window, to whose values about a pixel a last picture is held."""
+
 LEAP = 0.25
 """A pixel that moves by this much (in heights) between two frames, or more, takes nothing from the last picture."""
 
@@ -184,8 +187,27 @@ def steady(colour: Tensor, matte: Tensor, pulled: Pulled, steadiness: float) -> 
 
     A recursive average along the motion, as in temporal anti-aliasing (Yang et al. 2020, "A Survey of Temporal
     Antialiasing Techniques", section 2), here along the flow of the body's parts: crawling and trembling that the
-    motion does not explain average out.
+    motion does not explain average out. The last picture is first held to the values about each pixel of the present
+    one (their section 4.2, history rectification), so that no ghost stays of what is gone.
     """
     share = steadiness * pulled.confidence
+    cell = max(1, round(CELL * matte.shape[-1]))
     there = share * pulled.matte  # no colour where the last matte had nobody
-    return colour + there * (pulled.colour - colour), matte + share * (pulled.matte - matte)
+    return (
+        colour + there * (held(pulled.colour, colour, cell) - colour),
+        matte + share * (held(pulled.matte, matte, cell) - matte),
+    )
+
+
+def held(last: Tensor, now: Tensor, cell: int) -> Tensor:
+    """A last picture (B, C, S, S) held to the range of the present one's values about each pixel: in its own cell of so
+    many pixels a side, and two cells on every side.
+    """
+    return torch.minimum(torch.maximum(last, -_highest(-now, cell)), _highest(now, cell))
+
+
+@torch.no_grad()
+def _highest(values: Tensor, cell: int) -> Tensor:
+    cells = F.max_pool2d(values, cell, ceil_mode=True)
+    around = F.max_pool2d(cells, 5, 1, 2).repeat_interleave(cell, -1).repeat_interleave(cell, -2)
+    return around[..., : values.shape[-2], : values.shape[-1]]
