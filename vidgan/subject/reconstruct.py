@@ -66,7 +66,8 @@ class Painter:
         """References for a motion among the subject's positions."""
         weight = self.config.facing_weight
         target = self.subject.motion[among].descriptors(weight)
-        choice = choose(motion.descriptors(weight), target, self.subject.blur[among], self.config)
+        handicap = self.config.blur_weight * self.subject.blur + self.config.doubt_weight * self.subject.doubts
+        choice = choose(motion.descriptors(weight), target, handicap[among], self.config)
         return Choice(index=among[choice.index], fade=choice.fade)
 
     def pose(self, motion: Motion, choice: Choice) -> Pose:
