@@ -106,11 +106,12 @@ def fit(
     config: ForensicConfig,
     attack: Attack | None = None,
     start: nn.Module | None = None,
+    device: str = "cpu",
 ) -> TraceDetector:
     """The averaged network after training on some folds and methods; one that is finished is read."""
     folds, methods = tuple(folds), ("", *methods)
     bags = data.bags(lambda unit: unit.fold in folds and unit.method in methods and _taught(unit))
-    task = ForensicTask(bags, config, launch("cpu", "32-true"), 0, attack)
+    task = ForensicTask(bags, config, launch(device, "32-true"), 0, attack)
     if start is not None:
         task.start_from(start.state_dict())
     with choose_display() as display:
