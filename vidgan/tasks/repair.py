@@ -5,7 +5,6 @@ Legend: B sequences, R frames of rollout, K references, S pixels of the network;
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import cv2
@@ -21,9 +20,9 @@ from vidgan.losses.adversarial import feature_matching, hinge_discriminator, hin
 from vidgan.losses.perceptual import PerceptualLoss
 from vidgan.nets.discriminator import TupleDiscriminator
 from vidgan.nets.repair import PoseOnlyGenerator, RepairGenerator
-from vidgan.subject.draft import Warped, composite
+from vidgan.subject.draft import Warped
 from vidgan.subject.footage import ExampleConfig, Footage, Sequences, relit
-from vidgan.subject.paint import Painted, Previous, nothing_before, paint, pull, repair, steady, with_previous
+from vidgan.subject.paint import Painted, Previous, nothing_before, paint, pull, repair, with_previous
 from vidgan.subject.reconstruct import heldout_scores
 from vidgan.subject.references import ReferenceConfig
 from vidgan.subject.stored import with_matte
@@ -47,7 +46,6 @@ class RepairConfig(LoopConfig):
     """
 
     enabled: bool = True
-    steady_training: bool = True
     network: Literal["repair", "pose-only"] = "repair"
     width: int = Field(40, ge=8, multiple_of=8)
     depth: int = Field(3, ge=1, le=4)
@@ -200,11 +198,7 @@ class RepairTask(Trainable):
             full = with_previous(here, pulled)
             out = repair(self.generator, maps[:, t], inner, batch.plate[:, t], full)
             out = out if choosing else out._replace(logits=torch.zeros_like(out.logits))
-            one = paint(out, here, batch.plate[:, t], self.rig)
-            if self.config.steady_training and self.generator.module.blends:
-                colour, matte = steady(one.colour, one.matte, pulled, self.rig.steadiness)
-                one = replace(one, picture=composite(colour, matte, batch.plate[:, t]), colour=colour, matte=matte)
-            painted.append(one)
+            painted.append(paint(out, here, batch.plate[:, t], self.rig))
             before = Previous.of(painted[-1].colour, painted[-1].matte, points, heights).detached()
         return painted
 
