@@ -23,9 +23,9 @@ SHARPNESS = 4.0
 RANK_PENALTY = 1.6
 """Each further slot, a farther pose, counts exp(-RANK_PENALTY) of the one before at equal confidence."""
 
-FIRMNESS = 1.6
-"""The draft's matte is steepened by this much about a half: references that disagree a little on where a hand is leave
-a hand, and not a shade of it.
+FIRMNESS = 1.4
+"""What is shown has its matte steepened by this much about a half: references that disagree a little on where a hand is
+leave a hand, and not a shade of it.
 """
 
 GATE_LOW, GATE_HIGH = 0.5, 0.95
@@ -105,7 +105,7 @@ def blended(warped: Warped) -> tuple[Tensor, Tensor]:
 
 
 def firm(matte: Tensor) -> Tensor:
-    """The draft's matte from the average of the references' ones, (B, 1, H, W)."""
+    """The matte that is shown, from an average of mattes: (B, 1, H, W) both."""
     return (FIRMNESS * (matte - 0.5) + 0.5).clamp(0, 1)
 
 
