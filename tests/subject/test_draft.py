@@ -59,7 +59,7 @@ def test_a_faded_reference_counts_less(subject):
 
 def test_a_shown_matte_is_firmer_than_the_mean_of_its_references():
     matte = torch.tensor([0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0]).view(1, 1, 1, 7)
-    torch.testing.assert_close(firm(matte).flatten(), torch.tensor([0.0, 0.0, 0.22, 0.5, 0.78, 1.0, 1.0]))
+    torch.testing.assert_close(firm(matte, 1.6).flatten(), torch.tensor([0.0, 0.0, 0.18, 0.5, 0.82, 1.0, 1.0]))
 
 
 def test_at_equal_confidence_nearer_slots_count_more():

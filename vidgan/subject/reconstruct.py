@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vidgan.losses.perceptual import PerceptualLoss
-from vidgan.subject.draft import Pose, Warped, blended, composite, firm, flows, warp_references
+from vidgan.subject.draft import FIRMNESS, Pose, Warped, blended, composite, firm, flows, warp_references
 from vidgan.subject.footage import Picture, Positions
 from vidgan.subject.model import Motion, Subject
 from vidgan.subject.paint import (
@@ -131,12 +131,14 @@ class Painter:
         """The person's colour (1, 3, S, S) and matte (1, 1, S, S) in a scene, after what was shown before."""
         if self.generator is None:
             colour, matte = blended(scene.warped)
+            matte = firm(matte, FIRMNESS["draft"])
         else:
             painted = self._painted(self.generator, scene, pulled)
             colour, matte = painted.colour, painted.matte
             if not self.generator.blends:
                 return colour, matte
-        return steady(colour, firm(matte), pulled, BODY.steadiness)
+            matte = firm(matte, FIRMNESS["trained"])
+        return steady(colour, matte, pulled, BODY.steadiness)
 
     @staticmethod
     def _painted(generator: nn.Module, scene: Scene, pulled: Pulled) -> Painted:

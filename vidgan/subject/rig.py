@@ -72,7 +72,7 @@ class BodyRig:
     maps = BODY_MAPS
     trust = -1.5
     agreement = 0.15
-    steadiness = 0.75
+    steadiness = 0.65
 
     def flow(
         self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, mattes: Tensor, grid: int
