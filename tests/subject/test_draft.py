@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests.subject.sticks import picture_of, pose_of, references_of, stick_subject
-from vidgan.subject.draft import Warped, blend_logits, blended, composite, firm, flows, mix, warp_references
+from vidgan.subject.draft import FIRMNESS, Warped, blend_logits, blended, composite, firm, flows, mix, warp_references
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def drafted(subject, driving, indices, size=32, fade=1.0):
     references = references_of(subject, indices)
     warped = warp_references(references, flows(pose, references, size), pose.fade, size)
     colour, matte = blended(warped)
-    matte = firm(matte)
+    matte = firm(matte, FIRMNESS["draft"])
     return composite(colour, matte, torch.zeros(1, 3, size, size)), matte
 
 

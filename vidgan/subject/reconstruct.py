@@ -137,7 +137,8 @@ class Painter:
             colour, matte = painted.colour, painted.matte
             if not self.generator.blends:
                 return colour, matte
-            matte = firm(matte, FIRMNESS["trained"])
+            upsampled = matte.shape[-1] / scene.narrow.shape[-1]
+            matte = firm(matte, FIRMNESS["trained"] * upsampled**0.5)  # its edge grows with the network's pixels
         return steady(colour, matte, pulled, BODY.steadiness)
 
     @staticmethod
