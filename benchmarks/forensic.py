@@ -45,6 +45,7 @@ METHODS = {
 }
 """What is left out, or trained on, together: the two qualities of transfer share their draft."""
 EVERY = tuple(name for names in METHODS.values() for name in names)
+_GROUPS = {name: together for together, names in METHODS.items() for name in names}
 _FILMS = frozenset(EVERY) - {"generate"}
 """What can be taken for a film; generated clips are too small."""
 LAST = FOLDS[-1]
@@ -92,12 +93,12 @@ class Data:
         return cls(patches, np.load(kept, allow_pickle=False), units)
 
     def bags(self, wanted: Callable[[Unit], bool]) -> Bags:
-        """Units to train on. Real ones are drawn by kind, made ones by method, each alike."""
+        """Units to train on. Real ones are drawn by kind, made ones by what makes them (`METHODS`), each alike."""
         units = [unit for unit in self.units if wanted(unit)]
         video = np.full(len(self.patches), -1)
         for number, unit in enumerate(units):
             video[unit.rows] = number
-        groups = tuple(it.method or it.kind for it in units)
+        groups = tuple(_GROUPS.get(it.method, it.kind) for it in units)
         return Bags(self.patches, video, tuple(it.method for it in units), groups, self.statistics)
 
 
