@@ -32,8 +32,9 @@ MOMENTS = 16
 SECONDS = 20
 """Of a video are looked at, from its beginning."""
 MADE = 0.95
-"""The score from which a video looks made; below it nothing is said, since transferred bodies score as low as real ones.
-It is so high since real footage of people that a network never met reaches 0.76, and other cameras may have more."""
+"""The score from which a video looks made; below it nothing is said, since transferred bodies score as low as what is
+real. It is so high since real footage of people that a network never met reaches 0.76, and other cameras may have more.
+"""
 
 LEAST_FACED = 2 * SIDE
 """Pixels of the shorter side from which a face is looked for."""
