@@ -28,7 +28,7 @@ from benchmarks.common import FOLDER, JSON_OPTION, Row, finish, say
 from benchmarks.forensic import EVERY, STEPS, Data, Unit, fit, spread
 from benchmarks.forensic_data import CRFS, FOLDS
 from vidgan.metrics.auc import auc
-from vidgan.nets.forensic import TraceDetector
+from vidgan.nets.forensic import GROUND, TraceDetector
 from vidgan.tasks.forensic import ForensicConfig, scores
 from vidgan.train.randomness import generator
 from vidgan.video.read import ClipReader
@@ -37,6 +37,26 @@ from vidgan.video.write import ClipWriter
 Change = Callable[[nn.Module, Tensor, Tensor], Tensor]
 """From a network, bags (B, K, T, S, S) in whole grey levels and labels (B,), 1 for made, to bags in whole grey levels.
 It raises the loss; an attack on what is made lowers its logits."""
+
+
+def tied(changed: Tensor, bags: Tensor) -> Tensor:
+    """Changed bags (B, K, T, S, S), whose patches of the ground are still one where they were in `bags`: those of a
+    picture that has room for one patch.
+    """
+    alone = (bags[:, :GROUND] == bags[:, :1]).flatten(1).all(1)[:, None, None, None, None]
+    return torch.cat([torch.where(alone, changed[:, :1], changed[:, :GROUND]), changed[:, GROUND:]], 1)
+
+
+class Tied(nn.Module):
+    """A network that sees changed bags `tied` as they were."""
+
+    def __init__(self, network: nn.Module, bags: Tensor) -> None:
+        super().__init__()
+        self.network, self.bags = network, bags
+
+    def forward(self, changed: Tensor) -> Tensor:
+        """The logits (B,)."""
+        return torch.as_tensor(self.network(tied(changed, self.bags)))
 
 
 # --- Attacks that know the network ------------------------------------------------------------------------------------
@@ -159,7 +179,7 @@ def encoded(bags: Tensor, crf: int) -> Tensor:
         with ClipReader(path) as clip:
             shown = np.stack([frame.rgb[..., 1] for frame in clip])
     back = rearrange(torch.from_numpy(shown), "t (r h) (c w) -> (r c) t h w", c=wide, r=len(padded) // wide)
-    return back[: len(tiles)].reshape(bags.shape).float()
+    return tied(back[: len(tiles)].reshape(bags.shape).float(), bags)
 
 
 ATTACKS: dict[str, tuple[Change, int | None]] = {
@@ -187,8 +207,9 @@ def attacked(network: nn.Module, bags: Tensor, label: float, attack: str, at_onc
     change, crf = ATTACKS[attack]
     device = next(network.parameters()).device
     labels = torch.full((len(bags),), label, device=device)
-    parts = zip(bags.split(at_once), labels.split(at_once), strict=True)
-    changed = torch.cat([change(network, part.to(device), own).cpu() for part, own in parts])
+    parts = zip(bags.to(device).split(at_once), labels.split(at_once), strict=True)
+    changed = torch.cat([change(Tied(network, part), part, own).cpu() for part, own in parts])
+    changed = tied(changed, bags)
     return changed if crf is None else encoded(changed, crf)
 
 
@@ -300,7 +321,7 @@ def main(
 def training_attack(network: nn.Module, bags: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
     """PGD of two steps by 1 or 2 grey levels."""
     levels = 1 + int(torch.randint(2, (1,), generator=rng))
-    return pgd(network, bags, labels, float(levels), steps=2)
+    return tied(pgd(Tied(network, bags), bags, labels, float(levels), steps=2), bags)
 
 
 if __name__ == "__main__":

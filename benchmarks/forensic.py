@@ -27,7 +27,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from benchmarks.common import FILE, FOLDER, JSON_OPTION, Row, finish, say
-from benchmarks.forensic_data import AS_IT_IS, CRFS, FOLDS, read_table
+from benchmarks.forensic_data import AS_IT_IS, CRFS, FAR, FOLDS, read_table
 from vidgan.display import choose_display
 from vidgan.metrics.auc import auc
 from vidgan.nets.forensic import TraceDetector
@@ -49,6 +49,10 @@ _GROUPS = {name: together for together, names in METHODS.items() for name in nam
 _FILMS = frozenset(EVERY) - {"generate"}
 """What can be taken for a film; generated clips are too small."""
 LAST = FOLDS[-1]
+KINDS = ("body", "face", "small")
+"""As the detector counts them."""
+HIGHEST = 0.8
+"""What no real segment of people never met may score more than, by the calibration."""
 STEPS = 600
 
 
@@ -93,12 +97,14 @@ class Data:
         return cls(patches, np.load(kept, allow_pickle=False), units)
 
     def bags(self, wanted: Callable[[Unit], bool]) -> Bags:
-        """Units to train on. Real ones are drawn by kind, made ones by what makes them (`METHODS`), each alike."""
+        """Units to train on. Real ones are drawn by kind and history, made ones by what makes them (`METHODS`), each
+        alike.
+        """
         units = [unit for unit in self.units if wanted(unit)]
         video = np.full(len(self.patches), -1)
         for number, unit in enumerate(units):
             video[unit.rows] = number
-        groups = tuple(_GROUPS.get(it.method, it.kind) for it in units)
+        groups = tuple(_GROUPS.get(it.method, f"{it.kind}{' filmed' * it.filmed}") for it in units)
         return Bags(self.patches, video, tuple(it.method for it in units), groups, self.statistics)
 
 
@@ -125,10 +131,10 @@ def fit(
 
 
 def _taught(unit: Unit) -> bool:
-    """Films as they were filmed are learnt from as they are alone: encoded once, they made the network less sure of
-    what was encoded twice.
+    """Films as they were filmed are learnt from as they are alone, but for the small faces in them: encoded once, they
+    made the network less sure of what was encoded twice.
     """
-    return not unit.filmed or unit.crf == AS_IT_IS
+    return not unit.filmed or unit.crf == AS_IT_IS or unit.kind == FAR
 
 
 @torch.inference_mode()
@@ -159,7 +165,7 @@ def judged(
         network = fit(
             taught or data, folder / f"{name}-without-{fold}", [it for it in FOLDS if it != fold], methods, config
         )
-        units = [unit for unit in data.units if unit.fold == fold and wanted(unit)]
+        units = [unit for unit in data.units if unit.fold == fold and unit.kind != FAR and wanted(unit)]
         found[fold] = list(zip(units, unit_scores(network, data, units).tolist(), strict=True))
     return found
 
@@ -265,12 +271,30 @@ def beside(whole: Scored, other: Scored) -> list[Row]:
 # --- What ships -------------------------------------------------------------------------------------------------------
 
 
-def calibrated(scored: Scored) -> tuple[float, float]:
-    """Scale and offset of the logits by which they are the log odds on people never met, real and made alike likely
-    (Platt 1999; Newton's method on the weighted logistic loss).
+Calibration = list[tuple[float, float]]
+"""Scale and offset of each of `KINDS`."""
+
+
+def calibrated(scored: Scored) -> Calibration:
+    """The scales and offsets of the logits by which they are the log odds on people never met, but lower where a real
+    segment would score more than `HIGHEST`. A kind that has not both real and made ones keeps its logits.
     """
-    units = [it for units in scored.values() for it in units]
-    logits, made = np.array([score for _, score in units]), np.array([bool(unit.method) for unit, _ in units])
+    found = []
+    for kind in KINDS:
+        units = [it for units in scored.values() for it in units if it[0].kind == kind]
+        logits, made = np.array([score for _, score in units]), np.array([bool(unit.method) for unit, _ in units])
+        if made.all() or not made.any():
+            found.append((1.0, 0.0))
+            continue
+        scale, offset = log_odds(logits, made)
+        found.append((scale, min(offset, float(np.log(HIGHEST / (1 - HIGHEST)) - scale * logits[~made].max()))))
+    return found
+
+
+def log_odds(logits: NDArray[np.float64], made: NDArray[np.bool_]) -> tuple[float, float]:
+    """Scale and offset by which logits (N,) are log odds, real and made alike likely (Platt 1999; Newton's method on
+    the weighted logistic loss).
+    """
     weights = np.where(made, 0.5 / made.sum(), 0.5 / (~made).sum())
     middle, unit = float(logits.mean()), float(logits.std()) + 1e-9
     inputs, fitted = np.stack([(logits - middle) / unit, np.ones_like(logits)], 1), np.zeros(2)
@@ -284,19 +308,22 @@ def calibrated(scored: Scored) -> tuple[float, float]:
     return float(scale), float(fitted[1] - scale * middle)
 
 
-def errors(scored: Scored, scale: float, offset: float) -> list[Row]:
-    """How many look made from `MADE` on, by kind and method."""
+def errors(scored: Scored, calibration: Calibration) -> list[Row]:
+    """How people never met score, by kind and method, and how many look made from `MADE` on."""
     rows = []
-    sure = np.log(MADE / (1 - MADE))
+    of_kind = dict(zip(KINDS, calibration, strict=True))
     for name, wanted in [
-        *((f"real, {kind}", _real(kind)) for kind in ("body", "face", "small")),
+        *((f"real, {kind}", _real(kind)) for kind in KINDS),
         *((f"real, {kind}, as filmed", _real(kind, filmed=True)) for kind in ("body", "face")),
         *((method, _of(method)) for method in EVERY),
     ]:
-        found = [score for units in scored.values() for unit, score in units if wanted(unit)]
+        found = [(score, *of_kind[unit.kind]) for units in scored.values() for unit, score in units if wanted(unit)]
         if found:
-            share = float(np.mean(np.array(found) * scale + offset >= sure))
-            rows.append({"videos": name, "segments": str(len(found)), "look made": share})
+            logits, scale, offset = np.array(found).T
+            scores = 1 / (1 + np.exp(-scale * logits - offset))
+            row: Row = {"videos": name, "segments": str(len(found)), "up to 0.1": float(np.mean(scores <= 0.1))}
+            row |= {"median": float(np.median(scores)), "highest": float(scores.max())}
+            rows.append(row | {"look made": float(np.mean(scores >= MADE))})
     return rows
 
 
@@ -309,7 +336,7 @@ def _of(method: str) -> Callable[[Unit], bool]:
 
 
 def as_filmed(
-    data: Data, folder: Path, table: Path, root: Path, config: ForensicConfig, calibration: tuple[float, float]
+    data: Data, folder: Path, table: Path, root: Path, config: ForensicConfig, calibration: Calibration
 ) -> list[Row]:
     """Footage of the table as it is, at its own size and codec, judged by networks that never met its people."""
     networks = {}
@@ -357,19 +384,17 @@ def main(
     runs = folder / f"runs-{steps}"
     whole = judged(data, runs, "all", EVERY, config)
     tables: dict[str, Any] = {"by CRF": by_crf(whole), "history": by_history(whole), "marks": by_marks(whole)}
-    scale, offset = calibrated(whole)
-    tables["errors"] = errors(whole, scale, offset)
+    calibration = calibrated(whole)
+    tables["errors"] = errors(whole, calibration)
     if table:
-        tables["as filmed"] = as_filmed(data, runs, table, root, config, (scale, offset))
+        tables["as filmed"] = as_filmed(data, runs, table, root, config, calibration)
     if before:
         scored = judged(data, before / runs.name, "all", EVERY, config, taught=Data.load(before))
         tables["beside"] = beside(whole, scored)
-        tables["errors of others"] = errors(scored, *calibrated(scored))
+        tables["errors of others"] = errors(scored, calibrated(scored))
     if others:
         tables["across"] = across(data, runs, whole, config)
-    finish(
-        "AUC by method and CRF, people held out", tables["by CRF"], {}, json_file, scale=scale, offset=offset, **tables
-    )
+    finish("AUC by method and CRF, people held out", tables["by CRF"], {}, json_file, calibration=calibration, **tables)
     finish("AUC against films as they were filmed", tables["history"], {}, None)
     finish("AUC by who carries a watermark", tables["marks"], {}, None)
     finish(f"Share that scores {MADE} or more", tables["errors"], {}, None)

@@ -11,7 +11,8 @@ What is there already is not made again; in the end OUT/bags.npy and OUT/bags.js
 Real and made videos have the same history: the footage is written anew by vidgan's encoder, and that is what vidgan is
 given; what it makes (by its pipelines up to the encoder, without marks) and the footage are then encoded alike, half of
 both with a watermark, at CRF 23, 28 and 33. Films are taken as they were filmed, too, at their own size and from their
-own codec: not encoded again (CRF 0 stands for it), and once, at each of these.
+own codec: not encoded again (CRF 0 stands for it), and once, at each of these. The small faces in films of bodies are
+taken once more by themselves (kind far): real faces are few.
 """
 
 from __future__ import annotations
@@ -37,11 +38,12 @@ from vidgan.display import choose_display
 from vidgan.errors import VidganError
 from vidgan.face.backend import FaceConfig, MeshBackend
 from vidgan.face.follow import FaceFollower
+from vidgan.nets.forensic import GROUND
 from vidgan.performers.people import CAST
 from vidgan.progress import EventProgress, Silent
 from vidgan.runs.folder import open_run
 from vidgan.runs.sample import Destination, generate
-from vidgan.trust.forensic import bags
+from vidgan.trust.forensic import NEAR, bags
 from vidgan.trust.mark import default_marks, number_of
 from vidgan.trust.watermark import Watermark
 from vidgan.video.read import ClipReader
@@ -59,6 +61,7 @@ SEGMENTS = 2
 BAGS = 6
 """Of each segment and CRF."""
 
+FAR = "far"
 FOLDS = ("a", "b", "c")
 _SIDE = 640
 _LONGEST = {"body": 120, "face": 250}
@@ -89,8 +92,8 @@ class Footage:
 
 @dataclass(frozen=True)
 class Video:
-    """One video to tell: `method` is "" when it is real; `kind` is body, face or small; `people` all who are in it;
-    `filmed` when it has the history of its camera. The file is below OUT, or below the folder of the footage if filmed.
+    """One video to tell: `method` is "" when it is real; `kind` is body, face, small or far; `people` all who are in
+    it; `filmed` when it has the history of its camera. The file is below OUT, or below the footage's folder if filmed.
     """
 
     file: str
@@ -337,7 +340,9 @@ def gather(videos: list[Video], out: Path, root: Path) -> None:
     facts: list[dict[str, object]] = []
     kept: list[NDArray[np.uint8]] = []
     for video in videos:
-        path = out / "bags" / f"{'filmed-' * video.filmed}{video.file.replace('/', '-')}.npz"
+        path = (
+            out / "bags" / f"{'far-' * (video.kind == FAR)}{'filmed-' * video.filmed}{video.file.replace('/', '-')}.npz"
+        )
         if not path.exists():
             _gather_one(video, (root if video.filmed else out) / video.file, path)
             say(f"bags of {video.file}")
@@ -358,7 +363,11 @@ def _gather_one(video: Video, file: Path, path: Path) -> None:
         for begin in _segments(file):
             marked = not video.filmed and number_of(f"{video.file} {begin}") % 2 == 0
             for crf, frames in _encoded(video, file, begin, marked):
-                arrays[f"{begin}-{crf}-{int(marked)}"] = np.stack(bags(frames, BAGS, FaceFollower(backend)))
+                found = bags(frames, BAGS, FaceFollower(backend), 0 if video.kind == FAR else NEAR)
+                if video.kind == FAR:
+                    found = [bag for bag in found if bag[GROUND:].any()]
+                if found:
+                    arrays[f"{begin}-{crf}-{int(marked)}"] = np.stack(found)
     path.parent.mkdir(exist_ok=True)
     partial = path.with_suffix(".partial.npz")
     np.savez(partial, **arrays)
@@ -415,7 +424,8 @@ def main(table: Path, out: Path, root: Path, methods: tuple[str, ...], most: int
             kind = one.kind if one.kind in ("body", "face") else "small"
             videos.append(Video(str(file.relative_to(out)), "", kind, one.fold, (one.person,)))
         if one.kind in ("body", "face") and one in given:
-            videos.append(Video(str(one.file.relative_to(root)), "", one.kind, one.fold, (one.person,), filmed=True))
+            for kind in ("body", FAR) if one.kind == "body" else ("face",):
+                videos.append(Video(str(one.file.relative_to(root)), "", kind, one.fold, (one.person,), filmed=True))
     large = [one for one in footage if one.kind not in ("small", "strip")]
     videos += make(large, out, () if no_more else methods, most)
     gather(videos, out, root)

@@ -17,7 +17,7 @@ from benchmarks.common import part_of
 from benchmarks.forensic import Data, Unit
 from tests.video.clips import write_clip
 from vidgan.metrics.auc import auc
-from vidgan.nets.forensic import TraceDetector
+from vidgan.nets.forensic import GROUND, TraceDetector, kinds
 from vidgan.stages.pipeline import read_pipeline
 from vidgan.trust.forensic import BAG
 
@@ -26,7 +26,7 @@ from vidgan.trust.forensic import BAG
 def network():
     torch.manual_seed(0)
     made = TraceDetector(4)
-    for layer in (made.ground[-1], made.face):
+    for layer in (made.ground[-1], made.motion, made.face, made.small[-1]):
         torch.nn.init.normal_(layer.weight, std=0.5)
     made.scaled_by(made.statistics(noise(40, 1)))
     return made.eval()
@@ -99,6 +99,17 @@ def test_blur_and_resize_keep_flat_pictures(network):
         assert torch.equal(attacks.attacked(network, flat, 1.0, name), flat)
 
 
+def test_a_small_picture_stays_one_patch(network, bags):
+    small = bags.clone()
+    small[:, 1:GROUND], small[:, GROUND:] = small[:, :1], 0
+    mixed = torch.cat([bags[:3], small[:3]])
+    for name in ("FGSM, 2/255", "1 pixel a frame", "noise of 2 levels"):
+        after = attacks.attacked(network, mixed, 1.0, name)
+        assert (kinds(network.statistics(after)) == kinds(network.statistics(mixed))).all()
+        assert (after[:3] != mixed[:3]).any()
+    assert (after[3:, 0] != mixed[3:, 0]).any()
+
+
 # --- The detector's tables --------------------------------------------------------------------------------------------
 
 
@@ -115,15 +126,23 @@ def test_aucs_are_of_one_fold_and_against_real_ones_of_the_same_kind():
     assert forensic.spread([0.0, 1.0]) == "0.500 ± 0.500"
 
 
-def test_the_calibration_gives_log_odds():
+def test_log_odds_of_two_gaussians():
     rng = np.random.default_rng(0)
     made, real = rng.normal(3, 2, 4000), rng.normal(-1, 2, 1000)  # log odds of two Gaussians: x - 1
-    scored = {
-        "a": [(unit([0], "a", "dub"), score) for score in made] + [(unit([0], "a"), score) for score in real],
-    }
-    scale, offset = forensic.calibrated(scored)
+    scale, offset = forensic.log_odds(np.r_[made, real], np.arange(5000) < 4000)
     assert scale == pytest.approx(1, abs=0.1)
     assert offset == pytest.approx(-1, abs=0.15)
+
+
+def test_each_kind_is_calibrated_so_that_no_real_one_scores_high():
+    bodies = [(unit([0], "a", "transfer draft"), 1.0), (unit([1], "a"), -1.0)]
+    small = [(unit([2], "a", "generate", "small"), 5.0), (unit([3], "a", kind="small"), 8.0)]
+    (scale, offset), face, (worse, lowered) = forensic.calibrated({"a": bodies + small})
+    assert (scale, offset) == forensic.log_odds(np.array([1.0, -1.0]), np.array([True, False]))
+    assert face == (1, 0)
+    highest = [1 / (1 + np.exp(-logit)) for logit in (-scale + offset, 8 * worse + lowered)]
+    assert highest[0] < forensic.HIGHEST
+    assert max(highest) <= forensic.HIGHEST + 1e-9
 
 
 def test_data_is_read_as_it_was_left_and_trained_on_by_fold(tmp_path):
@@ -157,7 +176,7 @@ def test_films_as_they_were_filmed_have_a_table_of_their_own():
     row = forensic.by_history(scored)[list(forensic.EVERY).index("dub")]
     assert (row["as it is"], row["CRF 23"], row["CRF 28"]) == ("0.000 ± 0.000", "1.000 ± 0.000", "-")
     assert forensic.by_crf(scored)[list(forensic.EVERY).index("dub")]["CRF 23"] == "1.000 ± 0.000"
-    rows = {row["videos"]: row["look made"] for row in forensic.errors(scored, 10.0, -8.0)}
+    rows = {row["videos"]: row["look made"] for row in forensic.errors(scored, [(0, 0), (10.0, -8.0), (0, 0)])}
     assert rows == {"real, face": 0.0, "real, face, as filmed": 0.5, "dub": 0.0}
 
 

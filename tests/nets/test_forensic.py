@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from vidgan.nets.forensic import BANDS, FACE, GROUND, STATISTICS, TraceDetector
+from vidgan.nets.forensic import BANDS, BODY, FACE, FACES, GROUND, SMALL, STATISTICS, TraceDetector, kinds
 
 
 def bag(seed=0, side=32, places=GROUND + FACE):
@@ -13,7 +13,7 @@ def awake(seed=0):
     """A tiny detector whose last layers are not zero, scaled by some bags."""
     torch.manual_seed(seed)
     network = TraceDetector(4)
-    for layer in (network.ground[-1], network.face):
+    for layer in (network.ground[-1], network.motion, network.face, network.small[-1]):
         torch.nn.init.normal_(layer.weight)
     network.scaled_by(network.statistics(bag(9)))
     return network.eval()
@@ -76,13 +76,39 @@ def test_new_ones_say_nothing():
     assert TraceDetector()(bag()).abs().max() == 0
 
 
-def test_the_ground_has_no_order_and_the_face_has():
+def test_the_ground_is_what_moves_and_the_rest_and_the_face_has_an_order():
     network, some = awake(), bag()
     assert (
         network(some[:, [0, 1, 2, 3, *range(GROUND + FACE - 1, GROUND - 1, -1)]]) - network(some)
     ).abs().max() > 1e-4
     some[:, GROUND:] = 0
-    torch.testing.assert_close(network(some[:, [2, 0, 3, 1, *range(GROUND, GROUND + FACE)]]), network(some))
+    face = range(GROUND, GROUND + FACE)
+    torch.testing.assert_close(network(some[:, [1, 0, 3, 2, *face]]), network(some))
+    assert (network(some[:, [2, 3, 0, 1, *face]]) - network(some)).abs().max() > 1e-4
+
+
+def small():
+    """Bags of a picture that has room for one patch."""
+    some = bag()
+    some[:, 1:GROUND], some[:, GROUND:] = some[:, :1], 0
+    return some
+
+
+def test_a_bag_is_of_a_body_a_face_or_a_small_picture():
+    faced, body, one = bag(), bag(), small()
+    body[:, GROUND:] = 0
+    found = [kinds(TraceDetector().statistics(some)).tolist() for some in (body, faced, one)]
+    assert found == [[BODY] * 2, [FACES] * 2, [SMALL] * 2]
+    assert kinds(torch.zeros(1, GROUND + FACE, STATISTICS)) == BODY  # a dark moment
+
+
+def test_small_pictures_have_a_part_of_their_own():
+    network, body, one = awake(), bag(), small()
+    body[:, GROUND:] = 0
+    before = network(torch.cat([body, one])).detach()
+    with torch.no_grad():
+        network.small[-1].bias += 7
+    torch.testing.assert_close(network(torch.cat([body, one])).detach() - before, torch.tensor([0.0, 0, 7, 7]))
 
 
 def test_without_a_face_the_ground_speaks_and_with_one_the_face():
@@ -102,7 +128,14 @@ def test_gradients_reach_the_pixels():
     assert (some.grad.flatten(2).abs().max(2).values > 0).all()
 
 
-def test_the_likelihood_is_the_calibrated_mean():
-    network = awake()
-    network.calibration.copy_(torch.tensor([2.0, -1.0]))
-    assert float(network.likelihood(torch.tensor([1.0, 2.0]))) == pytest.approx(1 / (1 + np.exp(-2.0)))
+def test_each_kind_has_its_calibration():
+    network, some = awake(), torch.cat([bag(), small(), bag(1)])
+    some[4:, GROUND:] = 0
+    before = network(some).detach()
+    network.calibration[[BODY, FACES, SMALL]] = torch.tensor([[2.0, -1.0], [3.0, 0.0], [0.5, 4.0]])
+    wanted = torch.cat([3 * before[:2], 0.5 * before[2:4] + 4, 2 * before[4:] - 1])
+    torch.testing.assert_close(network(some).detach(), wanted)
+
+
+def test_the_likelihood_is_of_the_mean():
+    assert float(awake().likelihood(torch.tensor([1.0, 3.0]))) == pytest.approx(1 / (1 + np.exp(-2.0)))

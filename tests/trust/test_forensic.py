@@ -125,6 +125,14 @@ def test_without_a_face_its_patches_are_black():
     assert not face_patches(small, list(small), Followed(*[np.full((478, 2), 50, np.float32)] * 3), 0).any()
 
 
+def test_a_face_counts_where_it_is_near():
+    frames = np.full((FRAMES, 600, 700), 90, np.uint8)
+    for width, near in ((95, True), (75, False)):
+        face = Followed(*[np.linspace((300, 300), (300 + width, 400), 478, dtype=np.float32)] * 3)
+        assert face_patches(frames, list(frames), face, 0).any() == near
+        assert face_patches(frames, list(frames), face, 0, least=0).all()
+
+
 @pytest.mark.parametrize(
     ("score", "says"),
     [(0.995, "looks made by vidgan or alike"), (0.5, "cannot be told"), (0.0, "cannot be told")],

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 GROUND, FACE = 4, 6
-"""Patches of a bag: first those of the whole picture, which have no order, then those at places of a face."""
+"""Patches of a bag: first those of the whole picture, half of them where it moves, then those at places of a face."""
+BODY, FACES, SMALL = KINDS = range(3)
+"""What a bag shows: places of the whole picture; a face; or a picture so small that all its places are one."""
 BANDS = 10
 _PREDICTOR = torch.tensor(
     [[-1, 2, -2, 2, -1], [2, -6, 8, -6, 2], [-2, 8, -12, 8, -2], [2, -6, 8, -6, 2], [-1, 2, -2, 2, -1]]
@@ -32,27 +34,33 @@ class TraceDetector(nn.Module):
     """Judges bags of patches: the higher a logit, the more the moment looks made.
 
     It sees no picture: of each patch only `statistics` of spectra, residuals and changes, where interpolation, blending
-    and frozen noise show and content hardly does. A bag without a face is judged by its ground: each patch gets a logit
-    and a weight, the bag's is the weighted mean, weights by softmax (attention pooling, Ilse et al. 2018, eq. 8,
-    without its tanh layer). A bag with a face is judged, linearly, by how the places of the face differ from their mean
-    and that from the ground: cameras and codecs differ more between films than what is made from what is filmed, but a
-    film whose face alone was made differs in itself.
+    and frozen noise show and content hardly does. Each of `KINDS` has parts of its own. BODY is judged by its ground:
+    each patch gets a logit and a weight, the bag's is the weighted mean, weights by softmax (attention pooling, Ilse et
+    al. 2018, eq. 8, without its tanh layer); to it adds, linearly, how the patches that move differ from the others.
+    FACES are judged, linearly, by how the places of the face differ from their mean and that from the ground: cameras
+    and codecs differ more between films than what is made from what is filmed, but a film that was made in part differs
+    in itself. SMALL is judged by its one patch.
     """
 
     predictor: Tensor
     calibration: Tensor
     ground_scale: Tensor
+    motion_scale: Tensor
     face_scale: Tensor
+    small_scale: Tensor
 
     def __init__(self, width: int = 16) -> None:
         super().__init__()
         self.register_buffer("predictor", _PREDICTOR[None, None] / 12, persistent=False)
-        self.register_buffer("calibration", torch.tensor([1.0, 0.0]))
-        self.register_buffer("ground_scale", torch.stack([torch.zeros(STATISTICS), torch.ones(STATISTICS)]))
+        self.register_buffer("calibration", torch.tensor([[1.0, 0.0]] * len(KINDS)))
+        for part in ("ground", "motion", "small"):
+            self.register_buffer(f"{part}_scale", torch.stack([torch.zeros(STATISTICS), torch.ones(STATISTICS)]))
         places = torch.zeros(FACE + GROUND, STATISTICS)
         self.register_buffer("face_scale", torch.stack([places, places + 1]))
         self.ground = nn.Sequential(nn.Linear(STATISTICS, width), nn.SiLU(), _silent(width, 2))
+        self.motion = _silent(STATISTICS, 1)
         self.face = _silent((FACE + GROUND) * STATISTICS, 1)
+        self.small = nn.Sequential(nn.Linear(STATISTICS, width), nn.SiLU(), _silent(width, 1))
 
     def statistics(self, bags: Tensor) -> Tensor:
         """Of bags (B, K, T, S, S) in grey levels: (B, K, D), zeros where a patch is absent."""
@@ -79,35 +87,51 @@ class TraceDetector(nn.Module):
 
     def scaled_by(self, statistics: Tensor) -> None:
         """Take the means and deviations of statistics (M, K, D) to scale all by."""
-        self.ground_scale.copy_(_scale(_present(statistics[:, :GROUND].flatten(0, 1))))
-        self.face_scale.copy_(_scale(_relative(_present(statistics, GROUND))))
+        body, faces, small = (statistics[kinds(statistics) == kind] for kind in KINDS)
+        self.ground_scale.copy_(_scale(body[:, :GROUND].flatten(0, 1)))
+        self.motion_scale.copy_(_scale(_motion(body)))
+        self.face_scale.copy_(_scale(_relative(faces)))
+        self.small_scale.copy_(_scale(small[:, 0]))
 
     def judge(self, statistics: Tensor, kept: Tensor | None = None) -> Tensor:
-        """Statistics (B, K, D) to logits (B,). Those that are not `kept` count as their mean, for training."""
-        faced = (statistics[:, GROUND:] != 0).flatten(1).any(1)
+        """Statistics (B, K, D) to logits (B,), calibrated by the kind of each. Those that are not `kept` count as their
+        mean, for training.
+        """
         ground = _scaled(statistics[:, :GROUND], self.ground_scale)
+        motion = _scaled(_motion(statistics), self.motion_scale)
         face = _scaled(_relative(statistics), self.face_scale)
-        if kept is not None:
-            ground, face = ground * kept[:, :GROUND], face * kept
+        small = _scaled(statistics[:, 0], self.small_scale)
+        if kept is not None:  # a bag is of one kind, so that parts may share what is left out
+            ground, motion = ground * kept[:, :GROUND], motion * kept[:, -1]
+            face, small = face * kept, small * kept[:, 0]
         logit, weight = self.ground(ground).unbind(2)
-        by_ground = (torch.softmax(weight, 1) * logit).sum(1)
-        return torch.where(faced, self.face(face.flatten(1))[:, 0], by_ground)
+        body = (torch.softmax(weight, 1) * logit).sum(1) + self.motion(motion)[:, 0]
+        logits = torch.stack([body, self.face(face.flatten(1))[:, 0], self.small(small)[:, 0]], 1)
+        kind = kinds(statistics)
+        scale, offset = self.calibration[kind].unbind(1)
+        return scale * logits.gather(1, kind[:, None])[:, 0] + offset
 
     def forward(self, bags: Tensor) -> Tensor:
         """Bags (B, K, T, S, S) of luma, 0 to 255, to logits (B,)."""
         return self.judge(self.statistics(bags))
 
     def likelihood(self, logits: Tensor) -> Tensor:
-        """A video's score in (0, 1) from the logits (B,) of its moments: their mean through the calibration, which is
-        fitted so that the score is the likelihood of having been made, had half of all videos been.
+        """A video's score in (0, 1) from the logits (B,) of its moments. The calibration is fitted so that it is at
+        most the likelihood of having been made, had half of all videos been.
         """
-        scale, offset = self.calibration
-        return torch.sigmoid(scale * logits.mean() + offset)
+        return torch.sigmoid(logits.mean())
 
 
-def _present(statistics: Tensor, first: int = 0) -> Tensor:
-    """The rows whose patches, from the `first` on, are there."""
-    return statistics[(statistics[:, first:] != 0).flatten(1).any(1)]
+def kinds(statistics: Tensor) -> Tensor:
+    """Which of `KINDS` bags of statistics (B, K, D) are: (B,). What is too dark to say anything is no small picture."""
+    faced = (statistics[:, GROUND:] != 0).flatten(1).any(1)
+    alone = (statistics[:, :GROUND] == statistics[:, :1]).flatten(1).all(1) & (statistics[:, 0] != 0).any(1)
+    return torch.where(faced, FACES, torch.where(alone, SMALL, BODY))
+
+
+def _motion(statistics: Tensor) -> Tensor:
+    """What the patches that move are beyond the others: (B, D)."""
+    return statistics[:, : GROUND // 2].mean(1) - statistics[:, GROUND // 2 : GROUND].mean(1)
 
 
 def _relative(statistics: Tensor) -> Tensor:

@@ -32,12 +32,16 @@ MOMENTS = 16
 SECONDS = 20
 """Of a video are looked at, from its beginning."""
 MADE = 0.95
-"""The score from which a video looks made; below it nothing is said, since transferred bodies score as low as what is
-real. It is so high since real footage of people that a network never met reaches 0.76, and other cameras may have more.
+"""The score from which a video looks made; below it nothing is said, since much that is made scores as low as what is
+real. It is so high since real footage of people that a network never met reaches 0.8, and other cameras may have more.
 """
 
 LEAST_FACED = 2 * SIDE
 """Pixels of the shorter side from which a face is looked for."""
+NEAR = 1 / 7
+"""The share of the shorter side from which a face is what is filmed; a smaller one is a body's, which is judged whole.
+The faces of bodies that were measured are up to 0.12 wide, those of films of faces 0.16 and more.
+"""
 _BROW, _TOP, _CHEEK, _CHIN = 168, 10, 205, 152
 
 Luma = NDArray[np.uint8]
@@ -97,11 +101,12 @@ def _begin(clip: ClipReader) -> Iterator[NDArray[np.uint8]]:
         yield frame.rgb
 
 
-def bags(frames: Iterable[NDArray[np.uint8]], most: int, follower: FaceFollower) -> list[Luma]:
+def bags(frames: Iterable[NDArray[np.uint8]], most: int, follower: FaceFollower, least: float = NEAR) -> list[Luma]:
     """Bags (K, T, S, S) of moments spread over a video, `most / 2` to `most` of them, fewer where frames are fewer.
 
     Every moment is taken until there are too many; then every second of them is dropped and the steps are doubled. So
-    the length need not be known, and only patches are kept. Frames are (H, W, 3) RGB, H and W at least S.
+    the length need not be known, and only patches are kept. Frames are (H, W, 3) RGB, H and W at least S. Faces count
+    from the share `least` of the shorter side.
     """
     kept: list[Luma] = []
     step = 1
@@ -111,15 +116,19 @@ def bags(frames: Iterable[NDArray[np.uint8]], most: int, follower: FaceFollower)
         if number < FRAMES - 1 or (number - FRAMES + 1) % step:
             continue
         seen = np.stack([luma(one) for one in before])
-        kept.append(np.concatenate([telling(seen), face_patches(seen, before, follower, number - FRAMES + 1)]))
+        face = face_patches(seen, before, follower, number - FRAMES + 1, least)
+        kept.append(np.concatenate([telling(seen), face]))
         if len(kept) > most:
             kept, step = kept[::2], 2 * step
     return kept
 
 
-def face_patches(frames: Luma, moment: list[NDArray[np.uint8]], follower: FaceFollower, begin: int) -> Luma:
+def face_patches(
+    frames: Luma, moment: list[NDArray[np.uint8]], follower: FaceFollower, begin: int, least: float = NEAR
+) -> Luma:
     """Patches (FACE, T, S, S) at the face of frames (T, H, W): hair, brow, cheek, mouth, chin and collar, each where it
-    is in its frame, so that nothing moves in them but what the face does. Black where no face as wide as a patch is.
+    is in its frame, so that nothing moves in them but what the face does. Black where no face is as wide as a patch and
+    as the share `least` of the shorter side.
 
     The frames are the video's from the `begin`-th on; a frame counts as a second, since a face may have gone anywhere
     from one moment to the next.
@@ -127,9 +136,10 @@ def face_patches(frames: Luma, moment: list[NDArray[np.uint8]], follower: FaceFo
     found = np.zeros((FACE, len(frames), SIDE, SIDE), np.uint8)
     if min(frames.shape[1:]) < LEAST_FACED:
         return found
+    narrowest = max(SIDE, least * min(frames.shape[1:]))
     for number, (rgb, frame) in enumerate(zip(moment, frames, strict=True)):
         face = follower.detect(rgb, begin + number, float(begin + number))
-        if face is None or np.ptp(face.image[:, 0]) < SIDE:
+        if face is None or np.ptp(face.image[:, 0]) < narrowest:
             return np.zeros_like(found)
         for slot, (x, y) in enumerate(face_places(face.image)):
             top = int(np.clip(round(y - SIDE / 2), 0, frame.shape[0] - SIDE))
