@@ -33,7 +33,7 @@ SECONDS = 20
 """Of a video are looked at, from its beginning."""
 MADE = 0.95
 """The score from which a video looks made; below it nothing is said, since much that is made scores as low as what is
-real. It is so high since real footage of people that a network never met reaches 0.8, and other cameras may have more.
+real. It is so high since real footage of people that a network never met reaches 0.7, and other cameras may have more.
 """
 
 LEAST_FACED = 2 * SIDE
