@@ -156,9 +156,10 @@ def motion(count=8):
 
 
 def test_a_motion_survives_its_file(tmp_path):
-    made = motion()
+    made = replace(motion(), cuts=np.array([3]))
     made.save(tmp_path / "m.npz")
     back = FaceMotion.load(tmp_path / "m.npz")
+    assert back.shots.tolist() == [0, 0, 0, 1, 1, 1, 1, 1]
     np.testing.assert_array_equal(back.track.image, made.track.image)
     np.testing.assert_array_equal(back.mouths.pictures, made.mouths.pictures)
     assert back.neutral == 0
@@ -188,9 +189,17 @@ def test_files_that_are_no_motion_are_refused_in_one_line(tmp_path):
         assert "\n" not in str(error.value)
     broken = motion()
     broken = replace(broken, mouths=replace(broken.mouths, pictures=broken.mouths.pictures[:3]))
-    broken.save(tmp_path / "broken.npz")
-    with pytest.raises(MediaError, match="damaged"):
-        FaceMotion.load(tmp_path / "broken.npz")
+    for one in (broken, *(replace(motion(), cuts=np.array(cuts)) for cuts in ([5, 3], [8], [-1], [0], [1.5], [[2]]))):
+        one.save(tmp_path / "broken.npz")
+        with pytest.raises(MediaError, match="damaged"):
+            FaceMotion.load(tmp_path / "broken.npz")
+
+
+def test_a_motion_of_before_cuts_were_kept_is_one_shot(tmp_path):
+    motion().save(tmp_path / "m.npz")
+    with np.load(tmp_path / "m.npz") as data:
+        np.savez(tmp_path / "old.npz", **{name: data[name] for name in data.files if name != "cuts"})
+    assert not FaceMotion.load(tmp_path / "old.npz").shots.any()
 
 
 def test_mouths_are_cut_level_and_alike():

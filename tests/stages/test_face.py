@@ -18,7 +18,7 @@ from vidgan.progress import Silent
 from vidgan.stages import pose
 from vidgan.stages.base import StageContext
 from vidgan.stages.driver import DriverStage, load_motion
-from vidgan.stages.face import FaceStage, FaceStageConfig
+from vidgan.stages.face import FaceStage
 from vidgan.video.read import ClipReader
 
 FACES = ROOT / "samples" / "faces"
@@ -45,7 +45,7 @@ def picture(path, rgb):
 def run(video, folder, progress=None, stage=FaceStage, **settings):
     folder.mkdir(exist_ok=True)
     context = StageContext(folder, {"video": video}, "cpu", 0, progress or Silent())
-    return stage(FaceStageConfig(**settings)).run(context)
+    return stage(stage.Config(**settings)).run(context)
 
 
 def test_the_face_of_a_clip_is_followed_with_masks(short_driver, tmp_path):
@@ -197,6 +197,7 @@ def test_the_driver_is_its_track_its_rest_and_its_mouths(short_driver, tmp_path)
         np.testing.assert_array_equal(kept.mouths.pictures, motion.mouths.pictures)
         np.testing.assert_array_equal(kept.track.depth, motion.track.depth)
     assert motion.mouths.pictures.reshape(SHOWN, -1).max(1).min() > 0
+    assert facts["cuts"] == 0
     (tmp_path / "again" / "pictures.npy").write_bytes(b"")
     with pytest.raises(CacheError, match="again is damaged"):
         load_motion(tmp_path / "again")

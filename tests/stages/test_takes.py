@@ -18,7 +18,7 @@ from vidgan.stages.base import StageContext
 from vidgan.stages.film_face import FilmFaceConfig, FilmFaceStage
 from vidgan.stages.portrait import PortraitConfig, PortraitStage
 from vidgan.stages.takes import TakesConfig, TakesStage, longest_shot
-from vidgan.subject import filmed, takes
+from vidgan.subject import rehearse, takes
 from vidgan.subject.portrait import Portrait
 from vidgan.subject.rehearse import BLOCK, ECHO, others, spread_blocks, uses
 from vidgan.subject.takes import Takes
@@ -114,14 +114,14 @@ def test_no_sequence_runs_over_a_leap_of_the_frames_it_is_drafted_from(film, mad
 def test_the_mouth_that_was_filmed_is_never_shown(film, tmp_path, monkeypatch):
     chosen = []
     portrait = Portrait.load(film["portrait"])
-    choose = filmed.choose_mouths
+    choose = rehearse.choose_mouths
 
-    def spied(*args):
-        borrowed = choose(*args)
+    def spied(*args, **more):
+        borrowed = choose(*args, **more)
         chosen.append(portrait.mouth_frames[borrowed.own])
         return borrowed
 
-    monkeypatch.setattr(filmed, "choose_mouths", spied)
+    monkeypatch.setattr(rehearse, "choose_mouths", spied)
     with pytest.raises(Killed):
         STAGE.run(context(tmp_path, film, KilledAfter(1)))
     taken = spread_blocks(FaceTrack.load(film["target_face"] / "track.npz").present, 60)

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
+from tests.face.faces import pose
 from vidgan.face.backend import FaceConfig, MeshBackend
-from vidgan.face.head import from_head, head_pose_of, to_head
-from vidgan.face.mesh import MeshFlow, closed_triangles, mesh_flow, polygon, pull, strip
+from vidgan.face.head import from_head, head_pose_of, neutral_mesh, to_head, triangles
+from vidgan.face.mesh import MeshFlow, closed_triangles, edge_on, mesh_flow, polygon, pull, strip
 from vidgan.face.mouths import SIZE, Mouths, cut
-from vidgan.face.regions import LEFT_EYE, LIPS_INNER, LIPS_OUTER, MESH, RIGHT_EYE
+from vidgan.face.regions import LEFT_EYE, LEFT_LIDS, LIPS_INNER, LIPS_OUTER, MESH, RIGHT_EYE, RIGHT_LIDS
 from vidgan.face.transfer import Driven, Filmed
 from vidgan.metrics.face_follow import angle_between
 from vidgan.stages.portrait import looks_of
@@ -104,6 +105,45 @@ def test_the_turn_is_found_again_in_the_picture(portrait, yaw):
     found = head_pose_of(np.column_stack([face.image, face.depth])[None]).rotation
     assert 0.4 < looks[0] < 1.1
     assert angle_between(found, asked.pose.rotation)[0] < 4
+
+
+@pytest.mark.parametrize("yaw", [-25.0, 25.0])
+def test_beside_a_turned_cheek_nothing_ripples(portrait, yaw):
+    """From row to row along the face's outline, the motion of what is beside it changes evenly."""
+    driven = moved(portrait, (yaw,))
+    painter = FacePainter(portrait, driven, None)
+    where = painter.flow(0)
+    here = driven.points[0, :MESH, :2] - painter.window[:2]
+    covered = mesh_flow(here, here, closed_triangles(), where.shape[:2]).inside
+    away = cv2.distanceTransform((~covered).astype(np.uint8), cv2.DIST_L2, 3)
+    middle = here[[10, 152]].mean(0)
+    y = np.arange(len(where))[:, None]
+    unit = portrait.pose.scale[0]
+    beside = (away > 0.02 * unit) & (away < 0.15 * unit) & (np.abs(y - middle[1]) < 0.5 * unit)
+    bends = np.abs(np.diff(where[..., 0], 2, axis=0))[beside[1:-1]]
+    assert beside.sum() > 100
+    assert np.quantile(bends, 0.9) < 0.075
+
+
+def test_what_is_seen_from_the_side_is_told():
+    flat, aside = (from_head(neutral_mesh(), pose((yaw, 0, 0)))[0][:MESH] for yaw in (0, 70))
+    turned = edge_on(aside)
+    assert edge_on(flat).mean() < 0.03
+    assert turned.mean() > 0.15
+    assert not turned[len(triangles()) :].any()
+
+
+def test_a_mouth_that_opens_farther_shows_its_teeth_no_longer():
+    """Of a mouth picture half as tall as the mouth it is drawn into, the upper teeth keep their size."""
+    picture = np.full((*SIZE, 3), 60, np.uint8)
+    angle = np.linspace(0, 2 * np.pi, len(LIPS_INNER), endpoint=False)
+    ring = np.stack([80 - 56 * np.cos(angle), 60 + 20 * np.sin(angle)], 1).astype(np.float32)
+    picture[:60] = 240
+    tall = np.stack([80 - 56 * np.cos(angle), 60 + 40 * np.sin(angle)], 1)
+    low, high = (_filled(picture, ring, place, (120, 160))[:, 80, 0] for place in (ring.astype(np.float64), tall))
+    teeth = [(column[at - 4 : at + 80] > 150).sum() for column, at in ((low, 40), (high, 20))]
+    assert teeth[1] < 1.5 * teeth[0]
+    assert high[92:98].max() < 60  # it is dark below
 
 
 def lender(portrait, colour):
@@ -205,6 +245,27 @@ def test_an_eye_that_is_shut_on_film_opens_with_the_eyes_at_rest(portrait):
         inside = polygon(portrait.points[ring, :2], frame.shape, 0) > 0.95
         assert frame[inside].mean(-1).std() < 1
         assert painted[inside].mean(-1).std() > 15
+
+
+def test_shut_lids_show_hardly_any_white(portrait):
+    """Landmarks a little within the eye leave out white of it above and below."""
+    home = portrait.points.copy()
+    for ring in (LEFT_EYE, RIGHT_EYE):
+        middle = home[list(ring), :2].mean(0)
+        home[list(ring), :2] = middle + [1, 0.75] * (home[list(ring), :2] - middle)
+    one = replace(portrait, points=home)
+    driven = moved(one)
+    points = driven.points.copy()
+    eyes = [(list(LEFT_EYE), list(LEFT_LIDS)), (list(RIGHT_EYE), list(RIGHT_LIDS))]
+    for ring, _ in eyes:
+        lower, upper = ring[1:8], ring[:8:-1]
+        points[0, upper, 1] = points[0, lower, 1] - 0.02 * one.pose.scale[0]
+    painted = FacePainter(one, replace(driven, points=points), None).paint(0).mean(-1)
+    for ring, around in eyes:
+        skin = np.median(painted[polygon(points[0][around, :2], painted.shape, 0) > 0.9])
+        wide = np.ptp(points[0][ring, 0])
+        eye = polygon(points[0][ring, :2], painted.shape, 0.05 * wide) > 0.1
+        assert (painted[eye] > 1.3 * skin).mean() < 0.08
 
 
 def wide_open(share):

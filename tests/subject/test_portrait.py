@@ -17,7 +17,7 @@ from vidgan.stages.base import StageContext
 from vidgan.stages.film_face import FilmFaceConfig, FilmFaceStage
 from vidgan.stages.portrait import PortraitConfig, PortraitStage
 from vidgan.subject.animate import FacePainter
-from vidgan.subject.portrait import Portrait, oval_of, plate_joined
+from vidgan.subject.portrait import Portrait, by_colour, oval_of, plate_joined
 
 PICTURE = ROOT / "samples" / "faces" / "portrait.jpg"
 
@@ -113,6 +113,34 @@ def test_a_portrait_that_cannot_be_written_says_so(tmp_path):
     with pytest.raises(OutputError, match=r"picture.png: cannot be written") as error:
         portrait.save(tmp_path / "nowhere")
     assert "\n" not in str(error.value)
+
+
+def strand_and_shade():
+    """A dark person, one loose strand of hair beside them, and a patch that the segmenter half takes for them."""
+    rng = np.random.default_rng(0)
+    plate = np.clip(150 + rng.normal(0, 3, (400, 400, 3)), 0, 255).astype(np.uint8)
+    picture, matte = plate.copy(), np.zeros((400, 400), np.uint8)
+    picture[200:, 100:300], matte[200:, 100:300] = (40, 35, 30), 255
+    picture[192:200, 150:152] = (40, 35, 30)
+    matte[300:340, 300:330] = 140
+    return picture, matte, plate
+
+
+@pytest.mark.parametrize("loose", [True, False])
+def test_colours_settle_what_the_segmenter_is_unsure_of(loose):
+    picture, matte, plate = strand_and_shade()
+    settled = by_colour(picture, matte, plate, loose)
+    assert settled[305:335, 305:325].max() < 10
+    np.testing.assert_array_equal(settled[205:, 105:295], 255)
+    assert (settled[195:199, 150:152].min() > 200) == loose
+    assert settled[:180].max() == 0
+    assert settled[185:197, 160:290].max() < 10  # grain is no hair
+
+
+def test_a_matte_of_nobody_stays_as_it_is():
+    picture, _, plate = strand_and_shade()
+    half = np.full((400, 400), 128, np.uint8)
+    np.testing.assert_array_equal(by_colour(picture, half, plate, True), half)
 
 
 def test_what_is_filled_meets_the_picture_whatever_was_guessed():

@@ -26,7 +26,7 @@ from vidgan.stages.film_face import shots_of
 from vidgan.subject.animate import FacePainter
 from vidgan.subject.inpaint import smooth
 from vidgan.subject.plate import Plate, clean_plate, hidden_by
-from vidgan.subject.portrait import Portrait, oval_of, plate_behind, refined
+from vidgan.subject.portrait import Portrait, by_colour, oval_of, plate_behind, refined
 from vidgan.video.read import ClipReader
 
 PLATE_FRAMES = 25
@@ -56,7 +56,7 @@ class PortraitStage(Stage[PortraitConfig]):
     """
 
     name: ClassVar[str] = "portrait"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     Config: ClassVar[type[Config]] = PortraitConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -78,6 +78,7 @@ class PortraitStage(Stage[PortraitConfig]):
             known = clean.seen & hidden_by(matte[None], matte.shape)[0]
             plate[known] = clean.rgb[known]
             steady = _steady(frames, people, clean)
+        matte = by_colour(picture, matte, plate, bool(others) and steady)
         # Video has even sides; landmarks belong to the picture as it was read, so it is cut and not scaled.
         size = np.array(matte.shape[::-1])
         height, width = (side // 2 * 2 for side in matte.shape)

@@ -71,7 +71,7 @@ class TakesStage(Stage[TakesConfig]):
     """
 
     name: ClassVar[str] = "takes"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     Config: ClassVar[type[Config]] = TakesConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -101,8 +101,9 @@ class TakesStage(Stage[TakesConfig]):
 
     def _driven(self, context: StageContext, portrait: Portrait) -> Driven:
         motion = load_motion(context.input("driver"))
-        points = whole(motion.track.points, motion.track.present, motion.track.seconds)
-        return drive(points, motion.neutral, portrait.points, FaceTransferConfig(), portrait.looks)
+        return drive(
+            motion.points, motion.neutral, portrait.points, FaceTransferConfig(), portrait.looks, shots=motion.shots
+        )
 
     def _clip(self, context: StageContext) -> tuple[Clip | None, str]:
         """The clip to rehearse on, and whose it is."""

@@ -125,6 +125,13 @@ class Portrait:
 EDGE = 0.015
 """Width of the soft edge of a matte that is drawn along a face, in widths of that face."""
 
+FLYAWAY, FAINT = 0.03, 0.12
+"""How far loose hair reaches beyond the segmenter's outline, in shares of the picture's longer side, and the coverage
+below which it is taken for the background's own grain."""
+
+ALIKE = 20.0
+"""Grey levels by which person and background must differ for colours to tell them apart."""
+
 CLEAR, CLOSE = 0.02, 0.004
 """Shares of the picture's longer side: farther than the first from the person, the background is free of their colours;
 nearer than the second, it is hidden by them."""
@@ -150,6 +157,35 @@ def oval_of(points: NDArray, size: tuple[int, ...]) -> NDArray[np.uint8]:
     return as_matte(polygon(middle + (1 - 2 * EDGE) * (ring - middle), size, EDGE * across))
 
 
+def by_colour(
+    rgb: NDArray[np.uint8], matte: NDArray[np.uint8], plate: NDArray[np.uint8], loose: bool
+) -> NDArray[np.uint8]:
+    """A matte settled by colours where the segmenter is unsure: (H, W) uint8.
+
+    Between the person's colours, gone on beyond their outline, and the plate, a pixel's own colour says how far it is
+    covered (the compositing equation, Porter and Duff 1984, solved for its coverage). What is half sure and looks like
+    the plate is none of the person. loose: the plate is known, not guessed, so that strands of hair beyond the outline
+    are found, too.
+    """
+    if not (matte > 240).any():
+        return matte
+    behind, person = plate.astype(np.float32), push_pull(rgb, matte > 240).astype(np.float32)
+    apart = person - behind
+    power = np.square(apart).sum(-1)
+    here = rgb - behind
+    cover = (here * apart).sum(-1) / np.maximum(power, 1)
+    beside = np.square(here).sum(-1) - np.square(cover) * power  # from the line between the two colours
+    sure = power / (power + 3 * ALIKE**2) * np.exp(-beside / (3 * (ALIKE / 2) ** 2))
+    cover = np.clip((cv2.medianBlur(np.clip(cover, 0, 1), 3) - FAINT) / (1 - FAINT), 0, 1)
+    have = matte.astype(np.float32) / 255
+    settled = have + sure * np.minimum(cover - have, 0) * (matte < 250)
+    if loose:
+        near = cv2.distanceTransform((matte < 128).astype(np.uint8), cv2.DIST_L2, 3)
+        reach = FLYAWAY * max(matte.shape)
+        settled = np.maximum(settled, sure * cover * np.clip(2 - 2 * near / reach, 0, 1))
+    return as_matte(settled)
+
+
 def plate_behind(rgb: NDArray[np.uint8], matte: NDArray[np.uint8], fill: Fill = inpaint) -> NDArray[np.uint8]:
     """The background of one picture: filled in where the person is, from where their colours do not reach."""
     free = cv2.dilate(matte, _disc(CLEAR, matte)) < 5
@@ -169,6 +205,12 @@ def plate_joined(rgb: NDArray[np.uint8], matte: NDArray[np.uint8], filled: NDArr
     if clear.any():
         change -= np.where(clear[..., None], 0, spread(change, clear))
     return np.clip(rgb + share * change + 0.5, 0, 255).astype(np.uint8)
+
+
+def with_reach(matte: NDArray[np.uint8], share: float) -> NDArray[np.uint8]:
+    """A matte (H, W) grown by a share of its longer side, with a hard edge."""
+    away = cv2.distanceTransform((matte < 128).astype(np.uint8), cv2.DIST_L2, 3)
+    return np.where(away <= share * max(matte.shape), np.uint8(255), matte)
 
 
 def _disc(share: float, picture: NDArray) -> NDArray[np.uint8]:
