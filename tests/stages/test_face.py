@@ -14,6 +14,7 @@ from vidgan.face.expression import expression_of
 from vidgan.face.head import angles, head_pose
 from vidgan.face.motion import FaceMotion
 from vidgan.face.track import FaceTrack
+from vidgan.face.transfer import FaceTransferConfig, drive
 from vidgan.progress import Silent
 from vidgan.stages import pose
 from vidgan.stages.base import StageContext
@@ -180,6 +181,26 @@ def test_a_face_that_comes_back_is_found_again(portrait, clips_dir, tmp_path):
     assert not present[10:20].any()
     assert present[28:].all()
     assert "no face in" in progress.warnings[0]
+
+
+def test_a_drivers_shots_are_kept_apart(short_driver, tmp_path):
+    """The driver from afar to the left, and from nearer to the right, before another wall."""
+    with ClipReader(short_driver) as reader:
+        faces = [cv2.resize(frame.rgb, (320, 320)) for frame in reader]
+    frames = []
+    for side, left, shade in ((240, 20, 40), (320, 300, 200)):
+        for face in faces:
+            frame = np.full((320, 640, 3), shade, np.uint8)
+            frame[320 - side :, left : left + side] = cv2.resize(face, (side, side))
+            frames.append(frame)
+    clip = write_clip(tmp_path / "cut.mp4", frames)
+    assert run(clip, tmp_path / "out", stage=DriverStage)["cuts"] == 1
+    motion = load_motion(tmp_path / "out")
+    assert motion.shots.tolist() == [0] * SHOWN + [1] * SHOWN
+    driven = drive(motion.points, motion.neutral, motion.points[0], FaceTransferConfig(), shots=motion.shots)
+    far, near = driven.pose[np.arange(SHOWN)], driven.pose[np.arange(SHOWN, 2 * SHOWN)]
+    np.testing.assert_allclose(near.translation[:, :2], far.translation[:, :2], atol=0.06 * far.scale[0])
+    np.testing.assert_allclose(near.scale, far.scale, rtol=0.04)
 
 
 def test_the_driver_is_its_track_its_rest_and_its_mouths(short_driver, tmp_path):
