@@ -120,9 +120,9 @@ def each_frame(function: Callable[[NDArray[np.float32]], NDArray[np.float32]]) -
     """A change of every frame of every patch by itself."""
 
     def change(network: nn.Module, bags: Tensor, labels: Tensor) -> Tensor:
-        frames = rearrange(bags, "b k t h w -> (b k t) h w").numpy()
+        frames = rearrange(bags, "b k t h w -> (b k t) h w").cpu().numpy()
         changed = np.stack([function(frame) for frame in frames])
-        return torch.from_numpy(changed).view_as(bags).round().clamp(0, 255)
+        return torch.from_numpy(changed).view_as(bags).to(bags.device).round().clamp(0, 255)
 
     return change
 
@@ -141,7 +141,7 @@ def resized(frame: NDArray[np.float32]) -> NDArray[np.float32]:
 def noisy(network: nn.Module, bags: Tensor, labels: Tensor) -> Tensor:
     """Gaussian noise of 2 grey levels, new in every frame."""
     noise = torch.randn(bags.shape, generator=generator("noise", *bags.shape)) * 2
-    return (bags + noise).round().clamp(0, 255)
+    return (bags + noise.to(bags.device)).round().clamp(0, 255)
 
 
 def encoded(bags: Tensor, crf: int) -> Tensor:
@@ -183,11 +183,12 @@ face, stay too dark to be looked at."""
 
 
 def attacked(network: nn.Module, bags: Tensor, label: float, attack: str, at_once: int = 64) -> Tensor:
-    """Bags after an attack by its name."""
+    """Bags after an attack by its name; it is computed where the network is."""
     change, crf = ATTACKS[attack]
-    labels = torch.full((len(bags),), label)
+    device = next(network.parameters()).device
+    labels = torch.full((len(bags),), label, device=device)
     parts = zip(bags.split(at_once), labels.split(at_once), strict=True)
-    changed = torch.cat([change(network, part, own) for part, own in parts])
+    changed = torch.cat([change(network, part.to(device), own).cpu() for part, own in parts])
     return changed if crf is None else encoded(changed, crf)
 
 
@@ -275,8 +276,11 @@ def table(data: Data, networks: dict[str, dict[str, TraceDetector]], each: int) 
     show_default=True,
     help="Whose people are judged.",
 )
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
 @JSON_OPTION
-def main(folder: Path, steps: int, hardening: int, each: int, folds: tuple[str, ...], json_file: Path | None) -> None:
+def main(
+    folder: Path, steps: int, hardening: int, each: int, folds: tuple[str, ...], device: str, json_file: Path | None
+) -> None:
     """Attack, harden, attack again."""
     data, runs = Data.load(folder), folder / f"runs-{steps}"
     for fold in folds:
@@ -285,9 +289,9 @@ def main(folder: Path, steps: int, hardening: int, each: int, folds: tuple[str, 
     config = ForensicConfig(steps=hardening, learning_rate=1e-3, batch=32)
     for fold in folds:
         others = [it for it in FOLDS if it != fold]
-        plain[fold] = fit(data, runs / f"all-without-{fold}", others, EVERY, ForensicConfig(steps=steps))
+        plain[fold] = fit(data, runs / f"all-without-{fold}", others, EVERY, ForensicConfig(steps=steps), device=device)
         name = runs / f"hardened-{hardening}-without-{fold}"
-        hard[fold] = fit(data, name, others, EVERY, config, training_attack, plain[fold])
+        hard[fold] = fit(data, name, others, EVERY, config, training_attack, plain[fold], device)
     title = f"AUC after attacks, people held out, CRF {CRFS[0]}"
     rows = table(data, {"as trained": plain, "hardened": hard}, each)
     finish(title, rows, {"PSNR, dB": 1}, json_file, steps=steps, hardening=hardening, folds=folds)

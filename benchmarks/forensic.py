@@ -2,6 +2,7 @@
 
     python -m benchmarks.forensic out/forensic                # the tables; `benchmarks.forensic_data` makes the data
     python -m benchmarks.forensic out/forensic --ship FILE    # and the network that ships, trained on all people
+    python -m benchmarks.forensic out/forensic --beside out/before  # and what networks trained on other videos say
 
 The folds of people take turns: a network trained on the others is judged on one. The score of a segment of a video is
 the mean logit of its moments. AUC is the chance that a made segment scores above a real one of its own kind (bodies,
@@ -106,11 +107,12 @@ def fit(
     config: ForensicConfig,
     attack: Attack | None = None,
     start: nn.Module | None = None,
+    device: str = "cpu",
 ) -> TraceDetector:
     """The averaged network after training on some folds and methods; one that is finished is read."""
     folds, methods = tuple(folds), ("", *methods)
     bags = data.bags(lambda unit: unit.fold in folds and unit.method in methods and _taught(unit))
-    task = ForensicTask(bags, config, launch("cpu", "32-true"), 0, attack)
+    task = ForensicTask(bags, config, launch(device, "32-true"), 0, attack)
     if start is not None:
         task.start_from(start.state_dict())
     with choose_display() as display:
@@ -145,12 +147,15 @@ def judged(
     methods: Iterable[str],
     config: ForensicConfig,
     wanted: Callable[[Unit], bool] = lambda unit: True,
+    taught: Data | None = None,
 ) -> Scored:
-    """Train without each fold, score its units that are wanted."""
+    """Train without each fold, on the data `taught` if it is another's; score the data's units that are wanted."""
     methods = tuple(methods)
     found: Scored = {}
     for fold in FOLDS:
-        network = fit(data, folder / f"{name}-without-{fold}", [it for it in FOLDS if it != fold], methods, config)
+        network = fit(
+            taught or data, folder / f"{name}-without-{fold}", [it for it in FOLDS if it != fold], methods, config
+        )
         units = [unit for unit in data.units if unit.fold == fold and wanted(unit)]
         found[fold] = list(zip(units, unit_scores(network, data, units).tolist(), strict=True))
     return found
@@ -241,6 +246,20 @@ def across(data: Data, folder: Path, whole: Scored, config: ForensicConfig) -> l
     return rows
 
 
+def beside(whole: Scored, other: Scored) -> list[Row]:
+    """The same videos by networks that were trained on them, but for their people, and by those of `other`."""
+    rows = []
+    for name, methods in [*((it, (it,)) for it in EVERY), ("all", EVERY)]:
+        row: Row = {"method": name}
+        for crf in CRFS:
+            for title, scored in ((f"CRF {crf}", whole), (f"{crf}, others'", other)):
+                row[title] = spread(fold_aucs(scored, methods, _at(crf), _at(crf)))
+        filmed = [fold_aucs(it, methods, _at(CRFS[0]), _at(AS_IT_IS, filmed=True)) for it in (whole, other)]
+        row |= dict(zip(("as filmed", "as filmed, others'"), map(spread, filmed), strict=True))
+        rows.append(row)
+    return rows
+
+
 # --- What ships -------------------------------------------------------------------------------------------------------
 
 
@@ -316,6 +335,7 @@ def ship(data: Data, folder: Path, scored: Scored, config: ForensicConfig, file:
 @click.argument("folder", type=FOLDER)
 @click.option("--steps", default=STEPS, show_default=True, help="Of each training.")
 @click.option("--across", "others", is_flag=True, help="Leave out each method in turn, too.")
+@click.option("--beside", "before", type=FOLDER, help="A folder like FOLDER with other videos, to compare.")
 @click.option("--table", type=FILE, help="The footage, to judge it as it is, too.")
 @click.option("--root", type=FOLDER, default=Path(), help="The folder of the footage.")
 @click.option("--ship", "file", type=click.Path(path_type=Path), metavar="FILE", help="Train what ships, too.")
@@ -324,6 +344,7 @@ def main(
     folder: Path,
     steps: int,
     others: bool,
+    before: Path | None,
     table: Path | None,
     root: Path,
     file: Path | None,
@@ -338,6 +359,10 @@ def main(
     tables["errors"] = errors(whole, scale, offset)
     if table:
         tables["as filmed"] = as_filmed(data, runs, table, root, config, (scale, offset))
+    if before:
+        scored = judged(data, before / runs.name, "all", EVERY, config, taught=Data.load(before))
+        tables["beside"] = beside(whole, scored)
+        tables["errors of others"] = errors(scored, *calibrated(scored))
     if others:
         tables["across"] = across(data, runs, whole, config)
     finish(
@@ -348,6 +373,9 @@ def main(
     finish(f"Share that scores {MADE} or more", tables["errors"], {}, None)
     if table:
         finish("Footage as it is", tables["as filmed"], {}, None)
+    if before:
+        finish("AUC beside that of networks trained on other videos", tables["beside"], {}, None)
+        finish(f"Share that scores {MADE} or more by these", tables["errors of others"], {}, None)
     if others:
         finish("AUC across methods, CRF 28", tables["across"], {}, None)
     if file:

@@ -161,6 +161,17 @@ def test_films_as_they_were_filmed_have_a_table_of_their_own():
     assert rows == {"real, face": 0.0, "real, face, as filmed": 0.5, "dub": 0.0}
 
 
+def test_networks_of_other_videos_stand_beside_those_of_these():
+    made, real = unit([0], "a", "dub", "face"), unit([1], "a", kind="face")
+    film = filmed([2], "a", forensic.AS_IT_IS)
+    row = forensic.beside(
+        {"a": [(made, 1.0), (real, 0.0), (film, 0.5)], "c": []},
+        {"a": [(made, 0.0), (real, 1.0), (film, -1.0)], "c": []},
+    )[list(forensic.EVERY).index("dub")]
+    assert (row["CRF 23"], row["23, others'"]) == ("1.000 ± 0.000", "0.000 ± 0.000")
+    assert (row["as filmed"], row["as filmed, others'"]) == ("1.000 ± 0.000", "1.000 ± 0.000")
+
+
 def test_a_fold_without_videos_is_said_before_training(tmp_path, monkeypatch):
     data = Data(
         np.zeros((2, 1), np.uint8), np.zeros((2, 1)), [unit([0], "a", "dub"), unit([1], "b"), filmed([2], "a", 23)]

@@ -43,3 +43,11 @@ def test_world_from_image_is_a_person_of_ordinary_height():
     world = world_from_image(figure(250.0))
     assert frame_heights(world[None, :, :2])[0] == pytest.approx(1.7, rel=1e-5)
     np.testing.assert_allclose(world[[JOINT["left_hip"], JOINT["right_hip"]]].mean(axis=0), 0, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+def test_nobody_has_no_world():
+    nobody, half = np.full((33, 2), np.nan), figure(250.0)
+    half[:, 1] = np.nan  # a point with one coordinate is none
+    assert np.isnan(world_from_image(nobody)).all()
+    assert np.isnan(world_from_image(half)).all()

@@ -121,6 +121,36 @@ def test_other_files_are_refused_in_one_line(tmp_path, text):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("wild", ["1e38", "-1e300", "Infinity"])
+@pytest.mark.parametrize("form", ["landmarks", "world", "openpose", "hand"])
+def test_coordinates_beyond_any_picture_are_refused(tmp_path, form, wild):
+    person = openpose_person(figure(), hands=True)
+    person["hand_left_keypoints_2d" if form == "hand" else "pose_keypoints_2d"][3] = 12345.0
+    frame, world = figure().tolist(), np.zeros((33, 3)).tolist()
+    (world if form == "world" else frame)[5][0] = 12345.0
+    data = {"frames": [frame], "world": [world]} if form in ("landmarks", "world") else {"people": [person]}
+    (tmp_path / "poses.json").write_text(json.dumps(data).replace("12345.0", wild))
+    with pytest.raises(ConfigError, match="not landmarks.*a coordinate is"):
+        open_backend(BackendConfig(backend="precomputed", precomputed=tmp_path / "poses.json"))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_saved_track_with_infinite_landmarks_is_refused(tmp_path):
+    track = dance(count=2)
+    track.image[1, 4, 0] = np.inf
+    track.save(tmp_path / "track.npz")
+    with pytest.raises(ConfigError, match="a coordinate is inf"):
+        open_backend(BackendConfig(backend="precomputed", precomputed=tmp_path / "track.npz"))
+
+
+@pytest.mark.filterwarnings("error")
+def test_somebody_without_a_point_is_nobody(tmp_path):
+    people = [{"pose_keypoints_2d": [0.0] * 75}, openpose_person(figure())]
+    (tmp_path / "poses.json").write_text(json.dumps({"people": people}))
+    assert [len(found) for found in people_of(tmp_path / "poses.json", 1)] == [1]
+
+
 def test_an_npz_of_something_else_is_refused(tmp_path):
     np.savez(tmp_path / "other.npz", a=np.zeros(3))
     with pytest.raises(ConfigError, match="not a track"):

@@ -11,9 +11,9 @@ from vidgan.nets.repair import Repair, RepairGenerator
 from vidgan.pose.rasterise import MAPS
 from vidgan.subject.draft import blended, composite, flows, warp_references
 from vidgan.subject.paint import (
-    STEADINESS,
     Previous,
     finer,
+    held,
     nothing_before,
     paint,
     pull,
@@ -25,6 +25,7 @@ from vidgan.subject.paint import (
 from vidgan.subject.rig import BODY
 
 S = 32
+SHARE = 0.5
 
 
 @pytest.fixture(scope="module")
@@ -163,24 +164,48 @@ def test_what_the_next_frame_sees_can_be_cut_off_from_gradients(warped, plate, s
     assert not before.detached().picture.requires_grad
 
 
-def test_a_body_that_stands_still_takes_half_of_the_last_picture(standing):
+def test_a_body_that_stands_still_takes_its_share_of_the_last_picture(standing):
     pulled = pull(before_in(standing), *standing, S, BODY)
-    colour, matte = steady(torch.zeros(1, 3, S, S), torch.ones(1, 1, S, S), pulled)
-    torch.testing.assert_close(inner(colour), torch.full_like(inner(colour), STEADINESS), atol=0.02, rtol=0)
+    now = (-1.0) ** torch.arange(S).expand(1, 3, S, S)
+    colour, matte = steady(now, torch.ones(1, 1, S, S), pulled, SHARE)
+    torch.testing.assert_close(inner(colour), SHARE + (1 - SHARE) * inner(now), atol=0.02, rtol=0)
     torch.testing.assert_close(inner(matte), torch.ones_like(inner(matte)), atol=0.02, rtol=0)
 
 
 def test_no_colour_comes_from_where_nobody_was(standing):
     pulled = pull(before_in(standing, matte=0.0), *standing, S, BODY)
-    colour, matte = steady(torch.zeros(1, 3, S, S), torch.ones(1, 1, S, S), pulled)
+    colour, matte = steady(torch.zeros(1, 3, S, S), torch.ones(1, 1, S, S), pulled, SHARE)
     assert colour.abs().max() == 0
-    assert inner(matte).mean() == pytest.approx(1 - STEADINESS, abs=0.02)
+    assert inner(matte).mean() == 1  # somebody is there now, and all about
+
+
+def test_no_ghost_stays_of_what_is_gone(standing):
+    pulled = pull(before_in(standing), *standing, S, BODY)
+    there = torch.zeros(1, 1, S, S)
+    there[..., : S // 2] = 1
+    _, matte = steady(torch.zeros(1, 3, S, S), there, pulled, SHARE)
+    assert matte[..., S // 2 + 3 :].max() == 0
+    near = matte[0, 0, S // 2, S // 2 : S // 2 + 2]  # at the edge it may tremble, and is averaged
+    assert near.min() == pytest.approx(SHARE, abs=0.05)
+
+
+@pytest.mark.parametrize("size", [31, 64, 300])
+@pytest.mark.parametrize("cell", [1, 3, 4])
+def test_a_last_picture_is_held_to_the_values_about_each_pixel(size, cell):
+    now = torch.rand(1, 2, size, size, generator=torch.Generator().manual_seed(size))
+    torch.testing.assert_close(held(now, now, cell), now)
+    spot = torch.zeros_like(now)
+    spot[..., size // 2, size // 2] = 1
+    ghost = held(torch.full_like(now, 2.0), spot, cell)
+    assert ghost.max() == 1
+    reached = (ghost[0, 0].nonzero() - size // 2).abs()
+    assert 2 * cell <= reached.max() <= 4 * cell
 
 
 def test_a_leap_takes_nothing_from_the_last_picture(standing):
     points, heights = standing
     pulled = pull(before_in((points + 0.3 * heights, heights)), points, heights, S, BODY)
-    colour, _ = steady(torch.zeros(1, 3, S, S), torch.ones(1, 1, S, S), pulled)
+    colour, _ = steady(torch.zeros(1, 3, S, S), torch.ones(1, 1, S, S), pulled, SHARE)
     assert colour.abs().max() < 0.01
 
 
@@ -189,12 +214,24 @@ def test_trembling_averages_out(standing):
     last, calm = nothing_before(*standing, S), []
     for _ in range(12):
         raw = torch.randn(1, 3, S, S, generator=noise)
-        colour, matte = steady(raw, torch.ones(1, 1, S, S), pull(last, *standing, S, BODY))
+        colour, matte = steady(raw, torch.ones(1, 1, S, S), pull(last, *standing, S, BODY), SHARE)
         last = Previous.of(colour, matte, *standing)
         calm.append(colour)
     change = [inner(b - a).std() for a, b in pairwise(calm[4:])]
     # x_t = (1 - a) n_t + a x_t-1 changes by sqrt(2 / (1 + a)) (1 - a) deviations of the noise; resampling adds blur.
-    assert torch.stack(change).mean() < 1.05 * (1 - STEADINESS) * (2 / (1 + STEADINESS)) ** 0.5
+    assert torch.stack(change).mean() < 1.05 * (1 - SHARE) * (2 / (1 + SHARE)) ** 0.5
+
+
+def test_what_is_pulled_along_frame_by_frame_stays_sharp(standing):
+    points, heights = standing
+    stripes = torch.sin(torch.arange(S) * 2 * math.pi / 8).expand(1, 3, S, S)
+    last = Previous.of(stripes, torch.ones(1, 1, S, S), points, heights)
+    for _ in range(8):  # 8 steps of a third of a pixel, which smooth most where they end between pixels
+        moved = last.points + torch.tensor([1 / 3 / S, 0])
+        pulled = pull(last, moved, heights, S, BODY)
+        last = Previous.of(pulled.colour, pulled.matte, moved, heights)
+    assert float(inner(last.picture[:, :3]).std()) == pytest.approx(float(inner(stripes).std()), rel=0.1)
+    assert last.picture.abs().max() <= 1
 
 
 def test_pose_maps_come_at_half_the_size(subject):

@@ -12,6 +12,7 @@ from vidgan.nets.repair import PoseOnlyGenerator, RepairGenerator
 from vidgan.pose.rasterise import MAPS
 from vidgan.subject.reconstruct import Painter, heldout_scores, nearest_pose_frames
 from vidgan.subject.references import Choice, ReferenceConfig, pose_distances
+from vidgan.subject.rig import BODY
 
 CONFIG = ReferenceConfig(count=2)
 TRAIN, HELD = np.arange(20), np.arange(24, 30)
@@ -94,7 +95,7 @@ def test_painting_goes_on_from_a_state_as_if_never_stopped(subject, painter):
 
 
 def test_a_generator_sees_its_previous_output(subject, generator, monkeypatch):
-    monkeypatch.setattr("vidgan.subject.paint.STEADINESS", 0.0)  # the other way from frame to frame
+    monkeypatch.setattr(BODY, "steadiness", 0.0)  # the other way from frame to frame
     painter = Painter(subject, generator, CONFIG)
     motion = subject.motion[HELD]
     choice = painter.choose(motion, TRAIN)

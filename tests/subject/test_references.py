@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from tests.pose.skeletons import figure
-from vidgan.subject.references import ReferenceConfig, choose, descriptor, fades, pose_distances, steadiest_path
+from tests.subject.sticks import stick_subject
+from vidgan.pose.track import JOINT
+from vidgan.subject.references import ReferenceConfig, choose, descriptor, doubts, fades, pose_distances, steadiest_path
 
 
 def cost_of(path, costs, switch_cost):
@@ -102,7 +104,7 @@ def described(count):
 
 def test_a_motion_through_the_footage_is_followed_frame_by_frame():
     target = described(20)
-    config = ReferenceConfig(count=1, switch_cost=0.0, blur_weight=0.0)
+    config = ReferenceConfig(count=1, switch_cost=0.0)
     choice = choose(target, target, np.zeros(20, np.float32), config)
     np.testing.assert_array_equal(choice.index[:, 0], np.arange(20))
 
@@ -118,13 +120,40 @@ def test_slots_show_different_moments():
     assert choice.fade.max() <= 1
 
 
-def test_of_two_equal_frames_the_sharper_is_taken():
+def test_of_two_equal_frames_the_one_without_handicap_is_taken():
     target = np.repeat(described(2)[:1], 2, axis=0)
-    config = ReferenceConfig(count=1, blur_weight=0.1)
-    for sharp in (0, 1):
-        blur = np.float32([1, 1])
-        blur[sharp] = 0
-        assert set(choose(target[:1].repeat(5, 0), target, blur, config).index[:, 0]) == {sharp}
+    for better in (0, 1):
+        handicap = np.float32([0.1, 0.1])
+        handicap[better] = 0
+        chosen = choose(target[:1].repeat(5, 0), target, handicap, ReferenceConfig(count=1))
+        assert set(chosen.index[:, 0]) == {better}
+
+
+@pytest.fixture
+def limbs():
+    """Mattes of thick limbs, with their landmarks."""
+    subject = stick_subject(4)
+    return subject.crops[..., 3].copy(), subject.motion.points, subject.motion.visibility.copy()
+
+
+def test_a_gap_in_a_limb_is_doubted(limbs):
+    mattes, points, visibility = limbs
+    whole = doubts(mattes, points, visibility)
+    assert whole.max() < 0.05
+    size = mattes.shape[1]
+    x, y = ((points[2, JOINT["left_elbow"]] + points[2, JOINT["left_wrist"]]) / 2 * size).astype(int)
+    mattes[2, y - 2 : y + 3, x - 2 : x + 3] = 0
+    found = doubts(mattes, points, visibility)
+    assert found[2] > whole[2]
+    np.testing.assert_array_equal(found[[0, 1, 3]], whole[[0, 1, 3]])
+
+
+def test_what_is_not_seen_is_not_doubted(limbs):
+    mattes, points, visibility = limbs
+    mattes[1] = 0
+    assert doubts(mattes, points, visibility)[1] == 1
+    visibility[1] = 0.2
+    assert doubts(mattes, points, visibility)[1] == 0
 
 
 @pytest.mark.parametrize("frames", [1, 2])

@@ -20,10 +20,11 @@ import pytest
 from tests.video import fake_decoders as fakes
 from tests.video.clips import number_of
 from vidgan.errors import LimitError, MediaError, PersonError
-from vidgan.video.isolate import DecoderFault, _room, end_idle
+from vidgan.video.isolate import DecoderFault, end_idle
 from vidgan.video.landlock import landlock_version
 from vidgan.video.limits import MediaLimits, limited
 from vidgan.video.read import ClipReader
+from vidgan.video.room import room
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIP = Path("clip.mp4")
@@ -144,9 +145,9 @@ def test_a_decoder_runs_no_program_connects_nowhere_and_ends_no_other():
 
 def test_a_decoder_has_a_room_of_its_own_that_goes_with_the_process_that_asks():
     asking = asks("print(fakes.writes_in_its_room(Path('a'), 9))")
-    room = Path(asking.communicate(timeout=60)[0].splitlines()[1])
-    assert room.name.startswith("vidgan-")
-    assert not room.exists()
+    folder = Path(asking.communicate(timeout=60)[0].splitlines()[1])
+    assert folder.name.startswith("vidgan-")
+    assert not folder.exists()
 
 
 def test_without_a_folder_for_temporary_files_all_but_writing_works(monkeypatch):
@@ -154,11 +155,11 @@ def test_without_a_folder_for_temporary_files_all_but_writing_works(monkeypatch)
         raise OSError(errno.ENOSPC, "No space left on device")
 
     end_idle()
-    _room.cache_clear()
+    room.cache_clear()
     monkeypatch.setattr("tempfile.mkdtemp", full)
     assert fakes.length(Path(__file__)) == Path(__file__).stat().st_size
     end_idle()
-    _room.cache_clear()
+    room.cache_clear()
 
 
 def test_errors_come_back_as_they_are():

@@ -127,8 +127,11 @@ def world_from_image(image: NDArray, depth: NDArray | None = None) -> NDArray[np
 
     The person is taken to be `PERSON_METRES` tall as they stand in this frame; NaN points stay NaN.
     """
+    image = np.where(np.isnan(image).any(axis=1, keepdims=True), np.nan, image)
     height, origin = float(frame_heights(image)), point(image, HIPS)
-    if np.isnan(height) or np.isnan(origin).any():
+    if np.isnan(image).all():
+        height = np.nan  # nobody can be measured
+    elif np.isnan(height) or np.isnan(origin).any():
         height, origin = float(np.nanmax(image[:, 1]) - np.nanmin(image[:, 1])), np.nanmean(image, axis=0)
     flat = np.zeros((len(image), 1)) if depth is None else depth[:, None]
     return np.asarray(np.hstack([image - origin, flat]) * PERSON_METRES / max(height, 1e-6), np.float32)

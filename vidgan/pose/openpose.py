@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidgan.pose.body import world_from_image
-from vidgan.pose.track import JOINT, LANDMARKS
+from vidgan.pose.track import JOINT, LANDMARKS, coordinates
 
 BODY_25 = {
     "nose": 0, "right_shoulder": 2, "right_elbow": 3, "right_wrist": 4, "left_shoulder": 5, "left_elbow": 6,
@@ -30,6 +30,7 @@ def from_body25(frame: dict[str, Any]) -> list[tuple[NDArray[np.float32], NDArra
     """The people of one OpenPose frame as (image (33, 2), world (33, 3), visibility (33,)).
 
     Points that OpenPose did not find are NaN with visibility 0. The world is flat (z = 0), scaled by the height.
+    Raises ValueError where a number is no coordinate.
     """
     people = []
     for person in frame["people"]:
@@ -39,7 +40,7 @@ def from_body25(frame: dict[str, Any]) -> list[tuple[NDArray[np.float32], NDArra
 
 
 def _landmarks(person: dict[str, Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    body = np.array(person["pose_keypoints_2d"], np.float32).reshape(25, 3)
+    body = coordinates(person["pose_keypoints_2d"]).reshape(25, 3)
     points = np.zeros((len(LANDMARKS), 3), np.float32)
     for name, index in BODY_25.items():
         points[JOINT[name]] = body[index]
@@ -63,7 +64,7 @@ def _add_mouth(points: NDArray[np.float32]) -> None:
 def _add_hand(points: NDArray[np.float32], side: str, hand: list[float]) -> None:
     """From the hand's own points, or as a third of the forearm further on, half as sure."""
     wrist, elbow = points[JOINT[f"{side}_wrist"]], points[JOINT[f"{side}_elbow"]]
-    keypoints = np.array(hand, np.float32).reshape(-1, 3)
+    keypoints = coordinates(hand).reshape(-1, 3)
     for finger, index in HAND_21.items():
         if len(keypoints) == 21 and keypoints[index, 2] > 0:
             points[JOINT[f"{side}_{finger}"]] = keypoints[index]

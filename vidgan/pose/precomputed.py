@@ -29,7 +29,7 @@ from vidgan.pose.backend import BackendConfig, Detection, PoseBackend
 from vidgan.pose.body import world_from_image
 from vidgan.pose.openpose import from_body25
 from vidgan.pose.people import centre_distance
-from vidgan.pose.track import LANDMARKS, PoseTrack
+from vidgan.pose.track import LANDMARKS, PoseTrack, coordinates
 from vidgan.video.limits import check_unpacked
 
 
@@ -80,6 +80,7 @@ People = list[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32
 
 def load_people(path: Path) -> tuple[list[People], tuple[int, int] | None]:
     """For each frame its people's image, world and visibility; and the frame size (width, height) if the file says it.
+    People of whom no point was found are left out.
 
     Raises:
         DependencyError: there is no such file.
@@ -88,6 +89,11 @@ def load_people(path: Path) -> tuple[list[People], tuple[int, int] | None]:
     """
     if not path.exists():
         raise DependencyError(f"{path}: no such file or folder of precomputed landmarks")
+    frames, size = _read(path)
+    return [[person for person in people if not np.isnan(person[0]).all()] for people in frames], size
+
+
+def _read(path: Path) -> tuple[list[People], tuple[int, int] | None]:
     if path.suffix == ".npz":
         return _from_track(path)
     try:
@@ -108,6 +114,7 @@ def _from_track(path: Path) -> tuple[list[People], tuple[int, int]]:
         rows = list(zip(track.image, track.world, track.visibility, track.present, strict=True))
         if {row[0].shape for row in rows} - {(len(LANDMARKS), 2)}:
             raise ValueError("its landmarks are not 33 points")
+        coordinates(track.image), coordinates(track.world)
     except Exception as error:  # a damaged zip fails in any way
         raise ConfigError(f"{path}: not a track that vidgan saved ({error})") from error
     return [[(image, world, seen)] if here else [] for image, world, seen, here in rows], (track.width, track.height)
@@ -126,13 +133,13 @@ def _from_json(data: Any) -> tuple[list[People], tuple[int, int] | None]:
 def _from_landmarks(frame: list[list[float]] | None, metres: list[list[float]] | None) -> People:
     if frame is None:
         return []
-    values = np.array(frame, np.float32)
+    values = coordinates(frame)
     if values.shape[0] != len(LANDMARKS) or values.ndim != 2 or not 2 <= values.shape[1] <= 4:
         raise ValueError(f"a frame holds {values.shape} numbers, not 33 x 2 to 4")
     image = values[:, :2]
     seen = values[:, 3] if values.shape[1] == 4 else np.ones(len(values), np.float32)
     if metres is not None:
-        return [(image, np.array(metres, np.float32), seen)]
+        return [(image, coordinates(metres).reshape(len(LANDMARKS), 3), seen)]
     return [(image, world_from_image(image, values[:, 2] if values.shape[1] > 2 else None), seen)]
 
 

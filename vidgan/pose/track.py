@@ -25,6 +25,21 @@ LANDMARKS = (
 
 JOINT = {name: index for index, name in enumerate(LANDMARKS)}
 
+_FARTHEST = 1e6
+"""Pixels or metres: what lies farther away is no landmark, and its squares overflow."""
+
+
+def coordinates(values: Any) -> NDArray[np.float32]:
+    """Numbers of somebody else's file as an array; NaN, for what is missing, stays.
+
+    Raises:
+        ValueError: one of them is infinite or beyond a million.
+    """
+    found = np.array(values, np.float64)
+    if (np.abs(found) > _FARTHEST).any():
+        raise ValueError(f"a coordinate is {np.nanmax(np.abs(found)):g}")
+    return found.astype(np.float32)
+
 
 @dataclass(frozen=True)
 class PoseTrack(Track):

@@ -33,7 +33,7 @@ class TrainStage(Stage[RepairConfig]):
 
     name = "train"
     seeded = True
-    version = 8
+    version = 9
     Config: ClassVar[type[Config]] = RepairConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from vidgan.pose.body import facing
 from vidgan.pose.track import PoseTrack
-from vidgan.subject.references import descriptor
+from vidgan.subject.references import descriptor, doubts
 from vidgan.subject.window import crop, statures, to_window, windows
 
 Array = NDArray[np.float32]
@@ -110,6 +110,11 @@ class Subject:
             blur=blur,
             facts=json.loads((folder / "subject.json").read_text()),
         )
+
+    @cached_property
+    def doubts(self) -> Array:
+        """(N,) in [0, 1]: see `vidgan.subject.references.doubts`."""
+        return doubts(self.crops[..., 3], self.motion.points, self.motion.visibility)
 
     @cached_property
     def small_references(self) -> NDArray[np.uint8]:

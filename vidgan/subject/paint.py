@@ -21,8 +21,8 @@ from vidgan.subject.draft import FLOW_STRIDE, Warped, blend_logits, composite, m
 from vidgan.subject.rig import Rig
 from vidgan.subject.warp import grid_points, resize_flow, sample
 
-STEADINESS = 0.5
-"""The share of the draft's last picture, pulled along by the motion, in its next one."""
+CELL = 0.004
+"""The side of the cells, as a share of the window, to whose values about a pixel a last picture is held."""
 
 LEAP = 0.25
 """A pixel that moves by this much (in heights) between two frames, or more, takes nothing from the last picture."""
@@ -92,11 +92,20 @@ def pull(previous: Previous, points: Tensor, heights: Tensor, size: int, rig: Ri
     flow = resize_flow(rig.flow(*poses, picture[:, 3:], grid), (size, size))
     if picture.shape[-1] != size:
         picture = F.interpolate(picture, (size, size), mode="area")
-    pulled = sample(picture[:, None], flow)[:, 0]
+    # Sampled again and again from frame to frame, a picture read between its pixels by straight lines washes out.
+    pulled = sample(picture[:, None], flow, mode="bicubic")[:, 0]
+    pulled = torch.cat([pulled[:, :3].clamp(-1, 1), pulled[:, 3:].clamp(0, 1)], 1)
     centres = grid_points((size, size), points.device).view(size, size, 2)
     moved = torch.hypot(*(flow.where[:, 0] - centres).unbind(-1)) / heights[:, None, None]
     confidence = flow.confidence[:, 0] * (1 - moved / LEAP).clamp(0, 1) * previous.trust[:, None, None]
     return Pulled(pulled[:, :3], pulled[:, 3:], confidence[:, None])
+
+
+def resized(pulled: Pulled, size: int) -> Pulled:
+    """The same at size x size pixels, no more than it has."""
+    if pulled.matte.shape[-1] == size:
+        return pulled
+    return Pulled(*(F.interpolate(value, (size, size), mode="area") for value in vars(pulled).values()))
 
 
 def with_slot(warped: Warped, colour: Tensor, matte: Tensor, confidence: Tensor) -> Warped:
@@ -172,13 +181,34 @@ def _at_size(out: Repair, size: int) -> Repair:
     return Repair(stacked[:, :slots], stacked[:, slots : slots + 3], stacked[:, slots + 3 :])
 
 
-def steady(colour: Tensor, matte: Tensor, pulled: Pulled) -> tuple[Tensor, Tensor]:
+def steady(colour: Tensor, matte: Tensor, pulled: Pulled, steadiness: float) -> tuple[Tensor, Tensor]:
     """The person's colour (B, 3, S, S) and matte (B, 1, S, S), mixed with what was shown of them in the last frame.
+    steadiness: the share of that, see `Rig`.
 
     A recursive average along the motion, as in temporal anti-aliasing (Yang et al. 2020, "A Survey of Temporal
     Antialiasing Techniques", section 2), here along the flow of the body's parts: crawling and trembling that the
-    motion does not explain average out.
+    motion does not explain average out. The last picture is first held to the values about each pixel of the present
+    one (their section 4.2, history rectification), so that no ghost stays of what is gone.
     """
-    share = STEADINESS * pulled.confidence
+    share = steadiness * pulled.confidence
+    cell = max(1, round(CELL * matte.shape[-1]))
     there = share * pulled.matte  # no colour where the last matte had nobody
-    return colour + there * (pulled.colour - colour), matte + share * (pulled.matte - matte)
+    return (
+        colour + there * (held(pulled.colour, colour, cell) - colour),
+        matte + share * (held(pulled.matte, matte, cell) - matte),
+    )
+
+
+def held(last: Tensor, now: Tensor, cell: int) -> Tensor:
+    """A last picture (B, C, S, S) held to the range of the present one's values about each pixel: in cells of so many
+    pixels a side, two cells far and between these and the next as a mixture of both.
+    """
+    return torch.minimum(torch.maximum(last, -_highest(-now, cell)), _highest(now, cell))
+
+
+@torch.no_grad()
+def _highest(values: Tensor, cell: int) -> Tensor:
+    size = values.shape[-1]
+    around = F.max_pool2d(F.max_pool2d(values, cell, ceil_mode=True), 5, 1, 2)
+    grown = F.interpolate(around, scale_factor=cell, mode="bilinear", align_corners=False) if cell > 1 else around
+    return grown[..., :size, :size]

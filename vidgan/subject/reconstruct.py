@@ -16,16 +16,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vidgan.losses.perceptual import PerceptualLoss
-from vidgan.nets.repair import Repair
 from vidgan.subject.draft import Pose, Warped, blended, composite, firm, flows, warp_references
 from vidgan.subject.footage import Picture, Positions
 from vidgan.subject.model import Motion, Subject
 from vidgan.subject.paint import (
     Previous,
+    Pulled,
     nothing_before,
     paint,
     pull,
     repair,
+    resized,
     steady,
     with_previous,
 )
@@ -52,7 +53,7 @@ class Scene:
 
 
 class Painter:
-    """Paints a subject: with a generator, or without one (None) as the draft, which is steadied."""
+    """Paints a subject: with a generator, or without one (None) as the draft."""
 
     def __init__(
         self, subject: Subject, generator: nn.Module | None, references: ReferenceConfig,
@@ -65,7 +66,8 @@ class Painter:
         """References for a motion among the subject's positions."""
         weight = self.config.facing_weight
         target = self.subject.motion[among].descriptors(weight)
-        choice = choose(motion.descriptors(weight), target, self.subject.blur[among], self.config)
+        handicap = self.config.blur_weight * self.subject.blur + self.config.doubt_weight * self.subject.doubts
+        choice = choose(motion.descriptors(weight), target, handicap[among], self.config)
         return Choice(index=among[choice.index], fade=choice.fade)
 
     def pose(self, motion: Motion, choice: Choice) -> Pose:
@@ -91,14 +93,9 @@ class Painter:
             for scene in self._scenes(pose.at(some), choice.index[some], seen[some], np.stack(given)):
                 here = scene.pose
                 last = before or nothing_before(here.driving, here.height, size)
-                if self.generator is None:
-                    colour, matte = blended(scene.warped)
-                    colour, matte = steady(colour, firm(matte), pull(last, here.driving, here.height, size, BODY))
-                    picture = composite(colour, matte, scene.plate)
-                else:
-                    out = self._repaired(scene, last)
-                    painted = paint(out, scene.warped, scene.plate, BODY, fine=bool(self.generator.blends))
-                    picture, colour, matte = painted.picture, painted.colour, painted.matte
+                pulled = pull(last, here.driving, here.height, size, BODY)
+                colour, matte = self._person(scene, pulled)
+                picture = composite(colour, matte, scene.plate)
                 before = Previous.of(colour, matte, here.driving, here.height)
                 if not motion.present[t]:
                     before = nothing_before(here.driving, here.height, size)
@@ -129,13 +126,17 @@ class Painter:
             one = slice(t, t + 1)
             yield Scene(pose.at(one), warped.at(one), plate[one], seen[one], fewer.at(one), narrow[one])
 
-    def _repaired(self, scene: Scene, last: Previous) -> Repair:
-        """What the generator says at its own size."""
-        assert self.generator is not None
-        here, small = scene.pose, scene.narrow.shape[-1]
-        full = with_previous(scene.fewer, pull(last, here.driving, here.height, small, BODY))
-        maps, inner = BODY.conditioning(here.driving, scene.seen, small), BODY.columns(here.driving, small)
-        return repair(self.generator, maps, inner, scene.narrow, full)
+    def _person(self, scene: Scene, pulled: Pulled) -> tuple[Tensor, Tensor]:
+        """The person's colour (1, 3, S, S) and matte (1, 1, S, S) in a scene, after what was shown before."""
+        if self.generator is None:
+            colour, matte = blended(scene.warped)
+            return steady(colour, firm(matte), pulled, BODY.steadiness)
+        here, small, blends = scene.pose.driving, scene.narrow.shape[-1], bool(self.generator.blends)
+        maps, inner = BODY.conditioning(here, scene.seen, small), BODY.columns(here, small)
+        full = with_previous(scene.fewer, resized(pulled, small))
+        out = repair(self.generator, maps, inner, scene.narrow, full)
+        painted = paint(out, scene.warped, scene.plate, BODY, fine=blends)
+        return steady(painted.colour, painted.matte, pulled, BODY.steadiness if blends else 0.0)
 
     def reconstruct(self, train: Positions, held: Positions) -> Iterator[Picture]:
         """Paint the subject's own held-out frames from training frames, at the network's size."""

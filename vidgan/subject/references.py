@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidgan.config import Config
-from vidgan.pose.body import HIPS
+from vidgan.pose.body import HIPS, PARTS, point
 from vidgan.pose.track import JOINT, LANDMARKS
 
 Array = NDArray[np.float32]
@@ -22,12 +22,21 @@ _WEIGHTS = {
 }  # fmt: skip
 
 
+_ALONG = np.linspace(0.1, 0.9, 9, dtype=np.float32)
+
+SEEN = 0.5
+"""The visibility from which on a landmark should be inside the matte."""
+
+
 class ReferenceConfig(Config):
-    """How references are chosen. Distances are squared, in units of the person's height."""
+    """How references are chosen. Distances are squared, in units of the person's height; unsharp frames and such whose
+    mask and landmarks disagree count as farther.
+    """
 
     count: int = 3
     facing_weight: float = 0.03
     blur_weight: float = 0.01
+    doubt_weight: float = 0.25
     switch_cost: float = 0.012
     apart: int = 8
     fade: int = 3
@@ -64,6 +73,25 @@ def descriptor(points: Array, heights: Array, facing: Array, facing_weight: floa
     joints = (points - root) / heights[:, None, None] * np.sqrt(_joint_weights())[None, :, None]
     turn = np.stack([np.cos(facing), np.sin(facing)], -1) * np.sqrt(facing_weight)
     return np.concatenate([joints.reshape(len(points), -1), turn], 1).astype(np.float32)
+
+
+def doubts(mattes: NDArray[np.uint8], points: Array, visibility: Array) -> Array:
+    """How far masks and landmarks disagree: the share of places along arms and legs that are seen, but not in the
+    matte. Either there is a gap in the matte, or a landmark is beside its limb: the one would leave the limb full of
+    holes, the other warp something else. (N,) in [0, 1].
+
+    mattes: (N, S, S) uint8; points: (N, J, 2); visibility: (N, J).
+    """
+    size = mattes.shape[1]
+    places, seen = [], []
+    for part in (part for part in PARTS if part.name not in ("head", "torso")):
+        start, end = point(points, part.start), point(points, part.end)
+        places.append(start[:, None] + (end - start)[:, None] * _ALONG[:, None])
+        there = visibility[:, [JOINT[name] for name in (*part.start, *part.end)]].min(1) > SEEN
+        seen.append(np.repeat(there[:, None], len(_ALONG), 1))
+    x, y = np.moveaxis((np.concatenate(places, 1) * size).astype(np.int64).clip(0, size - 1), -1, 0)
+    missed = mattes[np.arange(len(mattes))[:, None], y, x] < 100
+    return np.asarray((missed & np.concatenate(seen, 1)).mean(1), np.float32)
 
 
 def pose_distances(driving: Array, target: Array) -> Array:
@@ -103,14 +131,14 @@ def fades(path: NDArray[np.int64], length: int) -> Array:
     return np.minimum(1, nearest / length).astype(np.float32)
 
 
-def choose(driving: Array, target: Array, blur: Array, config: ReferenceConfig) -> Choice:
+def choose(driving: Array, target: Array, handicap: Array, config: ReferenceConfig) -> Choice:
     """References for every driving frame.
 
-    driving: (T, D), target: (N, D) descriptors; blur: (N,) in [0, 1], how unsharp a target frame is.
+    driving: (T, D), target: (N, D) descriptors; handicap: (N,), the distance by which a target frame counts as farther.
     Slot 0 follows the cheapest steady path; each further slot does the same among frames at least `apart` away from
     those already taken at that moment, so that slots show different moments and seldom change together.
     """
-    costs = pose_distances(driving, target) + config.blur_weight * blur[None]
+    costs = pose_distances(driving, target) + handicap[None]
     own = np.arange(len(target))
     paths: list[NDArray[np.int64]] = []
     for _ in range(min(config.count, len(target))):

@@ -119,12 +119,14 @@ def _recompute(parts: PartMotion, wanted: Tensor, size: tuple[int, int], where: 
         confidence.scatter_(2, place, trust)
 
 
-def sample(pictures: Tensor, flow: Flow) -> Tensor:
-    """Pictures (B, K, C, H, W) pulled through the flow to its grid: (B, K, C, h, w); zero outside."""
+def sample(pictures: Tensor, flow: Flow, mode: str = "bilinear") -> Tensor:
+    """Pictures (B, K, C, H, W) pulled through the flow to its grid: (B, K, C, h, w); zero outside. mode: see
+    `torch.nn.functional.grid_sample`; "bicubic" goes a little beyond the pictures' range.
+    """
     b, k = pictures.shape[:2]
     grid = flow.where.flatten(0, 1) * 2 - 1
     pulled = F.grid_sample(
-        pictures.flatten(0, 1), grid.to(pictures.dtype), mode="bilinear", padding_mode="zeros", align_corners=False
+        pictures.flatten(0, 1), grid.to(pictures.dtype), mode=mode, padding_mode="zeros", align_corners=False
     )
     return pulled.unflatten(0, (b, k))
 

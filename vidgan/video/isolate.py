@@ -11,11 +11,9 @@ from __future__ import annotations
 import atexit
 import inspect
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -30,6 +28,7 @@ from pydantic import TypeAdapter
 
 from vidgan.errors import MediaError, known_error
 from vidgan.video.limits import MediaLimits, current_limits, limited, over
+from vidgan.video.room import room
 from vidgan.video.wire import Message, Slots, Wire
 
 P = ParamSpec("P")
@@ -134,15 +133,15 @@ class _Decoder:
         reading, writing = os.pipe()
         slots = Slots.new()
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-        room = None if hardware else _room(os.getpid())
-        given = map(str, (writing, *slots.descriptors, *(() if room is None else (room,))))
+        folder = None if hardware else room(os.getpid())
+        given = map(str, (writing, *slots.descriptors, *(() if folder is None else (folder,))))
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "vidgan.video.decoder", *given],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             pass_fds=[writing, *slots.descriptors],
             start_new_session=True,  # Ctrl-C and Ctrl-Z are the parent's, whose end is this one's
-            env={**os.environ, **_THREADS, "PYTHONPATH": path, **({"TMPDIR": room} if room else {})},
+            env={**os.environ, **_THREADS, "PYTHONPATH": path, **({"TMPDIR": folder} if folder else {})},
         )
         os.close(writing)
         assert self._process.stdin is not None
@@ -209,22 +208,6 @@ def _error(header: Mapping[str, Any]) -> Exception:
     error = known or DecoderFault(f"{header['type']}: {header['message']}")
     error.add_note(header["traceback"])
     return error
-
-
-@cache
-def _room(process: int) -> str:
-    """The folder in which the decoders of this process may write; empty where none can be made."""
-    try:
-        folder = tempfile.mkdtemp(prefix="vidgan-")
-    except OSError:
-        return ""
-    atexit.register(_remove, folder, process)
-    return folder
-
-
-def _remove(folder: str, process: int) -> None:
-    if os.getpid() == process:  # and no child of it that was forked
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 _idle: list[_Decoder] = []
