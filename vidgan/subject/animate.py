@@ -54,7 +54,7 @@ SHADE, SHADED = 0.4, 0.06
 """Share of its light that an eye loses beside its lids, and over how many of its widths: a ball under lids is not lit
 as a plane, and what of its white was hidden has no shade of its own."""
 
-DRAWN_OUT, DEEP, DARKENS = 1.3, 0.45, 0.06
+DRAWN_OUT, DEEP, DARKENS = 1.6, 0.45, 0.06
 """Times that a mouth picture may be drawn out downwards, what is left of its light below that, and over which share of
 its width it darkens."""
 
