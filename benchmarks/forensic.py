@@ -45,6 +45,9 @@ METHODS = {
 }
 """What is left out, or trained on, together: the two qualities of transfer share their draft."""
 EVERY = tuple(name for names in METHODS.values() for name in names)
+_GROUPS = {name: together for together, names in METHODS.items() for name in names}
+_FILMS = frozenset(EVERY) - {"generate"}
+"""What can be taken for a film; generated clips are too small."""
 LAST = FOLDS[-1]
 STEPS = 600
 
@@ -90,12 +93,12 @@ class Data:
         return cls(patches, np.load(kept, allow_pickle=False), units)
 
     def bags(self, wanted: Callable[[Unit], bool]) -> Bags:
-        """Units to train on. Real ones are drawn by kind, made ones by method, each alike."""
+        """Units to train on. Real ones are drawn by kind, made ones by what makes them (`METHODS`), each alike."""
         units = [unit for unit in self.units if wanted(unit)]
         video = np.full(len(self.patches), -1)
         for number, unit in enumerate(units):
             video[unit.rows] = number
-        groups = tuple(it.method or it.kind for it in units)
+        groups = tuple(_GROUPS.get(it.method, it.kind) for it in units)
         return Bags(self.patches, video, tuple(it.method for it in units), groups, self.statistics)
 
 
@@ -201,11 +204,10 @@ def by_crf(scored: Scored) -> list[Row]:
 
 def by_history(scored: Scored) -> list[Row]:
     """What the pipelines make against films as they were filmed: as these are (what is made then at `CRFS[0]`), and
-    encoded once, both alike. Generated clips are left out: they are too small to be films.
+    encoded once, both alike.
     """
     rows = []
-    made = tuple(it for it in EVERY if it != "generate")
-    for name, methods in [*((it, (it,)) for it in made), ("all", made)]:
+    for name, methods in [*((it, (it,)) for it in EVERY if it in _FILMS), ("all", _FILMS)]:
         row: Row = {"method": name}
         for crf in (AS_IT_IS, *CRFS):
             of_film = fold_aucs(scored, methods, _at(crf or CRFS[0]), _at(crf, filmed=True))
@@ -254,8 +256,8 @@ def beside(whole: Scored, other: Scored) -> list[Row]:
         for crf in CRFS:
             for title, scored in ((f"CRF {crf}", whole), (f"{crf}, others'", other)):
                 row[title] = spread(fold_aucs(scored, methods, _at(crf), _at(crf)))
-        filmed = [fold_aucs(it, methods, _at(CRFS[0]), _at(AS_IT_IS, filmed=True)) for it in (whole, other)]
-        row |= dict(zip(("as filmed", "as filmed, others'"), map(spread, filmed), strict=True))
+        for title, scored in (("as filmed", whole), ("as filmed, others'", other)):
+            row[title] = spread(fold_aucs(scored, _FILMS & {*methods}, _at(CRFS[0]), _at(AS_IT_IS, filmed=True)))
         rows.append(row)
     return rows
 

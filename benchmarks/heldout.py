@@ -6,8 +6,10 @@
 For every clip the real stages run (pose, subject, train, heldout) in one work folder. The rows are those of the
 held-out stage: the training frame with the nearest pose as it is, the draft, the trained generator at every budget, and
 the same training on pose maps alone; with --ablations also (at the longest budget) without the discriminator, without
-rollout, and without the loss on change. Scores are on the person's box; perceptual distance and flicker: lower is
-better. Every run has a process of its own; longer budgets first, so that no run goes on from a shorter one.
+rollout, and without the loss on change. With --controls also what no method should be: a frozen frame, the empty
+plate, the person as a flat patch of one colour, the footage blurred. Scores are on the person's box; perceptual
+distance and flicker: lower is better. Every run has a process of its own; longer budgets first, so that no run goes on
+from a shorter one.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import cv2
+import numpy as np
 
 from benchmarks.common import (
     FILE,
@@ -32,6 +36,13 @@ from benchmarks.common import (
     run_stages,
     say,
 )
+from vidgan.losses.perceptual import PerceptualLoss
+from vidgan.metrics.video import VideoScores
+from vidgan.stages.heldout import person_box
+from vidgan.subject.examples import BodyFootage
+from vidgan.subject.footage import ExampleConfig
+from vidgan.subject.model import Subject
+from vidgan.subject.references import ReferenceConfig
 
 DIGITS = {"perceptual": 3, "ssim": 3, "sharpness": 2, "steps": 0, "peak MB": 0}
 
@@ -70,6 +81,7 @@ def run_clip(
     frames: int,
     seed: int,
     settings: Sequence[str] = (),
+    controlled: bool = False,
 ) -> list[Row]:
     """The rows of one run: the trained generator's, or without training those of the nearest pose and the draft."""
     overrides = [f"heldout.held_out={share}", f"train.held_out={share}", f"heldout.frames={frames}"]
@@ -79,9 +91,33 @@ def run_clip(
     facts = stages["heldout"].facts
     shared = {"peak MB": peak_memory(stages), "feature network": facts["feature_network"]}
     if training is None:
-        return [{"method": way, **scores, **shared} for way, scores in facts["heldout"].items()]
+        rows = [{"method": way, **scores, **shared} for way, scores in facts["heldout"].items()]
+        return rows + (controls(stages["subject"].dir, share, frames) if controlled else [])
     steps = stages["train"].facts["steps"]
     return [{"method": training.name, **facts["heldout"]["trained"], "steps": steps, **shared}]
+
+
+def controls(subject: Path, share: float, frames: int) -> list[Row]:
+    """What the scores say of pictures that are no result: how low flicker falls where there is little to see."""
+    footage = BodyFootage(Subject.load(subject), share, ReferenceConfig(), ExampleConfig(), "cpu")
+    held, perceptual = footage.held[:frames], PerceptualLoss("auto", "cpu")
+    crops, plates = footage.truth(held), footage.subject.plate_crops[held]
+    truth = np.ascontiguousarray(crops[..., :3])
+    matte = crops[..., 3:] / 255
+    colour = truth[crops[..., 3] > 127].mean(0)
+    pictures = {
+        "a frozen frame": np.broadcast_to(truth[:1], truth.shape),
+        "the empty plate": plates,
+        "a flat patch": (matte * colour + (1 - matte) * plates).astype(np.uint8),
+        "the footage, blurred": np.stack([cv2.GaussianBlur(one, (0, 0), 2) for one in truth]),
+    }
+    rows = []
+    for name, made in pictures.items():
+        scores = VideoScores(perceptual)
+        for one, true, crop in zip(made, truth, crops, strict=True):
+            scores.update(one, true, person_box(crop[..., 3]))
+        rows.append({"method": name, **scores.result(), "feature network": perceptual.feature_network})
+    return rows
 
 
 @click.command()
@@ -89,6 +125,7 @@ def run_clip(
 @click.option("--budgets", default="5m", show_default=True, help="Times of training; empty for none.")
 @STEPS_OPTION
 @click.option("--ablations", is_flag=True, help="Also train without single parts, at the longest budget.")
+@click.option("--controls", "controlled", is_flag=True, help="Also score pictures that are no result.")
 @click.option("--held-out", default=0.3, show_default=True, help="Share of each clip, at its end, never trained on.")
 @click.option("--frames", default=120, show_default=True, help="At most so many held-out frames are made.")
 @click.option("--seed", default=0, show_default=True)
@@ -96,8 +133,8 @@ def run_clip(
 @click.option("--work", type=FOLDER, default=Path("out/benchmarks/heldout"), show_default=True, help="Work folder.")
 @JSON_OPTION
 def main(
-    clips: tuple[Path, ...], budgets: str, steps: int | None, ablations: bool, held_out: float, frames: int, seed: int,
-    settings: tuple[str, ...], work: Path, json_file: Path | None,
+    clips: tuple[Path, ...], budgets: str, steps: int | None, ablations: bool, controlled: bool, held_out: float,
+    frames: int, seed: int, settings: tuple[str, ...], work: Path, json_file: Path | None,
 ) -> None:  # fmt: skip
     """Make the held-out end of CLIPS from the rest of them, in each way."""
     chosen = trainings(budgets.split(","), steps, ablations)
@@ -107,7 +144,7 @@ def main(
         for training in [*reversed(chosen), None]:
             name = training.name if training else "baselines"
             say(f"{clip.name}: {name}")
-            found[name] = in_child(run_clip, clip, work, training, held_out, frames, seed, settings)
+            found[name] = in_child(run_clip, clip, work, training, held_out, frames, seed, settings, controlled)
         ordered = found["baselines"] + [row for training in chosen for row in found[training.name]]
         rows += [{"clip": clip.name} | row for row in ordered]
     network = rows[0]["feature network"]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests.subject.sticks import picture_of, pose_of, references_of, stick_subject
-from vidgan.subject.draft import Warped, blend_logits, blended, composite, firm, flows, mix, warp_references
+from vidgan.subject.draft import FIRMNESS, Warped, blend_logits, blended, composite, firm, flows, mix, warp_references
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def drafted(subject, driving, indices, size=32, fade=1.0):
     references = references_of(subject, indices)
     warped = warp_references(references, flows(pose, references, size), pose.fade, size)
     colour, matte = blended(warped)
-    matte = firm(matte)
+    matte = firm(matte, FIRMNESS["draft"])
     return composite(colour, matte, torch.zeros(1, 3, size, size)), matte
 
 
@@ -57,9 +57,9 @@ def test_a_faded_reference_counts_less(subject):
     assert (share[1] < share[0]).all()
 
 
-def test_a_draft_matte_is_firmer_than_the_mean_of_its_references():
+def test_a_shown_matte_is_firmer_than_the_mean_of_its_references():
     matte = torch.tensor([0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0]).view(1, 1, 1, 7)
-    torch.testing.assert_close(firm(matte).flatten(), torch.tensor([0.0, 0.0, 0.18, 0.5, 0.82, 1.0, 1.0]))
+    torch.testing.assert_close(firm(matte, 1.6).flatten(), torch.tensor([0.0, 0.0, 0.18, 0.5, 0.82, 1.0, 1.0]))
 
 
 def test_at_equal_confidence_nearer_slots_count_more():

@@ -184,9 +184,9 @@ def test_no_ghost_stays_of_what_is_gone(standing):
     there = torch.zeros(1, 1, S, S)
     there[..., : S // 2] = 1
     _, matte = steady(torch.zeros(1, 3, S, S), there, pulled, SHARE)
-    assert matte[..., S // 2 + 3 :].max() == 0
-    near = matte[0, 0, S // 2, S // 2 : S // 2 + 2]  # at the edge it may tremble, and is averaged
-    assert near.min() == pytest.approx(SHARE, abs=0.05)
+    assert matte[..., S // 2 + 2 :].max() == 0
+    near = matte[0, 0, S // 2, S // 2]  # at the edge it may tremble, and is averaged
+    assert float(near) == pytest.approx(SHARE, abs=0.05)
 
 
 @pytest.mark.parametrize("size", [31, 64, 300])
@@ -199,7 +199,7 @@ def test_a_last_picture_is_held_to_the_values_about_each_pixel(size, cell):
     ghost = held(torch.full_like(now, 2.0), spot, cell)
     assert ghost.max() == 1
     reached = (ghost[0, 0].nonzero() - size // 2).abs()
-    assert 2 * cell <= reached.max() <= 4 * cell
+    assert cell <= reached.max() < 3 * cell
 
 
 def test_a_leap_takes_nothing_from_the_last_picture(standing):

@@ -23,9 +23,9 @@ SHARPNESS = 4.0
 RANK_PENALTY = 1.6
 """Each further slot, a farther pose, counts exp(-RANK_PENALTY) of the one before at equal confidence."""
 
-FIRMNESS = 1.6
-"""The draft's matte is steepened by this much about a half: references that disagree a little on where a hand is leave
-a hand, and not a shade of it.
+FIRMNESS = {"draft": 1.6, "trained": 1.3}
+"""What is shown has its matte steepened by this much about a half: references that disagree a little on where a hand is
+leave a hand, and not a shade of it. A generator settles most of that itself, and firmer mattes flicker more.
 """
 
 GATE_LOW, GATE_HIGH = 0.5, 0.95
@@ -104,9 +104,9 @@ def blended(warped: Warped) -> tuple[Tensor, Tensor]:
     return mix(torch.softmax(blend_logits(warped), 1), warped)
 
 
-def firm(matte: Tensor) -> Tensor:
-    """The draft's matte from the average of the references' ones, (B, 1, H, W)."""
-    return (FIRMNESS * (matte - 0.5) + 0.5).clamp(0, 1)
+def firm(matte: Tensor, firmness: float) -> Tensor:
+    """The matte that is shown, from an average of mattes: (B, 1, H, W) both. firmness: see `FIRMNESS`."""
+    return (firmness * (matte - 0.5) + 0.5).clamp(0, 1)
 
 
 def composite(colour: Tensor, matte: Tensor, plate: Tensor) -> Tensor:

@@ -200,8 +200,8 @@ def steady(colour: Tensor, matte: Tensor, pulled: Pulled, steadiness: float) -> 
 
 
 def held(last: Tensor, now: Tensor, cell: int) -> Tensor:
-    """A last picture (B, C, S, S) held to the range of the present one's values about each pixel: in cells of so many
-    pixels a side, two cells far and between these and the next as a mixture of both.
+    """A last picture (B, C, S, S) held to the range of the present one's values about each pixel: in its own cell of so
+    many pixels a side and those that touch it, between cells as a mixture of both.
     """
     return torch.minimum(torch.maximum(last, -_highest(-now, cell)), _highest(now, cell))
 
@@ -209,6 +209,6 @@ def held(last: Tensor, now: Tensor, cell: int) -> Tensor:
 @torch.no_grad()
 def _highest(values: Tensor, cell: int) -> Tensor:
     size = values.shape[-1]
-    around = F.max_pool2d(F.max_pool2d(values, cell, ceil_mode=True), 5, 1, 2)
+    around = F.max_pool2d(F.max_pool2d(values, cell, ceil_mode=True), 3, 1, 1)
     grown = F.interpolate(around, scale_factor=cell, mode="bilinear", align_corners=False) if cell > 1 else around
     return grown[..., :size, :size]

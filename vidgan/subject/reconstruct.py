@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vidgan.losses.perceptual import PerceptualLoss
-from vidgan.subject.draft import Pose, Warped, blended, composite, firm, flows, warp_references
+from vidgan.subject.draft import FIRMNESS, Pose, Warped, blended, composite, firm, flows, warp_references
 from vidgan.subject.footage import Picture, Positions
 from vidgan.subject.model import Motion, Subject
 from vidgan.subject.paint import (
+    Painted,
     Previous,
     Pulled,
     nothing_before,
@@ -130,13 +131,22 @@ class Painter:
         """The person's colour (1, 3, S, S) and matte (1, 1, S, S) in a scene, after what was shown before."""
         if self.generator is None:
             colour, matte = blended(scene.warped)
-            return steady(colour, firm(matte), pulled, BODY.steadiness)
-        here, small, blends = scene.pose.driving, scene.narrow.shape[-1], bool(self.generator.blends)
+            matte = firm(matte, FIRMNESS["draft"])
+        else:
+            painted = self._painted(self.generator, scene, pulled)
+            colour, matte = painted.colour, painted.matte
+            if not self.generator.blends:
+                return colour, matte
+            upsampled = matte.shape[-1] / scene.narrow.shape[-1]
+            matte = firm(matte, FIRMNESS["trained"] * upsampled**0.5)  # its edge grows with the network's pixels
+        return steady(colour, matte, pulled, BODY.steadiness)
+
+    @staticmethod
+    def _painted(generator: nn.Module, scene: Scene, pulled: Pulled) -> Painted:
+        here, small = scene.pose.driving, scene.narrow.shape[-1]
         maps, inner = BODY.conditioning(here, scene.seen, small), BODY.columns(here, small)
-        full = with_previous(scene.fewer, resized(pulled, small))
-        out = repair(self.generator, maps, inner, scene.narrow, full)
-        painted = paint(out, scene.warped, scene.plate, BODY, fine=blends)
-        return steady(painted.colour, painted.matte, pulled, BODY.steadiness if blends else 0.0)
+        out = repair(generator, maps, inner, scene.narrow, with_previous(scene.fewer, resized(pulled, small)))
+        return paint(out, scene.warped, scene.plate, BODY, fine=bool(generator.blends))
 
     def reconstruct(self, train: Positions, held: Positions) -> Iterator[Picture]:
         """Paint the subject's own held-out frames from training frames, at the network's size."""

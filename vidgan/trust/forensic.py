@@ -31,9 +31,10 @@ _GRID = 8
 MOMENTS = 16
 SECONDS = 20
 """Of a video are looked at, from its beginning."""
-MADE, REAL = 0.95, 0.1
-"""Scores from which a video looks made, and up to which it does not; in between it is not said. The first is so high
-since real footage of people that a network never met reaches 0.73, and other cameras may have more."""
+MADE = 0.95
+"""The score from which a video looks made; below it nothing is said, since transferred bodies score as low as what is
+real. It is so high since real footage of people that a network never met reaches 0.76, and other cameras may have more.
+"""
 
 LEAST_FACED = 2 * SIDE
 """Pixels of the shorter side from which a face is looked for."""
@@ -56,9 +57,7 @@ class Judgement:
         """What it says, in plain words."""
         if self.score is None:
             return f"not judged: {self.why}"
-        if self.score >= MADE:
-            return "looks made by vidgan or alike"
-        return "does not look made by vidgan" if self.score <= REAL else "cannot be told"
+        return "looks made by vidgan or alike" if self.score >= MADE else "cannot be told"
 
 
 def judge(video: Path, network: TraceDetector | None = None) -> Judgement:
