@@ -21,6 +21,9 @@ from vidgan.subject.draft import FLOW_STRIDE, Warped, blend_logits, composite, m
 from vidgan.subject.rig import Rig
 from vidgan.subject.warp import grid_points, resize_flow, sample
 
+STEADINESS = 0.65
+"""The share of a body's last picture, pulled along by the motion, in its next one."""
+
 CELL = 0.004
 """The side of the cells, as a share of the window, to whose values about a pixel a last picture is held."""
 
@@ -181,16 +184,15 @@ def _at_size(out: Repair, size: int) -> Repair:
     return Repair(stacked[:, :slots], stacked[:, slots : slots + 3], stacked[:, slots + 3 :])
 
 
-def steady(colour: Tensor, matte: Tensor, pulled: Pulled, steadiness: float) -> tuple[Tensor, Tensor]:
+def steady(colour: Tensor, matte: Tensor, pulled: Pulled) -> tuple[Tensor, Tensor]:
     """The person's colour (B, 3, S, S) and matte (B, 1, S, S), mixed with what was shown of them in the last frame.
-    steadiness: the share of that, see `Rig`.
 
     A recursive average along the motion, as in temporal anti-aliasing (Yang et al. 2020, "A Survey of Temporal
     Antialiasing Techniques", section 2), here along the flow of the body's parts: crawling and trembling that the
     motion does not explain average out. The last picture is first held to the values about each pixel of the present
     one (their section 4.2, history rectification), so that no ghost stays of what is gone.
     """
-    share = steadiness * pulled.confidence
+    share = STEADINESS * pulled.confidence
     cell = max(1, round(CELL * matte.shape[-1]))
     there = share * pulled.matte  # no colour where the last matte had nobody
     return (
