@@ -19,6 +19,7 @@ from vidgan.subject.paint import (
     paint,
     pull,
     repair,
+    resized,
     steady,
     with_previous,
     with_slot,
@@ -189,17 +190,33 @@ def test_no_ghost_stays_of_what_is_gone(standing):
     assert float(near) == pytest.approx(STEADINESS, abs=0.05)
 
 
-@pytest.mark.parametrize("size", [31, 64, 300])
+@pytest.mark.parametrize("size", [(31, 31), (64, 40), (300, 128)])
 @pytest.mark.parametrize("cell", [1, 3, 4])
 def test_a_last_picture_is_held_to_the_values_about_each_pixel(size, cell):
-    now = torch.rand(1, 2, size, size, generator=torch.Generator().manual_seed(size))
+    now = torch.rand(1, 2, *size, generator=torch.Generator().manual_seed(cell))
     torch.testing.assert_close(held(now, now, cell), now)
-    spot = torch.zeros_like(now)
-    spot[..., size // 2, size // 2] = 1
+    spot, middle = torch.zeros_like(now), torch.tensor(size) // 2
+    spot[..., middle[0], middle[1]] = 1
     ghost = held(torch.full_like(now, 2.0), spot, cell)
     assert ghost.max() == 1
-    reached = (ghost[0, 0].nonzero() - size // 2).abs()
+    reached = (ghost[0, 0].nonzero() - middle).abs()
     assert cell <= reached.max() < 3 * cell
+
+
+def test_beyond_the_columns_of_the_person_nothing_is_taken(standing):
+    size = 128
+    points, heights = standing
+    last = Previous.of(torch.ones(1, 3, size, size), torch.ones(1, 1, size, size), points, heights)
+    pulled = pull(last, points, heights, size, BODY)
+    assert pulled.inner == BODY.columns(points, size)
+    assert 0 < pulled.inner.start < pulled.inner.stop < size
+    colour, _ = steady(torch.zeros(1, 3, size, size), torch.rand(1, 1, size, size), pulled)
+    beyond = [*range(pulled.inner.start), *range(pulled.inner.stop, size)]
+    assert colour[..., beyond].abs().max() == 0
+    assert pulled.matte[..., beyond].max() == pulled.confidence[..., beyond].max() == 0
+    assert pulled.matte[..., pulled.inner].max() > 0.9
+    small = resized(pulled, 32)
+    assert (small.inner.start, small.inner.stop) == (pulled.inner.start // 4, pulled.inner.stop // 4)
 
 
 def test_a_leap_takes_nothing_from_the_last_picture(standing):
