@@ -41,8 +41,14 @@ class FaceMotion:
 
     @cached_property
     def shots(self) -> NDArray[np.int64]:
-        """The number of the shot that each frame is of, (T,)."""
-        return np.searchsorted(self.cuts, np.arange(len(self.track)), side="right")
+        """The number of the shot that each frame is of, (T,).
+
+        A shot without a face counts to the one before it that has one (at the start to the one after): the head stays
+        as it was there, and does not glide from one camera to another.
+        """
+        filmed = np.searchsorted(self.cuts, np.arange(len(self.track)), side="right")
+        faces = np.unique(filmed[self.track.present])
+        return faces[np.maximum(np.searchsorted(faces, filmed, side="right") - 1, 0)]
 
     @cached_property
     def points(self) -> NDArray[np.float64]:
