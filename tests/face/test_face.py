@@ -179,6 +179,18 @@ def test_the_mouths_of_a_long_motion_are_mapped_and_not_held(tmp_path):
     np.testing.assert_array_equal(back.mouths.pictures, pictures)
 
 
+def unmeasured():
+    """Motions with a place, a depth or a colour that is no number in a frame that shows the face."""
+    for name in ("rings", "skin", "image", "depth"):
+        one = motion()
+        values = getattr(one.mouths if name in ("rings", "skin") else one.track, name).copy()
+        values[2, 0] = np.nan
+        if name in ("rings", "skin"):
+            yield replace(one, mouths=replace(one.mouths, **{name: values}))
+        else:
+            yield replace(one, track=replace(one.track, **{name: values}))
+
+
 def test_files_that_are_no_motion_are_refused_in_one_line(tmp_path):
     (tmp_path / "text.npz").write_text("no archive")
     np.savez(tmp_path / "other.npz", values=np.zeros(3))
@@ -190,7 +202,9 @@ def test_files_that_are_no_motion_are_refused_in_one_line(tmp_path):
         assert "\n" not in str(error.value)
     broken = motion()
     broken = replace(broken, mouths=replace(broken.mouths, pictures=broken.mouths.pictures[:3]))
-    for one in (broken, *(replace(motion(), cuts=np.array(cuts)) for cuts in ([5, 3], [8], [-1], [0], [1.5], [[2]]))):
+    overflowing = [2**62, -(2**63), -(2**62)]  # their differences wrap round to rise from 0 to the end
+    wrong = ([5, 3], [8], [-1], [0], [1.5], [[2]], overflowing)
+    for one in (broken, *unmeasured(), *(replace(motion(), cuts=np.array(cuts)) for cuts in wrong)):
         one.save(tmp_path / "broken.npz")
         with pytest.raises(MediaError, match="damaged"):
             FaceMotion.load(tmp_path / "broken.npz")

@@ -111,9 +111,11 @@ def _sound(found: Mapping[str, NDArray], neutral: int) -> bool:
         fits
         and 0 <= neutral < count
         and bool(found["present"][neutral])
-        and bool(np.isfinite(found["image"][found["present"].astype(bool)]).all())
+        and all(bool(np.isfinite(found[name][found["present"].astype(bool)]).all()) for name in ("image", "depth"))
+        and all(bool(np.isfinite(found[name]).all()) for name in ("rings", "skin"))
         and bool((np.diff(found["pts"]) > 0).all())
         and found["cuts"].ndim == 1
         and found["cuts"].dtype == np.int64
-        and bool((np.diff(found["cuts"], prepend=0, append=count) > 0).all())
+        and bool(((found["cuts"] > 0) & (found["cuts"] < count)).all())
+        and bool((np.diff(found["cuts"]) > 0).all())
     )
