@@ -41,8 +41,14 @@ class FaceMotion:
 
     @cached_property
     def shots(self) -> NDArray[np.int64]:
-        """The number of the shot that each frame is of, (T,)."""
-        return np.searchsorted(self.cuts, np.arange(len(self.track)), side="right")
+        """The number of the shot that each frame is of, (T,).
+
+        A shot without a face counts to the one before it that has one (at the start to the one after): the head stays
+        as it was there, and does not glide from one camera to another.
+        """
+        filmed = np.searchsorted(self.cuts, np.arange(len(self.track)), side="right")
+        faces = np.unique(filmed[self.track.present])
+        return faces[np.maximum(np.searchsorted(faces, filmed, side="right") - 1, 0)]
 
     @cached_property
     def points(self) -> NDArray[np.float64]:
@@ -105,9 +111,11 @@ def _sound(found: Mapping[str, NDArray], neutral: int) -> bool:
         fits
         and 0 <= neutral < count
         and bool(found["present"][neutral])
-        and bool(np.isfinite(found["image"][found["present"].astype(bool)]).all())
+        and all(bool(np.isfinite(found[name][found["present"].astype(bool)]).all()) for name in ("image", "depth"))
+        and all(bool(np.isfinite(found[name]).all()) for name in ("rings", "skin"))
         and bool((np.diff(found["pts"]) > 0).all())
         and found["cuts"].ndim == 1
         and found["cuts"].dtype == np.int64
-        and bool((np.diff(found["cuts"], prepend=0, append=count) > 0).all())
+        and bool(((found["cuts"] > 0) & (found["cuts"] < count)).all())
+        and bool((np.diff(found["cuts"]) > 0).all())
     )

@@ -32,7 +32,7 @@ class DriverStage(FilmFaceStage):
     version: ClassVar[int] = 6
     choosing: ClassVar[str] = "--set driver.person=N"
     section: ClassVar[str] = "driver"
-    left: ClassVar[str] = "are left out, the motion goes on between them"
+    left: ClassVar[str] = "are left out, the head rests meanwhile"
 
     def run(self, context: StageContext) -> dict[str, Any]:
         """Find the face, its frame at rest, and cut out the mouth of every frame.

@@ -223,7 +223,7 @@ class FacePainter:
         x, y = self.window[:2]
         view = canvas[top - y : bottom - y, left - x : right - x]
         part = _area(place) / max(_area(was), 1.0)
-        across = float(np.linalg.norm(points[corners[0]] - points[corners[1]]))
+        across = max(float(np.linalg.norm(points[corners[0]] - points[corners[1]])), 1e-3)
         inside = polygon(place - corner, size, min(soft, 0.3 * _area(place) / across))[..., None]
         # Skin beside the lashes stretches over the shut eye: its grain is lost, and what is no skin is replaced.
         lid = np.maximum(

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from vidgan.face.head import HeadPose, head_pose_of
 from vidgan.face.mouths import Mouths
-from vidgan.face.shots import visits
 from vidgan.face.transfer import Driven, Filmed
-from vidgan.subject.animate import Borrowed, FacePainter, choose_mouths, moving_window
+from vidgan.subject.animate import Borrowed, FacePainter, moving_window
 from vidgan.subject.inpaint import smooth
 from vidgan.subject.portrait import (
     FLYAWAY,
@@ -35,15 +34,14 @@ class FilmPainter:
 
     portrait: the film's frame at rest, which lends its eyes, in each frame's light, and its plate in the same shot if
     the camera stands still there; filmed: the film under the driving frames; driven: its face as it shall be; lent: the
-    driver's mouths, one a frame, or None; borrowed: what `choose_mouths` says, if known already.
+    driver's mouths, one a frame, or None; borrowed: what `choose_mouths` says.
     """
 
     def __init__(
-        self, portrait: Portrait, filmed: Filmed, driven: Driven, lent: Mouths | None,
-        borrowed: Borrowed | None = None,
-    ) -> None:  # fmt: skip
+        self, portrait: Portrait, filmed: Filmed, driven: Driven, lent: Mouths | None, borrowed: Borrowed
+    ) -> None:
         self.portrait, self.filmed, self.driven, self.lent = portrait, filmed, driven, lent
-        self.borrowed = borrowed or choose_mouths(portrait, driven, lent, visits(filmed.shots))
+        self.borrowed = borrowed
         self._poses = head_pose_of(filmed.points)
         self._seen = bool((portrait.matte < 255).any())
 
@@ -88,7 +86,8 @@ class FilmPainter:
         if self.portrait.steady and self.filmed.shots[index] == self.portrait.shot:
             # Loose hair beyond the outline goes with the head, so it is taken out of what stays.
             plate = plate_joined(picture, with_reach(matte, FLYAWAY), self.portrait.plate[inside])
-            return by_colour(picture, matte, plate, True), plate
+            seen = self.portrait.seen
+            return by_colour(picture, matte, plate, False if seen is None else seen[inside]), plate
         plate = plate_behind(picture, matte, smooth)  # texture would be another in every frame
         return by_colour(picture, matte, plate, False), plate
 

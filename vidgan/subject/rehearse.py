@@ -209,4 +209,7 @@ def scaled(portrait: Portrait, factor: float) -> Portrait:
         for one in (portrait.picture, portrait.matte, portrait.plate)
     )
     points = (factor * portrait.points).astype(np.float32)
-    return replace(portrait, picture=picture, matte=matte, plate=plate, points=points)
+    seen = None
+    if portrait.seen is not None:
+        seen = cv2.resize(portrait.seen.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+    return replace(portrait, picture=picture, matte=matte, plate=plate, points=points, seen=seen)
