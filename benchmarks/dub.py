@@ -10,21 +10,23 @@ and films beside them), with the best of ten places at which the same speech is 
 opening while nobody and while somebody speaks (the closed mouth's beside it), sharpness of the mouth over the film's,
 PSNR outside the hull before encoding. `own sound`: the film dubbed with its own sound, mouths taken and learnt from the
 first 70 % alone, scored on the rest against the film itself: opening found again, distance of the lips in % of that of
-the outer eye corners, and PSNR, SSIM and perceptual distance of the mouth.
+the outer eye corners, and PSNR, SSIM and perceptual distance of the mouth. With `--steps`, dubs of quality standard
+after so many steps of training; otherwise drafts.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
 
 import vidgan
-from benchmarks.common import FILE, FOLDER, JSON_OPTION, Row, markdown, say
+from benchmarks.common import FILE, FOLDER, JSON_OPTION, STEPS_OPTION, Row, markdown, say
 from vidgan.face.head import head_pose, to_head
 from vidgan.face.lower import window_corner
 from vidgan.face.mouth import lip_distance, mouth_opening
@@ -49,10 +51,22 @@ from vidgan.video.read import ClipReader
 LEARNT = 0.7
 
 
-def dubbed(film: Path, speech: Path, out: Path, work: Path | None, **options: Any) -> vidgan.Result:
-    """One dub, its output named after both files."""
-    say(f"{film.name} says {speech.name}")
-    return vidgan.dub(film, speech, out / f"{film.stem}_says_{speech.stem}.mp4", work=work, **options)
+@dataclass(frozen=True)
+class Dubber:
+    """How films are dubbed: into which folders, and with how many steps of training; None for drafts."""
+
+    out: Path
+    work: Path | None
+    steps: int | None
+
+    def dub(self, film: Path, speech: Path, fit: str | None = None, overrides: Sequence[str] = ()) -> vidgan.Result:
+        """One dub, its output named after both files."""
+        say(f"{film.name} says {speech.name}")
+        trained = [f"train.steps={self.steps}"] if self.steps else []
+        return vidgan.dub(
+            film, speech, self.out / f"{film.stem}_says_{speech.stem}.mp4", work=self.work, fit=fit,
+            quality="standard" if self.steps else "draft", overrides=[*overrides, *trained],
+        )  # fmt: skip
 
 
 def held_out(film: Path, result: vidgan.Result) -> Row:
@@ -91,10 +105,10 @@ def beside_others(film: Path, speech: Path, result: vidgan.Result, wrong: list[P
     return sync.wrong if sync else []
 
 
-def own_sound(film: Path, out: Path, work: Path | None) -> Row:
+def own_sound(film: Path, dubber: Dubber) -> Row:
     """The film dubbed with its own sound, scored where neither mouths nor speech were known."""
     overrides = [f"voice.use={LEARNT}", f"mouths.use={LEARNT}"]
-    result = dubbed(film, film, out, work, overrides=overrides)
+    result = dubber.dub(film, film, overrides=overrides)
     truth = FaceTrack.load(result.stages["face"] / "track.npz")
     with tempfile.TemporaryDirectory() as folder:
         context = StageContext(Path(folder), {"video": result.video}, "cpu", 0, Silent())
@@ -133,6 +147,7 @@ def own_sound(film: Path, out: Path, work: Path | None) -> Row:
 @click.option("--wrong", type=FILE, multiple=True, help="More recordings that a mouth is judged beside.")
 @click.option("--out", type=FOLDER, default=Path("out/benchmarks/dub"), show_default=True)
 @click.option("--work", type=FOLDER, help="Work folder.")
+@STEPS_OPTION
 @JSON_OPTION
 def main(
     films: tuple[tuple[Path, Path], ...],
@@ -140,22 +155,24 @@ def main(
     wrong: tuple[Path, ...],
     out: Path,
     work: Path | None,
+    steps: int | None,
     json_file: Path | None,
 ) -> None:
     """Dub, score, print the tables."""
     out.mkdir(parents=True, exist_ok=True)
+    dubber = Dubber(out, work, steps)
     unseen: list[Row] = []
     speeches: list[Row] = []
     own: list[Row] = []
     recordings = [*(path for pair in films for path in pair), *foreign, *wrong]
     for film, speech in films:
-        result = dubbed(film, speech, out, work)
+        result = dubber.dub(film, speech)
         unseen.append(held_out(film, result))
         speeches.append(followed(film, speech, result, recordings))
         for other in foreign:
-            result = dubbed(film, other, out, work, fit="trim")
+            result = dubber.dub(film, other, fit="trim")
             speeches.append(followed(film, other, result, recordings))
-        own.append(own_sound(film, out, work))
+        own.append(own_sound(film, dubber))
     tables = {"held-out end": unseen, "speech": speeches, "own sound": own}
     digits = {
         "lag": 0,

@@ -35,7 +35,7 @@ from vidgan.face.follow import FaceFollower
 from vidgan.face.head import head_pose_of
 from vidgan.face.motion import FaceMotion
 from vidgan.face.track import FaceTrack
-from vidgan.face.transfer import Driven, FaceTransferConfig, drive, whole
+from vidgan.face.transfer import Driven, FaceTransferConfig, drive
 from vidgan.metrics.face_follow import face_follow
 from vidgan.metrics.frames import region_mean
 from vidgan.metrics.redetect import spread_runs
@@ -44,7 +44,6 @@ from vidgan.progress import Silent
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.drive import asked_track
 from vidgan.stages.driver import DriverStage
-from vidgan.stages.face import FaceStageConfig
 from vidgan.stages.face_report import Watched, found_track, still_background
 from vidgan.stages.film_face import FilmFaceConfig, FilmFaceStage
 from vidgan.stages.portrait import PortraitConfig, PortraitStage
@@ -76,14 +75,15 @@ def load_target(path: Path, work: Path) -> Portrait:
 
 def load_driver(path: Path, work: Path) -> FaceMotion:
     """The motion of a driver."""
-    folder = stage(DriverStage(FaceStageConfig()), work / f"{path.stem}-driver", video=path)
+    folder = stage(DriverStage(FilmFaceConfig()), work / f"{path.stem}-driver", video=path)
     return FaceMotion.load(folder / "motion.npz")
 
 
 def driven_by(portrait: Portrait, motion: FaceMotion) -> Driven:
     """The motion on the portrait, at the defaults."""
-    points = whole(motion.track.points, motion.track.present, motion.track.seconds)
-    return drive(points, motion.neutral, portrait.points, FaceTransferConfig(), portrait.looks)
+    return drive(
+        motion.points, motion.neutral, portrait.points, FaceTransferConfig(), portrait.looks, shots=motion.shots
+    )
 
 
 def pair(portrait: Portrait, motion: FaceMotion, frames: int, sheet: Path) -> dict[str, Any]:
@@ -143,9 +143,8 @@ def itself(path: Path, motion: FaceMotion, frames: int) -> Iterator[tuple[str, d
         home = head_pose_of(track.points[[motion.neutral]]).rotation
         wide = float(np.nanmedian(np.ptp(small.image[..., 0], 1)))
         yield f"itself, {wide:.0f} pixels wide", follows(shrunk, small, track, home, checked) | none
-    points = whole(track.points, track.present, track.seconds)
-    rest = as_portrait(pictures[motion.neutral], points[motion.neutral])
-    painter = FacePainter(rest, self_driven(points, motion.neutral), motion.mouths)
+    rest = as_portrait(pictures[motion.neutral], motion.points[motion.neutral])
+    painter = FacePainter(rest, self_driven(motion.points, motion.neutral), motion.mouths)
     yield "itself, repainted", follows(painter.paint, track, track, home, checked) | none
 
 

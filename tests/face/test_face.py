@@ -16,6 +16,7 @@ from vidgan.face.head import angles, fit_similarity, from_head, head_pose, neutr
 from vidgan.face.motion import FaceMotion
 from vidgan.face.mouths import SIZE, Mouths, colour_gain, cut
 from vidgan.face.track import FaceTrack
+from vidgan.face.transfer import FaceTransferConfig, drive
 
 
 def test_a_track_survives_its_file_and_slicing(tmp_path):
@@ -156,9 +157,10 @@ def motion(count=8):
 
 
 def test_a_motion_survives_its_file(tmp_path):
-    made = motion()
+    made = replace(motion(), cuts=np.array([3]))
     made.save(tmp_path / "m.npz")
     back = FaceMotion.load(tmp_path / "m.npz")
+    assert back.shots.tolist() == [0, 0, 0, 1, 1, 1, 1, 1]
     np.testing.assert_array_equal(back.track.image, made.track.image)
     np.testing.assert_array_equal(back.mouths.pictures, made.mouths.pictures)
     assert back.neutral == 0
@@ -177,6 +179,18 @@ def test_the_mouths_of_a_long_motion_are_mapped_and_not_held(tmp_path):
     np.testing.assert_array_equal(back.mouths.pictures, pictures)
 
 
+def unmeasured():
+    """Motions with a place, a depth or a colour that is no number in a frame that shows the face."""
+    for name in ("rings", "skin", "image", "depth"):
+        one = motion()
+        values = getattr(one.mouths if name in ("rings", "skin") else one.track, name).copy()
+        values[2, 0] = np.nan
+        if name in ("rings", "skin"):
+            yield replace(one, mouths=replace(one.mouths, **{name: values}))
+        else:
+            yield replace(one, track=replace(one.track, **{name: values}))
+
+
 def test_files_that_are_no_motion_are_refused_in_one_line(tmp_path):
     (tmp_path / "text.npz").write_text("no archive")
     np.savez(tmp_path / "other.npz", values=np.zeros(3))
@@ -188,9 +202,40 @@ def test_files_that_are_no_motion_are_refused_in_one_line(tmp_path):
         assert "\n" not in str(error.value)
     broken = motion()
     broken = replace(broken, mouths=replace(broken.mouths, pictures=broken.mouths.pictures[:3]))
-    broken.save(tmp_path / "broken.npz")
-    with pytest.raises(MediaError, match="damaged"):
-        FaceMotion.load(tmp_path / "broken.npz")
+    overflowing = [2**62, -(2**63), -(2**62)]  # their differences wrap round to rise from 0 to the end
+    wrong = ([5, 3], [8], [-1], [0], [1.5], [[2]], overflowing)
+    for one in (broken, *unmeasured(), *(replace(motion(), cuts=np.array(cuts)) for cuts in wrong)):
+        one.save(tmp_path / "broken.npz")
+        with pytest.raises(MediaError, match="damaged"):
+            FaceMotion.load(tmp_path / "broken.npz")
+
+
+def test_a_motion_of_before_cuts_were_kept_is_one_shot(tmp_path):
+    motion().save(tmp_path / "m.npz")
+    with np.load(tmp_path / "m.npz") as data:
+        np.savez(tmp_path / "old.npz", **{name: data[name] for name in data.files if name != "cuts"})
+    assert not FaceMotion.load(tmp_path / "old.npz").shots.any()
+
+
+def test_a_drivers_shot_without_a_face_neither_moves_the_head_nor_counts_as_one():
+    """A camera, ten frames of nobody, and another camera: nearer, elsewhere, and turned by 20 degrees."""
+    poses, lost = pose(np.repeat([[0.0, 0, 0], [20, 0, 0]], [20, 10], 0)), np.repeat([False, True, False], 10)
+    poses.scale[20:] *= 1.6
+    poses.translation[20:] += [90, 40, 0]
+    track = track_of([neutral_mesh()] * 30, poses)
+    image, depth = track.image.copy(), track.depth.copy()
+    image[lost] = depth[lost] = np.nan
+    track = replace(track, image=image, depth=depth, present=~lost)
+    mouths = Mouths(np.zeros((30, 1, 1, 3), np.uint8), np.zeros((30, 20, 2), np.float32), np.zeros((30, 3), np.float32))
+    motion = FaceMotion(track, 0, mouths, np.array([10, 20]))
+    driven = drive(motion.points, 0, motion.points[0], FaceTransferConfig(), shots=motion.shots)
+    for moved in (driven.pose.translation, driven.pose.scale, angles(driven.pose.rotation)):
+        np.testing.assert_allclose(moved, np.broadcast_to(moved[0], moved.shape), atol=1e-3)
+    np.testing.assert_array_equal(motion.points[lost], motion.points[[9] * 10])
+    assert len(np.unique(motion.shots)) == 2
+    late = FaceMotion(track[10:], 10, mouths[np.arange(20)], np.array([10]))
+    np.testing.assert_allclose(late.points[:10], late.points[[10] * 10])
+    assert len(np.unique(late.shots)) == 1
 
 
 def test_mouths_are_cut_level_and_alike():

@@ -135,6 +135,34 @@ def test_lost_frames_go_on_between_their_neighbours():
     np.testing.assert_allclose(filled[3], points[2] + (points[5] - points[2]) / 3, atol=1e-3)
 
 
+def test_lost_frames_beside_a_cut_are_filled_from_their_own_shot():
+    track, _ = talking(12)
+    points, present = track.points.copy(), np.ones(12, bool)
+    present[[3, 4, 8, 9, 10, 11]] = False  # about the cut before 4, and all of the last shot
+    points[~present] = np.nan
+    filled = whole(points, present, track.seconds, np.repeat([0, 1, 2], 4))
+    np.testing.assert_allclose(filled[[3, 4]], points[[2, 5]], atol=1e-3)
+    np.testing.assert_allclose(filled[8:], np.broadcast_to(points[7], (4, *points[7].shape)), atol=1e-3)
+
+
+def test_after_a_cut_the_head_counts_from_where_it_is_in_the_new_shot():
+    """Two shots of a head that nods once, the second from nearer, from another side, and elsewhere in the frame."""
+    degrees = np.zeros((20, 3))
+    degrees[[4, 14], 1] = -6
+    degrees[10:, 0] += 20
+    poses = pose(degrees)
+    poses.scale[10:] *= 1.6
+    poses.translation[10:] += [90, 40, 0]
+    track = track_of([neutral_mesh()] * 20, poses)
+    home = target((0, 0, 0))
+    result = drive(track.points, 0, home, FaceTransferConfig(), shots=np.repeat([0, 1], 10))
+    np.testing.assert_allclose(result.pose.translation, np.broadcast_to(result.pose.translation[0], (20, 3)), atol=0.5)
+    np.testing.assert_allclose(result.pose.scale, result.pose.scale[0], rtol=0.01)
+    turns = angles(result.pose.rotation)
+    np.testing.assert_allclose(turns[:, 0], turns[0, 0], atol=0.5)
+    np.testing.assert_allclose(turns[[4, 14], 1] - turns[[5, 15], 1], -6, atol=0.5)
+
+
 def test_a_large_eye_opens_no_farther_than_the_drivers_for_its_width():
     def openness(home):
         _, result = driven(heads=[neutral_mesh(), lids(neutral_mesh(), 1.3)], home=home)

@@ -151,6 +151,15 @@ def test_somebody_without_a_point_is_nobody(tmp_path):
     assert [len(found) for found in people_of(tmp_path / "poses.json", 1)] == [1]
 
 
+@pytest.mark.filterwarnings("error")
+def test_somebody_with_half_coordinates_alone_is_nobody(tmp_path):
+    half = figure().copy()
+    half[:, 1] = np.nan
+    written = {"frames": [json.loads(json.dumps(half.tolist()).replace("NaN", "null"))], "width": 640, "height": 480}
+    (tmp_path / "poses.json").write_text(json.dumps(written))
+    assert people_of(tmp_path / "poses.json", 1) == [[]]
+
+
 def test_an_npz_of_something_else_is_refused(tmp_path):
     np.savez(tmp_path / "other.npz", a=np.zeros(3))
     with pytest.raises(ConfigError, match="not a track"):

@@ -13,7 +13,7 @@ from vidgan.errors import PersonError
 from vidgan.face.head import neutral_mesh
 from vidgan.face.shots import visits
 from vidgan.progress import Silent
-from vidgan.stages.drive import _told, film_under
+from vidgan.stages.drive import _told, film_under, visits_of
 
 N = 40
 ABSENT, COVERED, ASIDE, CUT = 3, 16, 30, 17
@@ -60,6 +60,14 @@ def test_a_film_that_runs_back_comes_to_a_shot_anew(target_face):
     _, filmed = under(folder, longer)
     assert np.abs(np.diff(filmed.frames)).max() == 1
     assert np.unique(visits(filmed.shots)).tolist() == [0, 1, 2]
+
+
+def test_a_cut_of_the_driver_begins_a_visit_as_one_of_the_film_does(target_face):
+    folder, track = target_face
+    _, filmed = under(folder, track)
+    driver = (np.arange(N) >= 25).astype(np.int64)
+    assert np.flatnonzero(np.diff(visits_of(filmed, driver))).tolist() == [CUT - 1, 24]
+    assert np.flatnonzero(np.diff(visits_of(None, driver))).tolist() == [24]
 
 
 def test_a_target_that_is_nowhere_seen_is_refused(target_face):

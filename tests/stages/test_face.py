@@ -14,11 +14,12 @@ from vidgan.face.expression import expression_of
 from vidgan.face.head import angles, head_pose
 from vidgan.face.motion import FaceMotion
 from vidgan.face.track import FaceTrack
+from vidgan.face.transfer import FaceTransferConfig, drive
 from vidgan.progress import Silent
 from vidgan.stages import pose
 from vidgan.stages.base import StageContext
 from vidgan.stages.driver import DriverStage, load_motion
-from vidgan.stages.face import FaceStage, FaceStageConfig
+from vidgan.stages.face import FaceStage
 from vidgan.video.read import ClipReader
 
 FACES = ROOT / "samples" / "faces"
@@ -45,7 +46,7 @@ def picture(path, rgb):
 def run(video, folder, progress=None, stage=FaceStage, **settings):
     folder.mkdir(exist_ok=True)
     context = StageContext(folder, {"video": video}, "cpu", 0, progress or Silent())
-    return stage(FaceStageConfig(**settings)).run(context)
+    return stage(stage.Config(**settings)).run(context)
 
 
 def test_the_face_of_a_clip_is_followed_with_masks(short_driver, tmp_path):
@@ -182,6 +183,26 @@ def test_a_face_that_comes_back_is_found_again(portrait, clips_dir, tmp_path):
     assert "no face in" in progress.warnings[0]
 
 
+def test_a_drivers_shots_are_kept_apart(short_driver, tmp_path):
+    """The driver from afar to the left, and from nearer to the right, before another wall."""
+    with ClipReader(short_driver) as reader:
+        faces = [cv2.resize(frame.rgb, (320, 320)) for frame in reader]
+    frames = []
+    for side, left, shade in ((240, 20, 40), (320, 300, 200)):
+        for face in faces:
+            frame = np.full((320, 640, 3), shade, np.uint8)
+            frame[320 - side :, left : left + side] = cv2.resize(face, (side, side))
+            frames.append(frame)
+    clip = write_clip(tmp_path / "cut.mp4", frames)
+    assert run(clip, tmp_path / "out", stage=DriverStage)["cuts"] == 1
+    motion = load_motion(tmp_path / "out")
+    assert motion.shots.tolist() == [0] * SHOWN + [1] * SHOWN
+    driven = drive(motion.points, motion.neutral, motion.points[0], FaceTransferConfig(), shots=motion.shots)
+    far, near = driven.pose[np.arange(SHOWN)], driven.pose[np.arange(SHOWN, 2 * SHOWN)]
+    np.testing.assert_allclose(near.translation[:, :2], far.translation[:, :2], atol=0.06 * far.scale[0])
+    np.testing.assert_allclose(near.scale, far.scale, rtol=0.04)
+
+
 def test_the_driver_is_its_track_its_rest_and_its_mouths(short_driver, tmp_path):
     facts = run(short_driver, tmp_path / "out", stage=DriverStage)
     motion = FaceMotion.load(tmp_path / "out" / "motion.npz")
@@ -197,6 +218,7 @@ def test_the_driver_is_its_track_its_rest_and_its_mouths(short_driver, tmp_path)
         np.testing.assert_array_equal(kept.mouths.pictures, motion.mouths.pictures)
         np.testing.assert_array_equal(kept.track.depth, motion.track.depth)
     assert motion.mouths.pictures.reshape(SHOWN, -1).max(1).min() > 0
+    assert facts["cuts"] == 0
     (tmp_path / "again" / "pictures.npy").write_bytes(b"")
     with pytest.raises(CacheError, match="again is damaged"):
         load_motion(tmp_path / "again")

@@ -18,7 +18,7 @@ from vidgan.stages.base import StageContext
 from vidgan.stages.film_face import FilmFaceConfig, FilmFaceStage
 from vidgan.stages.portrait import PortraitConfig, PortraitStage
 from vidgan.stages.takes import TakesConfig, TakesStage, longest_shot
-from vidgan.subject import filmed, takes
+from vidgan.subject import rehearse, takes
 from vidgan.subject.portrait import Portrait
 from vidgan.subject.rehearse import BLOCK, ECHO, others, spread_blocks, uses
 from vidgan.subject.takes import Takes
@@ -39,15 +39,24 @@ def film(tmp_path_factory):
         patch.setattr("vidgan.stages.portrait.looks_of", lambda portrait: portrait.looks)
         given = {"video": FILM, "face": folder / "target_face"}
         PortraitStage(PortraitConfig()).run(context(folder / "portrait", given))
-    track, _ = talking(10)
+    keep(mouthless(talking(10)[0]), folder / "driver")
+    return inputs
+
+
+def mouthless(track, cuts=()):
+    """The motion of a track that shows no mouths."""
     count = len(track)
     none = Mouths(
         np.zeros((count, *SIZE, 3), np.uint8), np.zeros((count, len(LIPS_INNER), 2), np.float32),
         np.full((count, 3), 90, np.float32),
     )  # fmt: skip
-    FaceMotion(track, 0, none).save(folder / "driver" / "motion.npz")
-    np.save(folder / "driver" / "pictures.npy", none.pictures)
-    return inputs
+    return FaceMotion(track, 0, none, np.array(cuts, np.int64))
+
+
+def keep(motion, folder):
+    """Write a motion as the driver stage does."""
+    motion.save(folder / "motion.npz")
+    np.save(folder / "pictures.npy", motion.mouths.pictures)
 
 
 def context(folder, inputs, progress=None):
@@ -114,14 +123,14 @@ def test_no_sequence_runs_over_a_leap_of_the_frames_it_is_drafted_from(film, mad
 def test_the_mouth_that_was_filmed_is_never_shown(film, tmp_path, monkeypatch):
     chosen = []
     portrait = Portrait.load(film["portrait"])
-    choose = filmed.choose_mouths
+    choose = rehearse.choose_mouths
 
-    def spied(*args):
-        borrowed = choose(*args)
+    def spied(*args, **more):
+        borrowed = choose(*args, **more)
         chosen.append(portrait.mouth_frames[borrowed.own])
         return borrowed
 
-    monkeypatch.setattr(filmed, "choose_mouths", spied)
+    monkeypatch.setattr(rehearse, "choose_mouths", spied)
     with pytest.raises(Killed):
         STAGE.run(context(tmp_path, film, KilledAfter(1)))
     taken = spread_blocks(FaceTrack.load(film["target_face"] / "track.npz").present, 60)
@@ -142,8 +151,25 @@ def test_killed_takes_of_a_film_go_on_and_are_the_same(film, made, tmp_path, mon
         assert all(np.array_equal(again[name], once[name]) for name in once.files)
 
 
-def test_only_the_longest_shot_is_learnt_from(tmp_path):
+def test_only_the_longest_shot_is_learnt_from():
     track, _ = talking(20)
-    track.save(tmp_path / "track.npz")
-    np.save(tmp_path / "cuts.npy", [5, 12])
-    assert np.flatnonzero(longest_shot(tmp_path).present).tolist() == list(range(12, 20))
+    shots = np.repeat([0, 1, 2], [5, 7, 8])
+    assert np.flatnonzero(longest_shot(track, shots).present).tolist() == list(range(12, 20))
+
+
+def test_of_a_driver_that_stands_in_for_a_picture_too(tmp_path):
+    picture, track = talking(1)[0], talking(FRAMES)[0]
+    driver = mouthless(track, [10, 70])
+    for name in ("target_face", "driver"):
+        (tmp_path / name).mkdir()
+    picture.save(tmp_path / "target_face" / "track.npz")
+    np.save(tmp_path / "target_face" / "cuts.npy", np.zeros(0, np.int64))
+    keep(driver, tmp_path / "driver")
+    inputs = {"driving": FILM} | {name: tmp_path / name for name in ("target_face", "driver")}
+    clip, whose = STAGE._clip(context(tmp_path, inputs))
+    assert whose == "driver"
+    assert np.flatnonzero(clip.track.present).tolist() == list(range(10, 70))
+    keep(mouthless(track, [40]), tmp_path / "driver")
+    told = Silent()
+    assert STAGE._clip(context(tmp_path, inputs, told)) == (None, "portrait")
+    assert "in one shot" in told.notes[0]

@@ -11,6 +11,7 @@ from vidgan.nets.repair import Repair, RepairGenerator
 from vidgan.pose.rasterise import MAPS
 from vidgan.subject.draft import blended, composite, flows, warp_references
 from vidgan.subject.paint import (
+    STEADINESS,
     Previous,
     finer,
     held,
@@ -18,6 +19,7 @@ from vidgan.subject.paint import (
     paint,
     pull,
     repair,
+    resized,
     steady,
     with_previous,
     with_slot,
@@ -25,7 +27,6 @@ from vidgan.subject.paint import (
 from vidgan.subject.rig import BODY
 
 S = 32
-SHARE = 0.5
 
 
 @pytest.fixture(scope="module")
@@ -167,14 +168,14 @@ def test_what_the_next_frame_sees_can_be_cut_off_from_gradients(warped, plate, s
 def test_a_body_that_stands_still_takes_its_share_of_the_last_picture(standing):
     pulled = pull(before_in(standing), *standing, S, BODY)
     now = (-1.0) ** torch.arange(S).expand(1, 3, S, S)
-    colour, matte = steady(now, torch.ones(1, 1, S, S), pulled, SHARE)
-    torch.testing.assert_close(inner(colour), SHARE + (1 - SHARE) * inner(now), atol=0.02, rtol=0)
+    colour, matte = steady(now, torch.ones(1, 1, S, S), pulled)
+    torch.testing.assert_close(inner(colour), STEADINESS + (1 - STEADINESS) * inner(now), atol=0.02, rtol=0)
     torch.testing.assert_close(inner(matte), torch.ones_like(inner(matte)), atol=0.02, rtol=0)
 
 
 def test_no_colour_comes_from_where_nobody_was(standing):
     pulled = pull(before_in(standing, matte=0.0), *standing, S, BODY)
-    colour, matte = steady(torch.zeros(1, 3, S, S), torch.ones(1, 1, S, S), pulled, SHARE)
+    colour, matte = steady(torch.zeros(1, 3, S, S), torch.ones(1, 1, S, S), pulled)
     assert colour.abs().max() == 0
     assert inner(matte).mean() == 1  # somebody is there now, and all about
 
@@ -183,29 +184,45 @@ def test_no_ghost_stays_of_what_is_gone(standing):
     pulled = pull(before_in(standing), *standing, S, BODY)
     there = torch.zeros(1, 1, S, S)
     there[..., : S // 2] = 1
-    _, matte = steady(torch.zeros(1, 3, S, S), there, pulled, SHARE)
+    _, matte = steady(torch.zeros(1, 3, S, S), there, pulled)
     assert matte[..., S // 2 + 2 :].max() == 0
     near = matte[0, 0, S // 2, S // 2]  # at the edge it may tremble, and is averaged
-    assert float(near) == pytest.approx(SHARE, abs=0.05)
+    assert float(near) == pytest.approx(STEADINESS, abs=0.05)
 
 
-@pytest.mark.parametrize("size", [31, 64, 300])
+@pytest.mark.parametrize("size", [(31, 31), (64, 40), (300, 128)])
 @pytest.mark.parametrize("cell", [1, 3, 4])
 def test_a_last_picture_is_held_to_the_values_about_each_pixel(size, cell):
-    now = torch.rand(1, 2, size, size, generator=torch.Generator().manual_seed(size))
+    now = torch.rand(1, 2, *size, generator=torch.Generator().manual_seed(cell))
     torch.testing.assert_close(held(now, now, cell), now)
-    spot = torch.zeros_like(now)
-    spot[..., size // 2, size // 2] = 1
+    spot, middle = torch.zeros_like(now), torch.tensor(size) // 2
+    spot[..., middle[0], middle[1]] = 1
     ghost = held(torch.full_like(now, 2.0), spot, cell)
     assert ghost.max() == 1
-    reached = (ghost[0, 0].nonzero() - size // 2).abs()
+    reached = (ghost[0, 0].nonzero() - middle).abs()
     assert cell <= reached.max() < 3 * cell
+
+
+def test_beyond_the_columns_of_the_person_nothing_is_taken(standing):
+    size = 128
+    points, heights = standing
+    last = Previous.of(torch.ones(1, 3, size, size), torch.ones(1, 1, size, size), points, heights)
+    pulled = pull(last, points, heights, size, BODY)
+    assert pulled.inner == BODY.columns(points, size)
+    assert 0 < pulled.inner.start < pulled.inner.stop < size
+    colour, _ = steady(torch.zeros(1, 3, size, size), torch.rand(1, 1, size, size), pulled)
+    beyond = [*range(pulled.inner.start), *range(pulled.inner.stop, size)]
+    assert colour[..., beyond].abs().max() == 0
+    assert pulled.matte[..., beyond].max() == pulled.confidence[..., beyond].max() == 0
+    assert pulled.matte[..., pulled.inner].max() > 0.9
+    small = resized(pulled, 32)
+    assert (small.inner.start, small.inner.stop) == (pulled.inner.start // 4, pulled.inner.stop // 4)
 
 
 def test_a_leap_takes_nothing_from_the_last_picture(standing):
     points, heights = standing
     pulled = pull(before_in((points + 0.3 * heights, heights)), points, heights, S, BODY)
-    colour, _ = steady(torch.zeros(1, 3, S, S), torch.ones(1, 1, S, S), pulled, SHARE)
+    colour, _ = steady(torch.zeros(1, 3, S, S), torch.ones(1, 1, S, S), pulled)
     assert colour.abs().max() < 0.01
 
 
@@ -214,12 +231,12 @@ def test_trembling_averages_out(standing):
     last, calm = nothing_before(*standing, S), []
     for _ in range(12):
         raw = torch.randn(1, 3, S, S, generator=noise)
-        colour, matte = steady(raw, torch.ones(1, 1, S, S), pull(last, *standing, S, BODY), SHARE)
+        colour, matte = steady(raw, torch.ones(1, 1, S, S), pull(last, *standing, S, BODY))
         last = Previous.of(colour, matte, *standing)
         calm.append(colour)
     change = [inner(b - a).std() for a, b in pairwise(calm[4:])]
     # x_t = (1 - a) n_t + a x_t-1 changes by sqrt(2 / (1 + a)) (1 - a) deviations of the noise; resampling adds blur.
-    assert torch.stack(change).mean() < 1.05 * (1 - SHARE) * (2 / (1 + SHARE)) ** 0.5
+    assert torch.stack(change).mean() < 1.05 * (1 - STEADINESS) * (2 / (1 + STEADINESS)) ** 0.5
 
 
 def test_what_is_pulled_along_frame_by_frame_stays_sharp(standing):

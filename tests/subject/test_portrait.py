@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
+from tests.video.clips import write_clip
 from vidgan.errors import OutputError
 from vidgan.face.backend import FaceConfig, MeshBackend
 from vidgan.face.head import HeadPose, from_head, rotation_of, to_head
@@ -17,7 +18,7 @@ from vidgan.stages.base import StageContext
 from vidgan.stages.film_face import FilmFaceConfig, FilmFaceStage
 from vidgan.stages.portrait import PortraitConfig, PortraitStage
 from vidgan.subject.animate import FacePainter
-from vidgan.subject.portrait import Portrait, oval_of, plate_joined
+from vidgan.subject.portrait import Portrait, by_colour, oval_of, plate_joined, refined
 
 PICTURE = ROOT / "samples" / "faces" / "portrait.jpg"
 
@@ -95,6 +96,23 @@ def test_a_hole_of_the_segmenter_in_the_face_is_closed(odd, tmp_path, monkeypatc
     assert (portrait.matte < 5).mean() > 0.1
 
 
+def test_what_the_segmenter_half_takes_for_the_person_is_settled_by_its_colours(odd, tmp_path, monkeypatch):
+    """What is beside the hair."""
+    monkeypatch.setattr("vidgan.stages.portrait.looks_of", lambda portrait: portrait.looks)
+    masks = np.load(odd / "face" / "masks.npy")
+    left, right, top, bottom = 350, 368, 245, 310
+    across, down = masks.shape[2] / 1079, masks.shape[1] / 809
+    masks[0, round(down * top) : round(down * bottom), round(across * left) : round(across * right)] = 190
+    (tmp_path / "face").mkdir()
+    for name in ("track.npz", "cuts.npy"):
+        (tmp_path / "face" / name).write_bytes((odd / "face" / name).read_bytes())
+    np.save(tmp_path / "face" / "masks.npy", masks)
+    portrait, _ = portrait_of(odd, tmp_path / "portrait", tmp_path / "face")
+    beside = np.s_[275:300, 358:366]
+    assert refined(masks[0], np.ascontiguousarray(cv2.imread(str(odd / "odd.png"))[..., ::-1]))[beside].mean() > 25
+    assert portrait.matte[beside].mean() < 8
+
+
 def test_a_drawn_matte_stays_within_the_outline_of_the_face():
     angle = np.linspace(0, 2 * np.pi, len(OVAL), endpoint=False)
     points = np.zeros((478, 3))
@@ -113,6 +131,60 @@ def test_a_portrait_that_cannot_be_written_says_so(tmp_path):
     with pytest.raises(OutputError, match=r"picture.png: cannot be written") as error:
         portrait.save(tmp_path / "nowhere")
     assert "\n" not in str(error.value)
+
+
+def strand_and_shade():
+    """A dark person, one loose strand of hair beside them, and a patch that the segmenter half takes for them."""
+    rng = np.random.default_rng(0)
+    plate = np.clip(150 + rng.normal(0, 3, (400, 400, 3)), 0, 255).astype(np.uint8)
+    picture, matte = plate.copy(), np.zeros((400, 400), np.uint8)
+    picture[200:, 100:300], matte[200:, 100:300] = (40, 35, 30), 255
+    picture[192:200, 150:152] = (40, 35, 30)
+    matte[300:340, 300:330] = 140
+    return picture, matte, plate
+
+
+HERE = np.pad(np.ones((60, 60), bool), ((160, 180), (120, 220)))
+"""Where the strand is."""
+
+
+@pytest.mark.parametrize("seen", [True, False, HERE, ~HERE])
+def test_colours_settle_what_the_segmenter_is_unsure_of(seen):
+    """Strands are found where the plate was seen, and only there."""
+    picture, matte, plate = strand_and_shade()
+    settled = by_colour(picture, matte, plate, seen)
+    assert settled[305:335, 305:325].max() < 10
+    np.testing.assert_array_equal(settled[205:, 105:295], 255)
+    strand = settled[195:199, 150:152]
+    assert strand.min() > 200 if np.all(np.logical_and(seen, HERE) == HERE) else strand.max() == 0
+    assert settled[:180].max() == 0
+    assert settled[185:197, 160:290].max() < 10  # grain is no hair
+
+
+def test_a_matte_of_nobody_stays_as_it_is():
+    picture, _, plate = strand_and_shade()
+    half = np.full((400, 400), 128, np.uint8)
+    np.testing.assert_array_equal(by_colour(picture, half, plate, True), half)
+
+
+def test_something_grey_beside_the_hair_of_who_never_moves_is_none_of_it(tmp_path, monkeypatch):
+    """Nothing is ever uncovered there: the plate beside the person is guessed."""
+    monkeypatch.setattr("vidgan.stages.portrait.looks_of", lambda portrait: portrait.looks)
+    picture = cv2.imread(str(PICTURE))[..., ::-1].copy()
+    still = write_clip(tmp_path / "still.mp4", [picture] * 4)
+    picture[160:172, 100:110] = (70, 60, 58)
+    beside = write_clip(tmp_path / "beside.mp4", [picture] * 4)
+    for name in ("face", "portrait"):
+        (tmp_path / name).mkdir()
+    context = StageContext(tmp_path / "face", {"video": still}, "cpu", 0, Silent())
+    FilmFaceStage(FilmFaceConfig(masks=True)).run(context)
+    inputs = {"video": beside, "face": tmp_path / "face"}
+    facts = PortraitStage(PortraitConfig()).run(StageContext(tmp_path / "portrait", inputs, "cpu", 0, Silent()))
+    portrait = Portrait.load(tmp_path / "portrait")
+    assert facts["steady"]
+    assert portrait.seen[100, :80].all()
+    assert not portrait.seen[160:172, 106:110].any()
+    assert portrait.matte[160:172, 100:111].max() == 0
 
 
 def test_what_is_filled_meets_the_picture_whatever_was_guessed():

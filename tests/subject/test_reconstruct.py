@@ -10,9 +10,9 @@ from tests.subject.sticks import stick_subject
 from vidgan.losses.perceptual import PerceptualLoss
 from vidgan.nets.repair import PoseOnlyGenerator, RepairGenerator
 from vidgan.pose.rasterise import MAPS
+from vidgan.subject.draft import FIRMNESS
 from vidgan.subject.reconstruct import Painter, heldout_scores, nearest_pose_frames
 from vidgan.subject.references import Choice, ReferenceConfig, pose_distances
-from vidgan.subject.rig import BODY
 
 CONFIG = ReferenceConfig(count=2)
 TRAIN, HELD = np.arange(20), np.arange(24, 30)
@@ -95,7 +95,7 @@ def test_painting_goes_on_from_a_state_as_if_never_stopped(subject, painter):
 
 
 def test_a_generator_sees_its_previous_output(subject, generator, monkeypatch):
-    monkeypatch.setattr(BODY, "steadiness", 0.0)  # the other way from frame to frame
+    monkeypatch.setattr("vidgan.subject.paint.STEADINESS", 0.0)  # the other way from frame to frame
     painter = Painter(subject, generator, CONFIG)
     motion = subject.motion[HELD]
     choice = painter.choose(motion, TRAIN)
@@ -103,6 +103,43 @@ def test_a_generator_sees_its_previous_output(subject, generator, monkeypatch):
     rest = Choice(choice.index[3:], choice.fade[3:])
     fresh = [one.picture for one, _ in painter.paint(motion[3:], rest, plates(subject, HELD[3:]), 32)]
     assert not np.array_equal(whole[3], fresh[0])
+
+
+@pytest.fixture
+def blind(generator):
+    """A generator that says the same whatever it sees."""
+    for one in generator.net.head.parameters():
+        torch.nn.init.zeros_(one)
+    return generator
+
+
+def painted(subject, generator):
+    painter = Painter(subject, generator, CONFIG)
+    motion = subject.motion[HELD]
+    choice = painter.choose(motion, TRAIN)
+    return [one.picture for one, _ in painter.paint(motion, choice, plates(subject, HELD), 32)]
+
+
+def test_a_trained_picture_is_steadied(subject, blind, monkeypatch):
+    steadied = painted(subject, blind)
+    monkeypatch.setattr("vidgan.subject.paint.STEADINESS", 0.0)
+    fresh = painted(subject, blind)
+    np.testing.assert_array_equal(steadied[0], fresh[0])
+    assert all((a != b).any() for a, b in zip(steadied[1:], fresh[1:], strict=True))
+
+
+def test_a_trained_matte_is_firm(subject, blind, monkeypatch):
+    firm = painted(subject, blind)
+    monkeypatch.setitem(FIRMNESS, "trained", 1.0)
+    assert (firm[0] != painted(subject, blind)[0]).any()
+
+
+def test_a_doubted_frame_is_not_chosen(subject):
+    motion = subject.motion[HELD]
+    usual = Painter(subject, None, CONFIG).choose(motion, TRAIN).index[:, 0]
+    doubted = replace(subject)
+    vars(doubted)["doubts"] = np.isin(np.arange(len(subject)), usual).astype(np.float32)
+    assert not np.isin(Painter(doubted, None, CONFIG).choose(motion, TRAIN).index[:, 0], usual).any()
 
 
 def test_after_a_frame_without_a_person_nothing_is_left_of_the_one_before(subject):

@@ -162,14 +162,14 @@ def test_beside_a_thin_arm_what_lies_behind_it_is_seen():
 
     matte = of_the_person(reference)[0].float()
     flow = flow_between(driving, reference, size, matte=matte)
-    shown = sample(matte[None, None, None], flow)[0, 0, 0]
+    shown = sample(matte[None, None, None], flow.where)[0, 0, 0]
     body, arm = of_the_person(driving)
     grid = grid_points(size)[None]
     near = bone_distances(driving, grid, HEIGHT, part_table())[0]
     beside = body & ~arm & torch.isin(near.argmin(0), torch.tensor(arms[1:])).view(size)
     assert beside.sum() > 30
     assert (shown[beside] > 0.5).float().mean() > 0.9
-    blind = sample(matte[None, None, None], flow_between(driving, reference, size))[0, 0, 0]
+    blind = sample(matte[None, None, None], flow_between(driving, reference, size).where)[0, 0, 0]
     assert (blind[beside] > 0.5).float().mean() < 0.5
 
 
@@ -250,7 +250,7 @@ def test_sampling_a_ramp_gives_where_the_flow_points():
     reference, _ = similarity(pose(), 0.1, 1.0, (0.06, -0.04))
     flow = flow_between(pose(), reference)
     ramp = grid_points((40, 40)).T.reshape(1, 1, 2, 40, 40)
-    pulled = sample(ramp, flow)[0, 0].movedim(0, -1)
+    pulled = sample(ramp, flow.where)[0, 0].movedim(0, -1)
     inner = ((flow.where > 0.05) & (flow.where < 0.95)).all(-1)[0, 0]
     assert inner.float().mean() > 0.5
     torch.testing.assert_close(pulled[inner], flow.where[0, 0][inner], atol=1e-4, rtol=0)
@@ -258,7 +258,7 @@ def test_sampling_a_ramp_gives_where_the_flow_points():
 
 def test_sampling_beyond_the_picture_gives_zero():
     reference, _ = similarity(pose(), 0.0, 1.0, (2.0, 2.0))
-    assert sample(torch.ones(1, 1, 4, 8, 8), flow_between(pose(), reference)).abs().max() == 0
+    assert sample(torch.ones(1, 1, 4, 8, 8), flow_between(pose(), reference).where).abs().max() == 0
 
 
 @settings(max_examples=40, deadline=None)

@@ -17,6 +17,9 @@ from vidgan.face.regions import LEFT_EYE, LIPS_INNER, RIGHT_EYE
 
 Array = NDArray[np.float32]
 
+EDGE_ON = 0.1
+"""Cosine of the angle between a triangle and the camera below which it is seen from the side: from 84 degrees on."""
+
 _SHIFT = 4
 """Fractional bits of the corners that OpenCV draws."""
 
@@ -39,12 +42,17 @@ def closed_triangles() -> NDArray[np.int32]:
 
 @dataclass(frozen=True)
 class MeshFlow:
-    """where: (h, w, 2) float32, for every pixel of the driving grid its place in the source; inside: (h, w) bool, the
-    pixels that a triangle covers (`where` is their own place elsewhere).
+    """where: (h, w, 2) float32, for every pixel of the driving grid its place in the source; face: (h, w) the triangle
+    that covers it, -1 where none does (`where` is the pixel's own place there).
     """
 
     where: Array
-    inside: NDArray[np.bool_]
+    face: NDArray[np.int32]
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """The pixels that a triangle covers, (h, w)."""
+        return np.asarray(self.face >= 0)
 
 
 def mesh_flow(
@@ -71,7 +79,21 @@ def mesh_flow(
     maps = _affines(driving[faces], source[faces])[index[inside]]
     here = where[inside]
     where[inside] = maps[:, 0] * here[:, :1] + maps[:, 1] * here[:, 1:] + maps[:, 2]
-    return MeshFlow(where, inside)
+    return MeshFlow(where, index)
+
+
+def edge_on(points: NDArray) -> NDArray[np.bool_]:
+    """Which of `closed_triangles` are seen nearly from the side, (F,), of landmarks (J, 3) in pixels.
+
+    What closes eyes and mouth never is: between shut lids it has no side to be seen from.
+    """
+    skin = triangles()
+    a, b, c = points[skin].astype(np.float64).transpose(1, 0, 2)
+    normals = np.cross(b - a, c - a)
+    towards = normals[:, 2] / np.maximum(np.linalg.norm(normals, axis=1), 1e-9)
+    turned = np.zeros(len(closed_triangles()), bool)
+    turned[: len(skin)] = towards * np.sign(np.median(towards)) < EDGE_ON
+    return turned
 
 
 def _doubled_areas(corners: NDArray) -> NDArray:

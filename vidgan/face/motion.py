@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from vidgan.errors import MediaError
 from vidgan.face.mouths import SIZE, Mouths
 from vidgan.face.regions import LANDMARKS, LIPS_INNER
 from vidgan.face.track import FaceTrack
+from vidgan.face.transfer import whole
 from vidgan.video.limits import check_unpacked
 
 SUFFIX = ".npz"
@@ -28,17 +30,37 @@ PICTURES = "pictures.npy"
 
 @dataclass(frozen=True)
 class FaceMotion:
-    """track: T frames; neutral: the index of the one at rest; mouths: T pictures."""
+    """track: T frames; neutral: the index of the one at rest; mouths: T pictures; cuts: the frames that begin a new
+    shot.
+    """
 
     track: FaceTrack
     neutral: int
     mouths: Mouths
+    cuts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @cached_property
+    def shots(self) -> NDArray[np.int64]:
+        """The number of the shot that each frame is of, (T,).
+
+        A shot without a face counts to the one before it that has one (at the start to the one after): the head stays
+        as it was there, and does not glide from one camera to another.
+        """
+        filmed = np.searchsorted(self.cuts, np.arange(len(self.track)), side="right")
+        faces = np.unique(filmed[self.track.present])
+        return faces[np.maximum(np.searchsorted(faces, filmed, side="right") - 1, 0)]
+
+    @cached_property
+    def points(self) -> NDArray[np.float64]:
+        """The landmarks of every frame, of lost ones interpolated within their shot: (T, J, 3)."""
+        return whole(self.track.points, self.track.present, self.track.seconds, self.shots)
 
     def save(self, path: Path) -> None:
         """Write the motion as a compressed npz without pickles."""
         np.savez_compressed(
-            path, meta=self.track.meta(), neutral=np.int64(self.neutral), **self.track.arrays(), **vars(self.mouths)
-        )
+            path, meta=self.track.meta(), neutral=np.int64(self.neutral), cuts=self.cuts, **self.track.arrays(),
+            **vars(self.mouths),
+        )  # fmt: skip
 
     @classmethod
     def load(cls, path: Path, folder: Path | None = None) -> FaceMotion:
@@ -53,11 +75,11 @@ class FaceMotion:
         try:
             with np.load(path, allow_pickle=False) as data:
                 found = {name: _array(data, name, folder) for name in data.files}
-            # Earlier files have one colour for all frames.
+            # Earlier files have one colour for all frames, and no cuts.
             found["skin"] = np.broadcast_to(found["skin"], (len(found["pts"]), 3))
-            motion = cls(
-                FaceTrack.of(found), int(found["neutral"]), Mouths(found["pictures"], found["rings"], found["skin"])
-            )
+            found.setdefault("cuts", np.zeros(0, np.int64))
+            mouths = Mouths(found["pictures"], found["rings"], found["skin"])
+            motion = cls(FaceTrack.of(found), int(found["neutral"]), mouths, found["cuts"])
             sound = _sound(found, motion.neutral)
         except Exception as error:  # a damaged zip fails in any way
             raise MediaError(
@@ -89,6 +111,11 @@ def _sound(found: Mapping[str, NDArray], neutral: int) -> bool:
         fits
         and 0 <= neutral < count
         and bool(found["present"][neutral])
-        and bool(np.isfinite(found["image"][found["present"].astype(bool)]).all())
+        and all(bool(np.isfinite(found[name][found["present"].astype(bool)]).all()) for name in ("image", "depth"))
+        and all(bool(np.isfinite(found[name]).all()) for name in ("rings", "skin"))
         and bool((np.diff(found["pts"]) > 0).all())
+        and found["cuts"].ndim == 1
+        and found["cuts"].dtype == np.int64
+        and bool(((found["cuts"] > 0) & (found["cuts"] < count)).all())
+        and bool((np.diff(found["cuts"]) > 0).all())
     )

@@ -96,7 +96,7 @@ class Filmed:
 
 def drive(
     driver: NDArray, neutral: int, target: NDArray, config: FaceTransferConfig, looks: NDArray | None = None,
-    filmed: Filmed | None = None,
+    filmed: Filmed | None = None, shots: NDArray[np.int64] | None = None,
 ) -> Driven:  # fmt: skip
     """The target's landmarks for every driving frame.
 
@@ -107,6 +107,7 @@ def drive(
         config: which motion, region and strength.
         looks: (2,) how far a painted turn and nod look for each degree; what is painted makes up for it.
         filmed: the target's own video, whose frames are animated; None for a picture.
+        shots: (T,) the number of the driver's shot that each frame is of; None for one shot.
     """
     filmed = filmed or _still(target, len(driver))
     theirs, own, at_home = head_pose_of(driver), head_pose_of(filmed.points), head_pose_of(target[None])
@@ -121,7 +122,8 @@ def drive(
     for ring in (at.LEFT_EYE, at.RIGHT_EYE, at.LIPS_INNER):
         _uncross(face, ring)
     moves_head = config.region in ("all", "pose")
-    pose = _pose(theirs, own, strength, config.motion) if moves_head else own
+    shots = np.zeros(len(driver), np.int64) if shots is None else shots
+    pose = _pose(theirs, own, strength, config.motion, shots) if moves_head else own
     gaze, straight = gaze_of(heads), gaze_of(home[None])
     ahead = gaze[neutral] if config.motion == "relative" else straight
     moves_eyes = config.region in ("all", "expression", "eyes")
@@ -136,12 +138,23 @@ def _still(target: NDArray, frames: int) -> Filmed:
     return Filmed(none, np.repeat(target[None], frames, 0), np.ones(frames), none)
 
 
-def whole(points: NDArray, present: NDArray[np.bool_], seconds: NDArray) -> Array:
-    """Landmarks (T, J, 3) with those of lost frames interpolated in time; the ends are held."""
-    known = np.flatnonzero(present)
+def whole(
+    points: NDArray, present: NDArray[np.bool_], seconds: NDArray, shots: NDArray[np.int64] | None = None
+) -> Array:
+    """Landmarks (T, J, 3) with those of lost frames interpolated in time; the ends are held, also those of shots (T,).
+
+    A shot without any is filled from those before and after it.
+    """
     flat = points.reshape(len(points), -1)
-    filled = np.stack([np.interp(seconds, seconds[known], column[known]) for column in flat.T], 1)
-    return filled.reshape(points.shape)
+
+    def filled(frames: NDArray, known: NDArray) -> Array:
+        return np.stack([np.interp(seconds[frames], seconds[known], column[known]) for column in flat.T], 1)
+
+    out = filled(np.arange(len(points)), np.flatnonzero(present))
+    shots = np.zeros(len(points), np.int64) if shots is None else shots
+    for shot in np.unique(shots[present]):
+        out[shots == shot] = filled(shots == shot, np.flatnonzero(present & (shots == shot)))
+    return out.reshape(points.shape)
 
 
 def region_share(region: str) -> Array:
@@ -218,20 +231,30 @@ def _offset(driver: NDArray, target: NDArray) -> Array:
     return offset
 
 
-def _pose(theirs: HeadPose, own: HeadPose, strength: NDArray, motion: str) -> HeadPose:
-    # The head is at rest as and where it usually is: the one frame with the face at rest may be a nod or a step.
-    turned = theirs.rotation @ rotation_of(np.median(angles(theirs.rotation), 0)).T
+def _pose(
+    theirs: HeadPose, own: HeadPose, strength: NDArray, motion: str, shots: NDArray[np.int64]
+) -> HeadPose:  # fmt: skip
+    # The head is at rest as and where it usually is in its shot, since after a cut the camera is another: the one frame
+    # with the face at rest may be a nod or a step.
+    usual = rotation_of(_usual(angles(theirs.rotation), shots))
+    turned = theirs.rotation @ np.swapaxes(usual, -1, -2)
     if motion == "absolute":
         turned = theirs.rotation @ np.swapaxes(own.rotation, -1, -2)
     rotation = power(turned, strength) @ own.rotation
-    size = np.median(theirs.scale)
-    moved = strength[:, None] * (theirs.translation - np.median(theirs.translation, 0)) / size
+    size = _usual(theirs.scale, shots)
+    moved = strength[:, None] * (theirs.translation - _usual(theirs.translation, shots)) / size[:, None]
     moved[:, 2] = 0
     length = np.linalg.norm(moved, axis=1, keepdims=True)
     moved *= _SWAY * np.tanh(length / _SWAY) / np.maximum(length, 1e-9)
     grown = (theirs.scale / size) ** strength
     scale = own.scale * np.clip(grown, 1 / _GROWTH, _GROWTH)
     return HeadPose(rotation, scale, own.translation + own.scale[:, None] * moved)
+
+
+def _usual(values: NDArray, shots: NDArray[np.int64]) -> Array:
+    """For every frame the median over its shot: (T, ...), (T,) → (T, ...)."""
+    shot, at = np.unique(shots, return_inverse=True)
+    return np.stack([np.median(values[shots == one], 0) for one in shot])[at]
 
 
 def _made_up(pose: HeadPose, own: HeadPose, looks: NDArray) -> HeadPose:

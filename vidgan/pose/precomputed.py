@@ -90,7 +90,7 @@ def load_people(path: Path) -> tuple[list[People], tuple[int, int] | None]:
     if not path.exists():
         raise DependencyError(f"{path}: no such file or folder of precomputed landmarks")
     frames, size = _read(path)
-    return [[person for person in people if not np.isnan(person[0]).all()] for people in frames], size
+    return [[person for person in people if not np.isnan(person[0]).any(-1).all()] for people in frames], size
 
 
 def _read(path: Path) -> tuple[list[People], tuple[int, int] | None]:
@@ -114,7 +114,8 @@ def _from_track(path: Path) -> tuple[list[People], tuple[int, int]]:
         rows = list(zip(track.image, track.world, track.visibility, track.present, strict=True))
         if {row[0].shape for row in rows} - {(len(LANDMARKS), 2)}:
             raise ValueError("its landmarks are not 33 points")
-        coordinates(track.image), coordinates(track.world)
+        for landmarks in (track.image, track.world):
+            coordinates(landmarks)
     except Exception as error:  # a damaged zip fails in any way
         raise ConfigError(f"{path}: not a track that vidgan saved ({error})") from error
     return [[(image, world, seen)] if here else [] for image, world, seen, here in rows], (track.width, track.height)

@@ -18,7 +18,7 @@ from vidgan.stages.driver import load_motion
 from vidgan.stages.reel import shown_frames
 from vidgan.stages.segments import State, write_segments
 from vidgan.stages.train import load_generator
-from vidgan.subject.animate import FacePainter
+from vidgan.subject.animate import FacePainter, choose_mouths
 from vidgan.subject.filmed import FilmPainter
 from vidgan.subject.mend import Mender, mend_sides, mended_frame
 from vidgan.subject.paint import Previous
@@ -42,19 +42,23 @@ class AnimateStage(Stage[AnimateConfig]):
     """
 
     name: ClassVar[str] = "animate"
-    version: ClassVar[int] = 7
+    version: ClassVar[int] = 8
     Config: ClassVar[type[Config]] = AnimateConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
         """Render segment by segment; segments that are there from an earlier run are kept."""
         portrait = Portrait.load(context.input("portrait"))
         driven, track = load_driven(context)
-        lent = load_motion(context.input("driver")).mouths if self.config.borrow else None
-        filmed = load_filmed(context)
-        painter = FacePainter(portrait, driven, lent) if filmed is None else FilmPainter(portrait, filmed, driven, lent)
+        motion, filmed = load_motion(context.input("driver")), load_filmed(context)
+        lent, visit = motion.mouths if self.config.borrow else None, visits_of(filmed, motion.shots)
+        borrowed = choose_mouths(portrait, driven, lent, visit)
+        painter: FacePainter | FilmPainter
+        if filmed is None:
+            painter = FacePainter(portrait, driven, lent, borrowed=borrowed)
+        else:
+            painter = FilmPainter(portrait, filmed, driven, lent, borrowed)
         share = np.ones(len(driven)) if filmed is None else filmed.share
         height, width = portrait.picture.shape[:2]
-        visit = visits_of(filmed, len(driven))
         mender, sides = load_mender(context), mend_sides(driven.pose.scale, visit, share > 0)
         drafts: Iterator[NDArray[np.uint8]] | None = None
 
@@ -75,8 +79,8 @@ class AnimateStage(Stage[AnimateConfig]):
                 yield _between(picture, mended, float(share[index])), vars(before)
 
         write_segments(context, track.pts, track.time_base, (width, height), self.config.segment, paint)
-        borrowed = round(float(painter.borrowed.share.mean()), 4)
-        return {"width": width, "height": height, "frames": len(driven), "mouth_borrowed": borrowed}
+        share_lent = round(float(borrowed.share.mean()), 4)
+        return {"width": width, "height": height, "frames": len(driven), "mouth_borrowed": share_lent}
 
     def _drafts(
         self, context: StageContext, painter: FacePainter | FilmPainter, start: int

@@ -35,7 +35,7 @@ class DriveStage(Stage[FaceTransferConfig]):
     """
 
     name: ClassVar[str] = "drive"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 7
     Config = FaceTransferConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -43,12 +43,13 @@ class DriveStage(Stage[FaceTransferConfig]):
         motion = load_motion(context.input("driver"))
         portrait = Portrait.load(context.input("portrait"))
         track = motion.track
-        points = whole(track.points, track.present, track.seconds)
         filmed, facts = film_under(context, track, portrait), {}
         if filmed is not None:
             facts = _told(context, filmed)
             np.savez(context.dir / FILMED, **vars(filmed))
-        driven = drive(points, motion.neutral, portrait.points, self.config, portrait.looks, filmed)
+        driven = drive(
+            motion.points, motion.neutral, portrait.points, self.config, portrait.looks, filmed, motion.shots
+        )
         save_driven(context, driven, track, portrait, filmed)
         own = portrait.pose if filmed is None else head_pose_of(filmed.points)
         turned = angles(head_pose_of(driven.asked).rotation @ np.swapaxes(own.rotation, -1, -2))[:, 0]
@@ -116,9 +117,10 @@ def load_filmed(context: StageContext) -> Filmed | None:
         return Filmed(**data)
 
 
-def visits_of(filmed: Filmed | None, frames: int) -> NDArray[np.int64]:
-    """The `visits` of the shown frames, (T,); a picture is one for all."""
-    return np.zeros(frames, np.int64) if filmed is None else visits(filmed.shots)
+def visits_of(filmed: Filmed | None, driver: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The `visits` of what is shown, (T,): a cut of the driver, of shots (T,), or of the target's video begins one."""
+    own = 0 if filmed is None else filmed.shots
+    return visits(driver + (int(driver.max()) + 1) * own)
 
 
 def save_driven(

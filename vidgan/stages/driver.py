@@ -16,21 +16,23 @@ from vidgan.face.mouths import SIZE, Mouths, cut, skin_colour
 from vidgan.face.regions import LIPS_INNER
 from vidgan.face.track import FaceTrack
 from vidgan.stages.base import StageContext
-from vidgan.stages.face import FaceStage
+from vidgan.stages.film_face import FilmFaceStage
 from vidgan.video.read import ClipReader
 
 MOTION = "motion.npz"
 
 
-class DriverStage(FaceStage):
+class DriverStage(FilmFaceStage):
     """`video` (or a saved motion) in; `motion.npz` and its mouths unpacked, `pictures.npy`, out.
 
-    Facts: those of the face stage, and the frame at rest.
+    Facts: those of the face stage, the frame at rest, and how many cuts there are.
     """
 
     name: ClassVar[str] = "driver"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     choosing: ClassVar[str] = "--set driver.person=N"
+    section: ClassVar[str] = "driver"
+    left: ClassVar[str] = "are left out, the head rests meanwhile"
 
     def run(self, context: StageContext) -> dict[str, Any]:
         """Find the face, its frame at rest, and cut out the mouth of every frame.
@@ -44,13 +46,13 @@ class DriverStage(FaceStage):
             motion, facts = FaceMotion.load(path, context.dir), {"saved": True}
         else:
             track, facts = self.find(context)
-            motion = gather(context, track)
+            motion = gather(context, track, self.cuts(context))
         motion.save(context.dir / MOTION)
         shutil.rmtree(context.dir / "raw", ignore_errors=True)
         seconds = motion.track.seconds
         return facts | {
             "frames": len(motion.track), "present": int(motion.track.present.sum()), "neutral": motion.neutral,
-            "neutral_seconds": round(float(seconds[motion.neutral]), 3),
+            "neutral_seconds": round(float(seconds[motion.neutral]), 3), "cuts": len(motion.cuts),
         }  # fmt: skip
 
 
@@ -63,12 +65,13 @@ def load_motion(folder: Path) -> FaceMotion:
     try:
         with np.load(folder / MOTION, allow_pickle=False) as data:
             pictures = np.load(folder / PICTURES, mmap_mode="r", allow_pickle=False)
-            return FaceMotion(FaceTrack.of(data), int(data["neutral"]), Mouths(pictures, data["rings"], data["skin"]))
+            mouths = Mouths(pictures, data["rings"], data["skin"])
+            return FaceMotion(FaceTrack.of(data), int(data["neutral"]), mouths, data["cuts"])
     except Exception as error:  # a damaged zip fails in any way
         raise CacheError(f"{folder} is damaged ({type(error).__name__}): remove it and run again") from error
 
 
-def gather(context: StageContext, track: FaceTrack) -> FaceMotion:
+def gather(context: StageContext, track: FaceTrack, cuts: list[int]) -> FaceMotion:
     """Read the video once more for the mouths of a track; their pictures go to a file as they come."""
     neutral = neutral_frame(track)
     rings = np.zeros((len(track), len(LIPS_INNER), 2), np.float32)
@@ -90,4 +93,5 @@ def gather(context: StageContext, track: FaceTrack) -> FaceMotion:
             skin[index] = skin_colour(frame.rgb, points)
         file.truncate(start + len(track) * size)
     pictures = np.load(context.dir / PICTURES, mmap_mode="r", allow_pickle=False)
-    return FaceMotion(track, neutral, Mouths(pictures, rings, skin))
+    within = [cut for cut in sorted(set(cuts)) if 0 < cut < len(track)]
+    return FaceMotion(track, neutral, Mouths(pictures, rings, skin), np.array(within, np.int64))

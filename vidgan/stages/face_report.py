@@ -79,23 +79,23 @@ class FaceReportStage(Stage[FaceReportConfig]):
     """
 
     name: ClassVar[str] = "face_report"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     Config: ClassVar[type[Config]] = FaceReportConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
         """Watch the output, gather what every stage said, write both files."""
         output = finished_video(context.input("video"))
         _, asked = load_driven(context)
-        driver = load_motion(context.input("driver")).track
+        motion = load_motion(context.input("driver"))
         portrait = Portrait.load(context.input("portrait"))
         checked = spread_runs(len(asked), self.config.frames)
         clip = context.dir / "clip.mp4"
         filmed = load_filmed(context)
-        visit = visits_of(filmed, len(asked))
+        visit = visits_of(filmed, motion.shots)
         watched = self._watch(context, output, asked, portrait, filmed, visit, set(checked.tolist()), clip)
         found = found_track(watched, asked, checked, visit[checked])
         home = portrait.pose if filmed is None else head_pose_of(filmed.points[checked])
-        follow = face_follow(found, asked[checked], driver[checked], home.rotation)
+        follow = face_follow(found, asked[checked], motion.track[checked], home.rotation)
         manifests = list(read_manifests(context.inputs).values())
         facts = {one.instance: one.facts for one in manifests}
         with ClipReader(output) as reader:

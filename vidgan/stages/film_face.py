@@ -32,6 +32,8 @@ class FilmFaceStage(FaceStage):
 
     name: ClassVar[str] = "film_face"
     version: ClassVar[int] = 1
+    section: ClassVar[str] = "face"
+    left: ClassVar[str] = "stay as filmed"
     Config = FilmFaceConfig
     config: FilmFaceConfig
 
@@ -57,8 +59,9 @@ class FilmFaceStage(FaceStage):
             seconds = track.seconds
             spans = ", ".join(f"{seconds[shot.start]:.1f} to {seconds[shot.stop - 1]:.1f} s" for shot in left_out)
             context.progress.warn(
-                f"{context.input('video').name}: {len(left_out)} of {len(cuts) + 1} shots show another face and stay "
-                f"as filmed ({spans}); --set face.other_face={2 * self.config.other_face:g} takes it for the same"
+                f"{context.input('video').name}: {len(left_out)} of {len(cuts) + 1} shots show another face and "
+                f"{self.left} ({spans}); --set {self.section}.other_face={2 * self.config.other_face:g} takes it for "
+                "the same"
             )
         return track
 

@@ -26,7 +26,7 @@ from vidgan.stages.film_face import shots_of
 from vidgan.subject.animate import FacePainter
 from vidgan.subject.inpaint import smooth
 from vidgan.subject.plate import Plate, clean_plate, hidden_by
-from vidgan.subject.portrait import Portrait, oval_of, plate_behind, refined
+from vidgan.subject.portrait import Portrait, by_colour, oval_of, plate_behind, refined
 from vidgan.video.read import ClipReader
 
 PLATE_FRAMES = 25
@@ -56,7 +56,7 @@ class PortraitStage(Stage[PortraitConfig]):
     """
 
     name: ClassVar[str] = "portrait"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 8
     Config: ClassVar[type[Config]] = PortraitConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -70,14 +70,16 @@ class PortraitStage(Stage[PortraitConfig]):
         picture, others, mouths = self._look(context, track, seen, seen & (shots == shots[base]), base)
         points = track.points[base] * _factor(picture, track)
         matte = self._matte(context, masks[base], picture, points)
-        plate, steady = plate_behind(picture, matte), True
+        plate, steady, hidden = plate_behind(picture, matte), False, hidden_by(matte[None], matte.shape)[0]
+        known = ~hidden
         if others:
             frames = np.stack(list(others.values()))
             people = np.stack([_with_face(masks[one], track, one) for one in others])
             clean = clean_plate(frames, people, np.zeros(frames.shape[:3], bool), smooth)
-            known = clean.seen & hidden_by(matte[None], matte.shape)[0]
-            plate[known] = clean.rgb[known]
+            plate[clean.seen & hidden] = clean.rgb[clean.seen & hidden]
+            known |= clean.seen
             steady = _steady(frames, people, clean)
+        matte = by_colour(picture, matte, plate, known & steady)
         # Video has even sides; landmarks belong to the picture as it was read, so it is cut and not scaled.
         size = np.array(matte.shape[::-1])
         height, width = (side // 2 * 2 for side in matte.shape)
@@ -92,6 +94,7 @@ class PortraitStage(Stage[PortraitConfig]):
             steady=steady,
             shot=int(shots[base]),
             mouth_frames=self._kept(seen),
+            seen=known[:height, :width],
         )
         portrait = replace(portrait, looks=looks_of(portrait))
         portrait.save(context.dir)

@@ -65,13 +65,13 @@ class TakesStage(Stage[TakesConfig]):
     """Inputs: `target` and `driving` (files), `target_face`, `driver`, `portrait`. Files: `Takes`.
 
     A video of the target is rehearsed on itself, on its longest shot: its frames are animated to look like others of
-    them. For a picture the driver's video stands in, with the picture itself driven away and back, so that mending
-    warps is learnt, and not a face. How the motion is transferred in the end does not count, so that changing that
-    trains nothing anew. Facts: what was taken. A killed run goes on after the last of every few pictures.
+    them. For a picture the longest shot of the driver's video stands in, with the picture itself driven away and back,
+    so that mending warps is learnt, and not a face. How the motion is transferred in the end does not count, so that
+    changing that trains nothing anew. Facts: what was taken. A killed run goes on after the last of every few pictures.
     """
 
     name: ClassVar[str] = "takes"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 8
     Config: ClassVar[type[Config]] = TakesConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -101,19 +101,24 @@ class TakesStage(Stage[TakesConfig]):
 
     def _driven(self, context: StageContext, portrait: Portrait) -> Driven:
         motion = load_motion(context.input("driver"))
-        points = whole(motion.track.points, motion.track.present, motion.track.seconds)
-        return drive(points, motion.neutral, portrait.points, FaceTransferConfig(), portrait.looks)
+        return drive(
+            motion.points, motion.neutral, portrait.points, FaceTransferConfig(), portrait.looks, shots=motion.shots
+        )
 
     def _clip(self, context: StageContext) -> tuple[Clip | None, str]:
         """The clip to rehearse on, and whose it is."""
-        own = longest_shot(context.input("target_face"))
+        folder = context.input("target_face")
+        own = FaceTrack.load(folder / "track.npz")
+        own = longest_shot(own, shots_of(folder, np.arange(len(own))))
         if own.present.sum() >= ENOUGH:
             return Clip(context.input("target"), own, None), "target"
         motion, path = load_motion(context.input("driver")), context.input("driving")
-        if path.suffix.lower() != SUFFIX and motion.track.present.sum() >= ENOUGH:
-            return Clip(path, motion.track, motion.mouths), "driver"
+        track = longest_shot(motion.track, motion.shots)
+        if path.suffix.lower() != SUFFIX and track.present.sum() >= ENOUGH:
+            return Clip(path, track, motion.mouths), "driver"
         context.progress.note(
-            f"neither target nor driver is a video of {ENOUGH} frames or more: the portrait alone is learnt from"
+            f"neither target nor driver is a video with {ENOUGH} frames of a face in one shot: the portrait alone is "
+            "learnt from"
         )
         return None, "portrait"
 
@@ -147,13 +152,11 @@ class TakesStage(Stage[TakesConfig]):
                 yield from rehearsal.of_clip(frames, pictures, points, taken, clip.mouths, start)
 
 
-def longest_shot(folder: Path) -> FaceTrack:
-    """The track of a finished film_face stage, with its face in the shot that shows it longest alone.
+def longest_shot(track: FaceTrack, shots: NDArray[np.int64]) -> FaceTrack:
+    """A track of shots (T,) with its face in the shot that shows it longest alone.
 
     Another shot has another light, which is not a warp's to mend.
     """
-    track = FaceTrack.load(folder / "track.npz")
-    shots = shots_of(folder, np.arange(len(track)))
     return replace(track, present=track.present & (shots == np.bincount(shots, track.present).argmax()))
 
 

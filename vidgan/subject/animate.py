@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from vidgan.face.expression import gap
 from vidgan.face.head import HeadPose, to_head
-from vidgan.face.mesh import closed_triangles, mesh_flow, polygon, pull, strip
+from vidgan.face.mesh import closed_triangles, edge_on, mesh_flow, polygon, pull, strip
 from vidgan.face.mouths import Mouths, colour_gain, to_crop
 from vidgan.face.regions import LEFT_EYE, LIP_PAIRS, LIPS_INNER, MESH, MOUTH_CORNERS, RIGHT_EYE
 from vidgan.face.transfer import Driven, gaze_of
@@ -43,12 +43,27 @@ NECK, CHEST = 1.05, 2.1
 REACH = 0.3
 """Eye distances beyond the mesh over which its own motion fades into the head's."""
 
+CALM = 2.0
+"""Deviation of the blur of what the mesh's motion is taken to be beside it, in steps of the flow: steep along a cheek
+seen from the side, it would ripple."""
+
 BEYOND = 1.1
 """Times an eye's opening: what shut lids hide, white beside the landmarks too."""
 
 SHADE, SHADED = 0.4, 0.06
 """Share of its light that an eye loses beside its lids, and over how many of its widths: a ball under lids is not lit
 as a plane, and what of its white was hidden has no shade of its own."""
+
+DRAWN_OUT, DEEP, DARKENS = 1.6, 0.45, 0.06
+"""Times that a mouth picture may be drawn out downwards, what is left of its light below that, and over which share of
+its width it darkens."""
+
+LASHES, SLIT = 0.65, (0.15, 0.5)
+"""Light of the line between shut lids, over that of their skin, and the shares of its open area at which an eye is shut
+and at which nothing of that line is seen."""
+
+STRETCH = (1.0, 2.0)
+"""Times their area in the picture over which lids lose their grain when an eye shuts."""
 
 LIPS_WIDE, LIPS_DEEP = 0.03, 0.2
 """How far a lip may reach into the ring of its inner edge: in widths of a mouth picture, but never more than this share
@@ -106,6 +121,10 @@ class FacePainter:
         """Factors (3,) from the light of the picture at rest to this picture's."""
         return np.ones(3, np.float32) if self.rest is self.portrait else colour_gain(self.portrait.skin, self.rest.skin)
 
+    @cached_property
+    def _edge_on(self) -> NDArray[np.bool_]:
+        return edge_on(self.portrait.points[:MESH])
+
     @property
     def _origin(self) -> NDArray[np.float64]:
         return np.array(self.window[:2], np.float64)
@@ -139,11 +158,13 @@ class FacePainter:
         mesh = mesh_flow(
             (points[:MESH, :2] - self._origin) / stride, home[:MESH, :2], closed_triangles(), grid, points[:MESH, 2]
         )
-        own = (mesh.where - rigid) * mesh.inside[..., None]
-        beyond = cv2.distanceTransform((~mesh.inside).astype(np.uint8), cv2.DIST_L2, 3) * stride
+        # Of cheeks seen from the side, here or in the picture, a triangle stretches what it hardly shows.
+        known = mesh.inside & ~(edge_on(points[:MESH]) | self._edge_on)[mesh.face]
+        own = spread((mesh.where - rigid) * known[..., None], known)
+        beyond = cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 3) * stride
         fade = np.exp(-((beyond / (REACH * self.driven.pose.scale[index])) ** 2))[..., None]
-        shift = weight[..., None] * (rigid - at) + fade * spread(own, mesh.inside)
-        shift[mesh.inside] = (mesh.where - at)[mesh.inside]
+        shift = weight[..., None] * (rigid - at) + fade * cv2.GaussianBlur(own, (0, 0), CALM)
+        shift[known] = (mesh.where - at)[known]
         # Slivers of triangles seen edge-on would come out as specks.
         calm = np.dstack(
             [cv2.medianBlur(np.ascontiguousarray(part), 3) for part in cv2.split(shift.astype(np.float32))]
@@ -174,9 +195,9 @@ class FacePainter:
     # --- eyes ---------------------------------------------------------------------------------------------------
 
     def _eyes(self, canvas: Array, index: int) -> None:
-        for (ring, _, corners, _), ball in zip(EYES, self.rest.eyeballs, strict=True):
+        for (ring, around, corners, _), ball in zip(EYES, self.rest.eyeballs, strict=True):
             if ball is not None:
-                self._eye(canvas, index, ball, list(ring), list(corners))
+                self._eye(canvas, index, ball, list(ring), list(around), list(corners))
 
     @cached_property
     def _aside(self) -> NDArray[np.float64]:
@@ -184,12 +205,16 @@ class FacePainter:
         there, here = (gaze_of(to_head(one.points[None], one.pose))[0] for one in (self.rest, self.portrait))
         return here - there
 
-    def _eye(self, canvas: Array, index: int, ball: Eyeball, ring: list[int], corners: list[int]) -> None:
+    def _eye(
+        self, canvas: Array, index: int, ball: Eyeball, ring: list[int], around: list[int], corners: list[int]
+    ) -> None:
         points, home = self.driven.points[index, :, :2], self.rest.points[:, :2]
         matrix = _similarity(points[corners], home[corners])
         place, was = points[ring], _brought(self.portrait.points[:, :2], points, corners)[ring]
         middle = was.mean(0)
-        box = _box(np.concatenate([place, middle + BEYOND * (was - middle)]), 3, self.window)
+        soft = 0.012 * float(self.driven.pose.scale[index])
+        margin = 3 + round(6 * soft)
+        box = _box(np.concatenate([place, points[around], middle + BEYOND * (was - middle)]), margin, self.window)
         if box is None:
             return
         left, top, right, bottom = box
@@ -197,23 +222,34 @@ class FacePainter:
         where = (_grid(size) + corner) @ matrix[:, :2].T + matrix[:, 2]
         x, y = self.window[:2]
         view = canvas[top - y : bottom - y, left - x : right - x]
-        soft = 0.012 * float(self.driven.pose.scale[index])
         part = _area(place) / max(_area(was), 1.0)
-        inside = polygon(place - corner, size, soft)[..., None]
-        # Skin beside the lashes would stretch over the shut eye, lashes and all: what is no skin is replaced.
-        lid = polygon(middle + BEYOND * (was - middle) - corner, size, 2 * soft)[..., None]
-        lid = lid * np.clip(1 - 2 * inside, 0, 1) * np.clip(2 * (1 - part) - 0.3, 0, 1)
-        skin = ball.lids(where) * self._light
-        other = np.abs(view.mean(-1, keepdims=True) / np.maximum(skin.mean(-1, keepdims=True), 1) - 1)
-        view += lid * np.clip((other - 0.15) / 0.15, 0, 1) * (skin - view)
+        across = max(float(np.linalg.norm(points[corners[0]] - points[corners[1]])), 1e-3)
+        inside = polygon(place - corner, size, min(soft, 0.3 * _area(place) / across))[..., None]
+        # Skin beside the lashes stretches over the shut eye: its grain is lost, and what is no skin is replaced.
+        lid = np.maximum(
+            polygon(middle + BEYOND * (was - middle) - corner, size, 2 * soft),
+            polygon(points[around] - corner, size, 2 * soft),
+        )[..., None]
+        shut = 1 - float(np.clip((part - SLIT[0]) / (SLIT[1] - SLIT[0]), 0, 1))
+        rim = np.minimum(inside, 1 - inside) * (1 - shut)  # left to the lashes; shut lids have none but their line
+        lid = lid * (1 - inside - rim) * np.clip(2 * (1 - part) - 0.3, 0, 1)
+        skin, plain = ball.lids(where) * self._light, cv2.GaussianBlur(view, (0, 0), 3 * soft + 0.1)
+        other = np.abs(plain.mean(-1, keepdims=True) / np.maximum(skin.mean(-1, keepdims=True), 1) - 1)
+        beside = 4 * polygon(place - corner, size, 3 * soft)[..., None]  # white that the landmarks leave out
+        other = np.clip(np.maximum((other - 0.12) / 0.12, beside), 0, 1)
+        home_lids = _area(home[around]) - _area(home[ring])
+        lids = (_area(points[around]) - _area(place)) * abs(float(np.linalg.det(matrix[:, :2])))
+        stretched = np.clip((lids / max(home_lids, 1.0) - STRETCH[0]) / (STRETCH[1] - STRETCH[0]), 0, 1)
+        grain = view + stretched * (plain - view)
+        view += lid * (grain + other * (skin - grain) - view)
         # The lids' rims come with the skin: lashes and shade stay with them, and shut lids show no edge.
-        cover = np.clip(2 * inside - 1, 0, 1)
+        cover = inside - rim
         width = float(np.linalg.norm(home[corners[0]] - home[corners[1]]))
         gaze = self.driven.gaze[index]
         shift = (gaze + self._aside) * width
-        across = float(np.linalg.norm(points[corners[0]] - points[corners[1]]))
         lit = np.clip(2 * polygon(place - corner, size, SHADED * across)[..., None] - 1, 0, 1)
         pulled = ball.look(where, shift) * (1 - SHADE * (1 - lit)) * self._light
+        pulled += shut * (np.minimum(view, LASHES * skin) - pulled)
         # An eye that does nothing is left as it is, to the lashes.
         moved = np.linalg.norm((place - was) @ matrix[:, :2].T, axis=1).max() / width
         share = np.clip(25 * (moved + np.hypot(*gaze)) - 0.3, 0, 1)
@@ -314,23 +350,44 @@ def _filled(picture: NDArray[np.uint8], ring: Array, place: NDArray, size: tuple
     known = np.asarray(depth > np.clip(LIPS_DEEP * float(depth.max()), 1, LIPS_WIDE * picture.shape[1]))
     if known.sum() >= 20:
         picture = push_pull(picture, known)
-    picture, ring = _shrunk(picture, ring, place)
+    opened = _opened(ring, place)
+    if opened is not ring:
+        below = cv2.distanceTransform(1 - whole, cv2.DIST_L2, 3) / (DARKENS * picture.shape[1])
+        picture = (picture * (1 - (1 - DEEP) * np.clip(below, 0, 1))[..., None]).astype(np.uint8)
+    picture, ring = _shrunk(picture, opened, place)
     faces = strip(tuple(range(len(ring))))
     flow = mesh_flow(place, ring, faces, size)
     near = spread(flow.where * flow.inside[..., None], flow.inside) if flow.inside.any() else flow.where
     return pull(picture, np.ascontiguousarray(near, np.float32), cv2.INTER_LINEAR).astype(np.float32)
 
 
+def _sides(ring: NDArray) -> NDArray[np.float64]:
+    """How wide a mouth's ring (R, 2) is between its corners, and how tall across that."""
+    axis = ring[len(ring) // 2] - ring[0]
+    across = max(float(np.hypot(*axis)), 1e-3)
+    return np.array([across, np.ptp((ring - ring[0]) @ np.array([-axis[1], axis[0]])) / across])
+
+
+def _opened(ring: Array, place: NDArray) -> Array:
+    """The ring of a mouth picture, gone on downwards where the ring `place` (R, 2) is taller for its width.
+
+    A mouth opens below its upper teeth: drawn out with it, these would fill it.
+    """
+    (across, tall), (have_across, have_tall) = _sides(place), _sides(ring)
+    more = tall * have_across / max(across * have_tall, 1e-3) / DRAWN_OUT
+    if more <= 1:
+        return ring
+    half, out = len(ring) // 2, ring.copy()
+    lower, upper = list(range(1, half)), list(range(len(ring) - 1, half, -1))
+    out[lower] = ring[upper] + more * (ring[lower] - ring[upper])
+    return out
+
+
 def _shrunk(picture: NDArray[np.uint8], ring: Array, place: NDArray) -> tuple[NDArray[np.uint8], Array]:
     """A mouth picture and its ring no larger than the ring `place` (R, 2) that it is drawn into: teeth in a narrow slit
     would flicker between the pixels.
     """
-    corner = len(ring) // 2
-    axis = place[corner] - place[0]
-    across = float(np.hypot(*axis))
-    tall = np.ptp((place - place[0]) @ np.array([-axis[1], axis[0]])) / max(across, 1e-3)
-    have = np.maximum(np.ptp(ring, axis=0), 1e-3)
-    share = np.clip(np.array([across, tall]) / have, 0, 1)
+    share = np.clip(_sides(place) / np.maximum(np.ptp(ring, axis=0), 1e-3), 0, 1)
     height, width = picture.shape[:2]
     size = np.maximum(np.round(share * [width, height]), 2).astype(int)
     small = cv2.resize(picture, (int(size[0]), int(size[1])), interpolation=cv2.INTER_AREA)

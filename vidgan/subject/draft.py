@@ -79,7 +79,7 @@ def warp_references(pictures: Tensor, flow: Flow, fade: Tensor, size: int) -> Wa
     Outside the driving body, a pixel that lands on another part than its own (the other leg) is not the person.
     """
     fine = resize_flow(flow, (size, size))
-    pulled = sample(pictures, fine)
+    pulled = sample(pictures, fine.where)
     own = ((fine.confidence - GATE_LOW) / (GATE_HIGH - GATE_LOW)).clamp(0, 1)
     pulled[:, :, 3] *= torch.maximum(own, fine.inside[:, None]) * fine.near[:, None]
     pulled = feathered(pulled, fine)

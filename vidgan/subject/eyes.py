@@ -30,8 +30,8 @@ EDGE = (1.0, 1.25)
 """Radii of the iris between which it fades into the white."""
 
 SKIN = (0.4, 0.85)
-"""Quantiles of the light around an eye between which it is the lids' skin: darker are lashes and folds, brighter what
-shows of the white beside its landmarks."""
+"""Quantiles of the light around an eye, less its even fall from one side to the other, between which it is the lids'
+skin: darker are lashes and folds, brighter what shows of the white beside its landmarks."""
 
 WHITE = (0.35, 0.8)
 """Quantiles of the light of an eye's white between which it goes on under the lids: darker is shade, brighter the
@@ -104,9 +104,26 @@ def eyeball(picture: Picture, ring: NDArray, around: NDArray, iris: NDArray) -> 
     dim, glaring = np.quantile(light[white], WHITE if white is not open_ else (0.5, 1.0))
     ball = push_pull(part, white & (light >= dim) & (light <= glaring))
     skin = (polygon(around - origin, part.shape, 0.0) > 0.95) & ~open_
-    low, high = np.quantile(light[skin], SKIN) if skin.any() else (0.0, 255.0)
-    lids = push_pull(part, skin & (light >= low) & (light <= high)) if skin.any() else part
+    lids = _plain_skin(part, light, skin, open_, wide)
     return Eyeball(ball, _whole_iris(part, ball, clear, radius), lids, origin, *disc)
+
+
+def _plain_skin(
+    part: Picture, light: NDArray, around: NDArray[np.bool_], open_: NDArray[np.bool_], wide: float
+) -> Picture:
+    """The lids' skin, of what is `around` the eye, gone on over it: (h, w, 3)."""
+    away = cv2.distanceTransform((~open_).astype(np.uint8), cv2.DIST_L2, 3)
+    around = next((far for far in (around & (away > rim * wide) for rim in RIMS) if far.sum() >= _ENOUGH), around)
+    if not around.any():
+        return part
+    # One lid's side may lie in shadow: lashes, folds and white are told by what is lit alike.
+    y, x = np.nonzero(around)
+    plane = np.stack([x, y, np.ones_like(x)], -1).astype(np.float64)
+    apart = light[around] - plane @ np.linalg.lstsq(plane, light[around], rcond=None)[0]
+    low, high = np.quantile(apart, SKIN)
+    plain = np.zeros_like(around)
+    plain[around] = (apart >= low) & (apart <= high)
+    return push_pull(part, plain)
 
 
 def _settled(

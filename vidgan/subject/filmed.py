@@ -14,11 +14,19 @@ from numpy.typing import NDArray
 
 from vidgan.face.head import HeadPose, head_pose_of
 from vidgan.face.mouths import Mouths
-from vidgan.face.shots import visits
 from vidgan.face.transfer import Driven, Filmed
-from vidgan.subject.animate import FacePainter, choose_mouths, moving_window
+from vidgan.subject.animate import Borrowed, FacePainter, moving_window
 from vidgan.subject.inpaint import smooth
-from vidgan.subject.portrait import Portrait, oval_of, plate_behind, plate_joined, refined
+from vidgan.subject.portrait import (
+    FLYAWAY,
+    Portrait,
+    by_colour,
+    oval_of,
+    plate_behind,
+    plate_joined,
+    refined,
+    with_reach,
+)
 
 
 class FilmPainter:
@@ -26,15 +34,14 @@ class FilmPainter:
 
     portrait: the film's frame at rest, which lends its eyes, in each frame's light, and its plate in the same shot if
     the camera stands still there; filmed: the film under the driving frames; driven: its face as it shall be; lent: the
-    driver's mouths, one a frame, or None; banned: see `choose_mouths`.
+    driver's mouths, one a frame, or None; borrowed: what `choose_mouths` says.
     """
 
     def __init__(
-        self, portrait: Portrait, filmed: Filmed, driven: Driven, lent: Mouths | None,
-        banned: NDArray[np.bool_] | None = None,
-    ) -> None:  # fmt: skip
+        self, portrait: Portrait, filmed: Filmed, driven: Driven, lent: Mouths | None, borrowed: Borrowed
+    ) -> None:
         self.portrait, self.filmed, self.driven, self.lent = portrait, filmed, driven, lent
-        self.borrowed = choose_mouths(portrait, driven, lent, visits(filmed.shots), banned)
+        self.borrowed = borrowed
         self._poses = head_pose_of(filmed.points)
         self._seen = bool((portrait.matte < 255).any())
 
@@ -50,10 +57,8 @@ class FilmPainter:
         inside, corner = np.s_[top:bottom, left:right], np.array([left, top, 0])
         picture, points = np.ascontiguousarray(rgb[inside]), self.filmed.points[index] - corner
         matte = self._matte(mask, picture, points, rgb.shape, inside)
-        one = replace(
-            self.portrait, picture=picture, matte=matte, plate=self._plate(index, picture, matte, inside),
-            points=points.astype(np.float32),
-        )  # fmt: skip
+        matte, plate = self._apart(index, picture, matte, inside)
+        one = replace(self.portrait, picture=picture, matte=matte, plate=plate, points=points.astype(np.float32))
         lent = None if self.lent is None else self.lent[here]
         driven = _shifted(self.driven[here], corner)
         painter = FacePainter(one, driven, lent, self.portrait, self.borrowed[here])
@@ -72,14 +77,19 @@ class FilmPainter:
         matte = refined(np.ascontiguousarray(whole[inside]), picture)
         return np.maximum(matte, oval_of(points, picture.shape))
 
-    def _plate(
+    def _apart(
         self, index: int, picture: NDArray[np.uint8], matte: NDArray[np.uint8], inside: tuple[slice, slice]
-    ) -> NDArray[np.uint8]:
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """The matte of a part of the frame, settled, and what is behind the person in it."""
         if not self._seen:
-            return picture
+            return matte, picture
         if self.portrait.steady and self.filmed.shots[index] == self.portrait.shot:
-            return plate_joined(picture, matte, self.portrait.plate[inside])
-        return plate_behind(picture, matte, smooth)  # texture would be another in every frame
+            # Loose hair beyond the outline goes with the head, so it is taken out of what stays.
+            plate = plate_joined(picture, with_reach(matte, FLYAWAY), self.portrait.plate[inside])
+            seen = self.portrait.seen
+            return by_colour(picture, matte, plate, False if seen is None else seen[inside]), plate
+        plate = plate_behind(picture, matte, smooth)  # texture would be another in every frame
+        return by_colour(picture, matte, plate, False), plate
 
 
 def _shifted(driven: Driven, corner: NDArray[np.int64]) -> Driven:

@@ -21,6 +21,9 @@ from vidgan.subject.draft import FLOW_STRIDE, Warped, blend_logits, composite, m
 from vidgan.subject.rig import Rig
 from vidgan.subject.warp import grid_points, resize_flow, sample
 
+STEADINESS = 0.65
+"""The share of a body's last picture, pulled along by the motion, in its next one."""
+
 CELL = 0.004
 """The side of the cells, as a share of the window, to whose values about a pixel a last picture is held."""
 
@@ -56,12 +59,13 @@ class Previous:
 @dataclass(frozen=True)
 class Pulled:
     """The previous output at the present pose: colour (B, 3, S, S), matte (B, 1, S, S), and confidence (B, 1, S, S), 0
-    for what cannot be trusted or comes from afar.
+    for what cannot be trusted or comes from afar; inner: the columns beyond which there is nobody, and all of it is 0.
     """
 
     colour: Tensor
     matte: Tensor
     confidence: Tensor
+    inner: slice
 
 
 @dataclass(frozen=True)
@@ -92,20 +96,28 @@ def pull(previous: Previous, points: Tensor, heights: Tensor, size: int, rig: Ri
     flow = resize_flow(rig.flow(*poses, picture[:, 3:], grid), (size, size))
     if picture.shape[-1] != size:
         picture = F.interpolate(picture, (size, size), mode="area")
+    inner = rig.columns(points, size)
+    where, confidence = flow.where[:, :, :, inner], flow.confidence[:, 0, :, inner]
     # Sampled again and again from frame to frame, a picture read between its pixels by straight lines washes out.
-    pulled = sample(picture[:, None], flow, mode="bicubic")[:, 0]
-    pulled = torch.cat([pulled[:, :3].clamp(-1, 1), pulled[:, 3:].clamp(0, 1)], 1)
-    centres = grid_points((size, size), points.device).view(size, size, 2)
-    moved = torch.hypot(*(flow.where[:, 0] - centres).unbind(-1)) / heights[:, None, None]
-    confidence = flow.confidence[:, 0] * (1 - moved / LEAP).clamp(0, 1) * previous.trust[:, None, None]
-    return Pulled(pulled[:, :3], pulled[:, 3:], confidence[:, None])
+    pulled = sample(picture[:, None], where, mode="bicubic")[:, 0]
+    centres = grid_points((size, size), points.device).view(size, size, 2)[:, inner]
+    moved = torch.hypot(*(where[:, 0] - centres).unbind(-1)) / heights[:, None, None]
+    confidence = confidence * (1 - moved / LEAP).clamp(0, 1) * previous.trust[:, None, None]
+    stacked = torch.cat([pulled[:, :3].clamp(-1, 1), pulled[:, 3:].clamp(0, 1), confidence[:, None]], 1)
+    whole = F.pad(stacked, (inner.start, size - inner.stop))
+    return Pulled(whole[:, :3], whole[:, 3:4], whole[:, 4:], inner)
 
 
 def resized(pulled: Pulled, size: int) -> Pulled:
     """The same at size x size pixels, no more than it has."""
-    if pulled.matte.shape[-1] == size:
+    old = pulled.matte.shape[-1]
+    if old == size:
         return pulled
-    return Pulled(*(F.interpolate(value, (size, size), mode="area") for value in vars(pulled).values()))
+    colour, matte, confidence = (
+        F.interpolate(one, (size, size), mode="area") for one in (pulled.colour, pulled.matte, pulled.confidence)
+    )
+    inner = slice(pulled.inner.start * size // old, -(-pulled.inner.stop * size // old))
+    return Pulled(colour, matte, confidence, inner)
 
 
 def with_slot(warped: Warped, colour: Tensor, matte: Tensor, confidence: Tensor) -> Warped:
@@ -181,26 +193,26 @@ def _at_size(out: Repair, size: int) -> Repair:
     return Repair(stacked[:, :slots], stacked[:, slots : slots + 3], stacked[:, slots + 3 :])
 
 
-def steady(colour: Tensor, matte: Tensor, pulled: Pulled, steadiness: float) -> tuple[Tensor, Tensor]:
+def steady(colour: Tensor, matte: Tensor, pulled: Pulled) -> tuple[Tensor, Tensor]:
     """The person's colour (B, 3, S, S) and matte (B, 1, S, S), mixed with what was shown of them in the last frame.
-    steadiness: the share of that, see `Rig`.
 
     A recursive average along the motion, as in temporal anti-aliasing (Yang et al. 2020, "A Survey of Temporal
     Antialiasing Techniques", section 2), here along the flow of the body's parts: crawling and trembling that the
     motion does not explain average out. The last picture is first held to the values about each pixel of the present
     one (their section 4.2, history rectification), so that no ghost stays of what is gone.
     """
-    share = steadiness * pulled.confidence
     cell = max(1, round(CELL * matte.shape[-1]))
-    there = share * pulled.matte  # no colour where the last matte had nobody
-    return (
-        colour + there * (held(pulled.colour, colour, cell) - colour),
-        matte + share * (held(pulled.matte, matte, cell) - matte),
-    )
+    shown = torch.cat([colour, matte], 1)
+    now = shown[..., pulled.inner].clone()
+    last = torch.cat([pulled.colour, pulled.matte], 1)[..., pulled.inner]
+    share = STEADINESS * pulled.confidence[..., pulled.inner]
+    there = share * last[:, 3:]  # no colour where the last matte had nobody
+    shown[..., pulled.inner] += torch.cat([there, there, there, share], 1) * (held(last, now, cell) - now)
+    return shown[:, :3], shown[:, 3:]
 
 
 def held(last: Tensor, now: Tensor, cell: int) -> Tensor:
-    """A last picture (B, C, S, S) held to the range of the present one's values about each pixel: in its own cell of so
+    """A last picture (B, C, h, w) held to the range of the present one's values about each pixel: in its own cell of so
     many pixels a side and those that touch it, between cells as a mixture of both.
     """
     return torch.minimum(torch.maximum(last, -_highest(-now, cell)), _highest(now, cell))
@@ -208,7 +220,7 @@ def held(last: Tensor, now: Tensor, cell: int) -> Tensor:
 
 @torch.no_grad()
 def _highest(values: Tensor, cell: int) -> Tensor:
-    size = values.shape[-1]
+    h, w = values.shape[-2:]
     around = F.max_pool2d(F.max_pool2d(values, cell, ceil_mode=True), 3, 1, 1)
     grown = F.interpolate(around, scale_factor=cell, mode="bilinear", align_corners=False) if cell > 1 else around
-    return grown[..., :size, :size]
+    return grown[..., :h, :w]

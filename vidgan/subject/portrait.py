@@ -54,7 +54,8 @@ class Portrait:
     (2,) how far the warped picture looks turned and nodded for each degree that it was, see `vidgan.stages.portrait`;
     size: (2,) width and height of a video's frames as they are read, before they are cut to even sides; shot: which of
     its shots picture and plate are of; steady: whether the camera stands still in it, so that the plate lies behind
-    every frame; mouth_frames: (N,) the frames that the mouths are of.
+    every frame; mouth_frames: (N,) the frames that the mouths are of; seen: (H, W) where the plate was seen and not
+    guessed, None for nowhere.
     """
 
     picture: NDArray[np.uint8]
@@ -67,6 +68,7 @@ class Portrait:
     steady: bool = True
     shot: int = 0
     mouth_frames: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    seen: NDArray[np.bool_] | None = None
 
     @cached_property
     def spread(self) -> NDArray[np.uint8]:
@@ -102,7 +104,9 @@ class Portrait:
         Raises:
             OutputError: a picture cannot be written.
         """
-        for name, picture in {"picture": self.picture, "plate": self.plate, "matte": self.matte}.items():
+        seen = np.zeros_like(self.matte) if self.seen is None else as_matte(self.seen.astype(np.float32))
+        pictures = {"picture": self.picture, "plate": self.plate, "matte": self.matte, "seen": seen}
+        for name, picture in pictures.items():
             path = folder / f"{name}.png"
             if not cv2.imwrite(str(path), picture[..., ::-1] if picture.ndim == 3 else picture):
                 raise OutputError(f"{path}: cannot be written: make room on its disk, or check that it may be written")
@@ -115,15 +119,25 @@ class Portrait:
             np.ascontiguousarray(cv2.imread(str(folder / f"{name}.png"))[..., ::-1], np.uint8)
             for name in ("picture", "plate")
         )
-        matte = np.asarray(cv2.imread(str(folder / "matte.png"), cv2.IMREAD_GRAYSCALE), np.uint8)
+        matte, seen = (
+            np.asarray(cv2.imread(str(folder / f"{name}.png"), cv2.IMREAD_GRAYSCALE), np.uint8)
+            for name in ("matte", "seen")
+        )
         with np.load(folder / "face.npz", allow_pickle=False) as data:
             mouths = Mouths(data["pictures"], data["rings"], data["skin"])
             points, looks, size, steady, shot, frames = (data[name] for name in _ARRAYS)
-            return cls(picture, matte, plate, points, mouths, looks, size, bool(steady), int(shot), frames)
+            return cls(picture, matte, plate, points, mouths, looks, size, bool(steady), int(shot), frames, seen > 0)
 
 
 EDGE = 0.015
 """Width of the soft edge of a matte that is drawn along a face, in widths of that face."""
+
+FLYAWAY, FAINT = 0.03, 0.12
+"""How far loose hair reaches beyond the segmenter's outline, in shares of the picture's longer side, and the coverage
+below which it is taken for the background's own grain."""
+
+ALIKE = 20.0
+"""Grey levels by which person and background must differ for colours to tell them apart."""
 
 CLEAR, CLOSE = 0.02, 0.004
 """Shares of the picture's longer side: farther than the first from the person, the background is free of their colours;
@@ -150,6 +164,35 @@ def oval_of(points: NDArray, size: tuple[int, ...]) -> NDArray[np.uint8]:
     return as_matte(polygon(middle + (1 - 2 * EDGE) * (ring - middle), size, EDGE * across))
 
 
+def by_colour(
+    rgb: NDArray[np.uint8], matte: NDArray[np.uint8], plate: NDArray[np.uint8], seen: NDArray[np.bool_] | bool
+) -> NDArray[np.uint8]:
+    """A matte settled by colours where the segmenter is unsure: (H, W) uint8.
+
+    Between the person's colours, gone on beyond their outline, and the plate, a pixel's own colour says how far it is
+    covered (the compositing equation, Porter and Duff 1984, solved for its coverage). What is half sure and looks like
+    the plate is none of the person. seen: (H, W), or for all of it, where the plate was seen and not guessed, so that
+    strands of hair beyond the outline are found there, too.
+    """
+    if not (matte > 240).any():
+        return matte
+    behind, person = plate.astype(np.float32), push_pull(rgb, matte > 240).astype(np.float32)
+    apart = person - behind
+    power = np.square(apart).sum(-1)
+    here = rgb - behind
+    cover = (here * apart).sum(-1) / np.maximum(power, 1)
+    beside = np.square(here).sum(-1) - np.square(cover) * power  # from the line between the two colours
+    sure = power / (power + 3 * ALIKE**2) * np.exp(-beside / (3 * (ALIKE / 2) ** 2))
+    cover = np.clip((cv2.medianBlur(np.clip(cover, 0, 1), 3) - FAINT) / (1 - FAINT), 0, 1)
+    have = matte.astype(np.float32) / 255
+    settled = have + sure * np.minimum(cover - have, 0) * (matte < 250)
+    if np.any(seen):
+        near = cv2.distanceTransform((matte < 128).astype(np.uint8), cv2.DIST_L2, 3)
+        reach = FLYAWAY * max(matte.shape)
+        settled = np.maximum(settled, seen * sure * cover * np.clip(2 - 2 * near / reach, 0, 1))
+    return as_matte(settled)
+
+
 def plate_behind(rgb: NDArray[np.uint8], matte: NDArray[np.uint8], fill: Fill = inpaint) -> NDArray[np.uint8]:
     """The background of one picture: filled in where the person is, from where their colours do not reach."""
     free = cv2.dilate(matte, _disc(CLEAR, matte)) < 5
@@ -169,6 +212,12 @@ def plate_joined(rgb: NDArray[np.uint8], matte: NDArray[np.uint8], filled: NDArr
     if clear.any():
         change -= np.where(clear[..., None], 0, spread(change, clear))
     return np.clip(rgb + share * change + 0.5, 0, 255).astype(np.uint8)
+
+
+def with_reach(matte: NDArray[np.uint8], share: float) -> NDArray[np.uint8]:
+    """A matte (H, W) grown by a share of its longer side, with a hard edge."""
+    away = cv2.distanceTransform((matte < 128).astype(np.uint8), cv2.DIST_L2, 3)
+    return np.where(away <= share * max(matte.shape), np.uint8(255), matte)
 
 
 def _disc(share: float, picture: NDArray) -> NDArray[np.uint8]:

@@ -139,7 +139,7 @@ class Painter:
                 return colour, matte
             upsampled = matte.shape[-1] / scene.narrow.shape[-1]
             matte = firm(matte, FIRMNESS["trained"] * upsampled**0.5)  # its edge grows with the network's pixels
-        return steady(colour, matte, pulled, BODY.steadiness)
+        return steady(colour, matte, pulled)
 
     @staticmethod
     def _painted(generator: nn.Module, scene: Scene, pulled: Pulled) -> Painted:

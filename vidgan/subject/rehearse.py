@@ -17,7 +17,7 @@ from vidgan.face.head import HeadPose, angles, head_pose, head_pose_of, to_head
 from vidgan.face.mouths import Mouths
 from vidgan.face.track import FaceTrack
 from vidgan.face.transfer import Driven, Filmed, gaze_of
-from vidgan.subject.animate import FacePainter
+from vidgan.subject.animate import FacePainter, choose_mouths
 from vidgan.subject.filmed import FilmPainter
 from vidgan.subject.footage import Positions
 from vidgan.subject.mend import HEIGHT, SIDE, face_region, face_windows
@@ -149,10 +149,10 @@ class Rehearsal:
         painters, numbers = [], []
         for source in sources:
             numbers.append(taken + np.cumsum(np.diff(source, prepend=source[0] - 1) != 1))  # none runs across a leap
-            was, alone = points[source], np.zeros(len(source), np.int64)
-            filmed = Filmed(source, was, np.ones(len(source)), alone)
+            was = points[source]
+            filmed = Filmed(source, was, np.ones(len(source)), np.zeros(len(source), np.int64))
             driven = Driven(motion, pose, gaze - gaze_of(to_head(was, head_pose_of(was))), motion)
-            painters.append(FilmPainter(film, filmed, driven, None, near))
+            painters.append(FilmPainter(film, filmed, driven, None, choose_mouths(film, driven, None, banned=near)))
         nobody = np.zeros((1, 1), np.uint8)
         for index, rgb, *pictures in zip(range(start, len(taken)), frames, *under, strict=True):
             self._film(index, rgb, motion[index], windows[index])
@@ -209,4 +209,7 @@ def scaled(portrait: Portrait, factor: float) -> Portrait:
         for one in (portrait.picture, portrait.matte, portrait.plate)
     )
     points = (factor * portrait.points).astype(np.float32)
-    return replace(portrait, picture=picture, matte=matte, plate=plate, points=points)
+    seen = None
+    if portrait.seen is not None:
+        seen = cv2.resize(portrait.seen.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+    return replace(portrait, picture=picture, matte=matte, plate=plate, points=points, seen=seen)

@@ -38,14 +38,12 @@ class Rig(Protocol):
 
     maps: the number M of its pose maps; trust: how much a generator's own picture is trusted before anything is
     learned, a logit against all references together; agreement: the difference between own picture and references, of
-    colours in [-1, 1], at which it gets 1/e of their finest detail; steadiness: the share of the last picture, pulled
-    along by the motion, in the next one.
+    colours in [-1, 1], at which it gets 1/e of their finest detail.
     """
 
     maps: int
     trust: float
     agreement: float
-    steadiness: float
 
     def flow(
         self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, mattes: Tensor, grid: int
@@ -72,7 +70,6 @@ class BodyRig:
     maps = BODY_MAPS
     trust = -1.5
     agreement = 0.15
-    steadiness = 0.65
 
     def flow(
         self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, mattes: Tensor, grid: int
@@ -99,7 +96,6 @@ class FaceRig:
     maps = FACE_MAPS
     trust = -0.5
     agreement = 0.6
-    steadiness = 0.0  # lips move faster than their landmarks tell
 
     def flow(
         self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, mattes: Tensor, grid: int

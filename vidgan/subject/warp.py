@@ -119,12 +119,12 @@ def _recompute(parts: PartMotion, wanted: Tensor, size: tuple[int, int], where: 
         confidence.scatter_(2, place, trust)
 
 
-def sample(pictures: Tensor, flow: Flow, mode: str = "bilinear") -> Tensor:
-    """Pictures (B, K, C, H, W) pulled through the flow to its grid: (B, K, C, h, w); zero outside. mode: see
+def sample(pictures: Tensor, where: Tensor, mode: str = "bilinear") -> Tensor:
+    """Pictures (B, K, C, H, W) read at a flow's places (B, K, h, w, 2): (B, K, C, h, w); zero outside. mode: see
     `torch.nn.functional.grid_sample`; "bicubic" goes a little beyond the pictures' range.
     """
     b, k = pictures.shape[:2]
-    grid = flow.where.flatten(0, 1) * 2 - 1
+    grid = where.flatten(0, 1) * 2 - 1
     pulled = F.grid_sample(
         pictures.flatten(0, 1), grid.to(pictures.dtype), mode=mode, padding_mode="zeros", align_corners=False
     )
