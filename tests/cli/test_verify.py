@@ -57,7 +57,8 @@ def test_what_is_found_is_the_exit_code(vidgan, files, name, code, verdict, says
     said = json.loads(out)
     assert (got, said["verdict"]) == (code, verdict)
     assert says in said["sentence"]
-    assert 0 < said["forensic"]["score"] < 1
+    assert said["forensic"]["score"] is None
+    assert "nothing was learnt" in json.dumps(said["forensic"])  # of pictures so small
 
 
 @pytest.mark.parametrize("score", [0.001, 0.949, 0.999])

@@ -61,7 +61,10 @@ class DriveStage(Stage[FaceTransferConfig]):
             )
         missing = int((~track.present).sum())
         if missing:
-            context.progress.warn(f"the driver shows no face in {missing} frames: the motion goes on between them")
+            context.progress.warn(
+                f"the driver shows no face in {missing} frames: the motion goes on between them, over a whole shot the "
+                "head rests"
+            )
         return {
             "neutral": motion.neutral, "without_face": missing, "widest_yaw": round(widest, 1),
             "motion": self.config.motion, "region": self.config.region, "strength": self.config.strength,

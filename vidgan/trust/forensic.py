@@ -33,9 +33,14 @@ SECONDS = 20
 """Of a video are looked at, from its beginning."""
 MADE = 0.95
 """The score from which a video looks made; below it nothing is said, since much that is made scores as low as what is
-real. It is so high since real footage of people that a network never met reaches 0.7, and other cameras may have more.
+real. It is so high since the calibration lets the real footage that it was fitted on reach 0.7; by one fitted on the
+other people a film of a body passed it.
 """
 
+LEAST_FILMED = 3 * SIDE
+"""Pixels of the shorter side from which a video is judged as a film. Between those and the clips of one patch, which
+`generate` makes, patches overlap, and real films that were made so small scored as generated clips do.
+"""
 LEAST_FACED = 2 * SIDE
 """Pixels of the shorter side from which a face is looked for."""
 NEAR = 1 / 7
@@ -73,8 +78,11 @@ def judge(video: Path, network: TraceDetector | None = None) -> Judgement:
         DependencyError: this installation has no detector, or MediaPipe is not installed.
     """
     with ClipReader(video) as clip:
-        if min(clip.width, clip.height) < SIDE:
+        shorter, longer = sorted((clip.width, clip.height))
+        if shorter < SIDE:
             return Judgement(None, f"the pictures are smaller than {SIDE}x{SIDE}")
+        if longer >= SIDE + _GRID and shorter < LEAST_FILMED:
+            return Judgement(None, f"of pictures between {SIDE} and {LEAST_FILMED} pixels nothing was learnt")
         with MeshBackend(FaceConfig()) as backend:
             found = bags(_begin(clip), MOMENTS, FaceFollower(backend))
     if not found:
