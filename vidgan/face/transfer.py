@@ -145,16 +145,14 @@ def whole(
 
     A shot without any is filled from those before and after it.
     """
-    flat = points.reshape(len(points), -1)
-
-    def filled(frames: NDArray, known: NDArray) -> Array:
-        return np.stack([np.interp(seconds[frames], seconds[known], column[known]) for column in flat.T], 1)
-
-    out = filled(np.arange(len(points)), np.flatnonzero(present))
+    flat = points.reshape(len(points), -1).astype(np.float64)
+    filled = np.empty_like(flat)
     shots = np.zeros(len(points), np.int64) if shots is None else shots
-    for shot in np.unique(shots[present]):
-        out[shots == shot] = filled(shots == shot, np.flatnonzero(present & (shots == shot)))
-    return out.reshape(points.shape)
+    for shot in np.unique(shots):
+        here = shots == shot
+        known = here & present if (here & present).any() else present
+        filled[here] = np.stack([np.interp(seconds[here], seconds[known], column[known]) for column in flat.T], 1)
+    return filled.reshape(points.shape)
 
 
 def region_share(region: str) -> Array:
@@ -231,9 +229,7 @@ def _offset(driver: NDArray, target: NDArray) -> Array:
     return offset
 
 
-def _pose(
-    theirs: HeadPose, own: HeadPose, strength: NDArray, motion: str, shots: NDArray[np.int64]
-) -> HeadPose:  # fmt: skip
+def _pose(theirs: HeadPose, own: HeadPose, strength: NDArray, motion: str, shots: NDArray[np.int64]) -> HeadPose:
     # The head is at rest as and where it usually is in its shot, since after a cut the camera is another: the one frame
     # with the face at rest may be a nod or a step.
     usual = rotation_of(_usual(angles(theirs.rotation), shots))

@@ -58,7 +58,9 @@ class FilmPainter:
         picture, points = np.ascontiguousarray(rgb[inside]), self.filmed.points[index] - corner
         matte = self._matte(mask, picture, points, rgb.shape, inside)
         matte, plate = self._apart(index, picture, matte, inside)
-        one = replace(self.portrait, picture=picture, matte=matte, plate=plate, points=points.astype(np.float32))
+        one = replace(
+            self.portrait, picture=picture, matte=matte, plate=plate, points=points.astype(np.float32), seen=None
+        )  # fmt: skip
         lent = None if self.lent is None else self.lent[here]
         driven = _shifted(self.driven[here], corner)
         painter = FacePainter(one, driven, lent, self.portrait, self.borrowed[here])

@@ -21,7 +21,6 @@ _WEIGHTS = {
     "hip": 1.5, "knee": 1.5, "ankle": 1.0, "foot_index": 0.5,
 }  # fmt: skip
 
-
 _ALONG = np.linspace(0.1, 0.9, 9, dtype=np.float32)
 
 SEEN = 0.5
