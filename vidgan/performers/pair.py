@@ -142,7 +142,7 @@ def render_pair(out_dir: Path, *, seed: int, frames: int, size: int, fps: int = 
     poses, masks = {}, {}
     for name, performer, motion, setting in clips:
         progress.start(name, len(motion))
-        track, mask = _render(
+        track, mask = film(
             out_dir / f"{name}.mp4",
             performer,
             motion,
@@ -190,10 +190,14 @@ def _write_masks(path: Path, masks: dict[str, NDArray[np.uint8]]) -> None:
     _write(path, buffer.getvalue())
 
 
-def _render(
+def film(
     path: Path, performer: Performer, motion: Motion, setting: Setting, faces: list[dict[str, float]], size: int,
-    fps: int, progress: Progress, standing: float | None,
+    fps: int, progress: Progress, standing: float | None = None,
 ) -> tuple[PoseTrack, NDArray[np.uint8]]:  # fmt: skip
+    """Film a performer's motion into `path`; its exact track and the coverage (T, size, size) uint8.
+
+    standing: the moment in seconds at which the camera stands still; None lets it move as the setting says.
+    """
     from vidgan.performers.stage import Stage
     from vidgan.video.write import ClipWriter
 

@@ -16,6 +16,7 @@ from vidgan.subject.footage import ExampleConfig, Footage
 from vidgan.subject.model import Subject
 from vidgan.subject.references import ReferenceConfig
 from vidgan.subject.takes import TAKES, TakeFootage, Takes
+from vidgan.tasks.prior import load_prior
 from vidgan.tasks.repair import RepairConfig, RepairTask, build_generator
 from vidgan.train.checkpoint import read_network, save_network
 from vidgan.train.engine import choose_precision, launch
@@ -33,7 +34,7 @@ class TrainStage(Stage[RepairConfig]):
 
     name = "train"
     seeded = True
-    version = 9
+    version = 10
     Config: ClassVar[type[Config]] = RepairConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -49,20 +50,22 @@ class TrainStage(Stage[RepairConfig]):
                 "use --quality draft"
             )
         precision, why = choose_precision(config.precision, context.device)
-        task = RepairTask(footage, config, launch(context.device, precision), context.seed)
+        prior, beginning = load_prior(config, footage)
+        task = RepairTask(footage, config, launch(context.device, precision), context.seed, prior)
         if not len(task.starts):
             raise PersonError(
                 f"what is learnt from never shows the person in {config.rollout} frames in a row, training needs that: "
                 "give a clip that keeps the person in view, or use --quality draft"
             )
         context.progress.note(
-            f"training on {context.device} in {precision} ({why}), {task.batch} sequences to a step, "
+            f"training on {context.device} in {precision} ({why}), {beginning}, {task.batch} sequences to a step, "
             f"perceptual loss on {task.perceptual.feature_network}"
         )
         run, best = train(task, config, context.dir, context.progress, context.previous)
         task.ema.network.load_state_dict(best["ema"])
         facts = {
             "network": config.network,
+            "prior": prior is not None,
             "size": footage.size,
             "maps": footage.rig.maps,
             "references": footage.references,

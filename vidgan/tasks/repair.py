@@ -5,6 +5,7 @@ Legend: B sequences, R frames of rollout, K references, S pixels of the network;
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import cv2
@@ -42,11 +43,13 @@ class RepairConfig(LoopConfig):
 
     A `batch` of "auto" is 2 on a CPU and 8 on a GPU, which smaller ones leave idle. Up to the share `choose_after` of a
     run the references keep the draft's weights: the own picture learns first, and is not given up while it is still
-    worse everywhere. With 1 its share stays fixed.
+    worse everywhere. With 1 its share stays fixed. A `prior` of "auto" starts from shipped weights where they fit (see
+    `vidgan.tasks.prior`), "none" from random ones.
     """
 
     enabled: bool = True
     network: Literal["repair", "pose-only"] = "repair"
+    prior: Literal["auto", "none"] = "auto"
     width: int = Field(40, ge=8, multiple_of=8)
     depth: int = Field(3, ge=1, le=4)
     batch: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
@@ -84,9 +87,14 @@ def build_generator(network: str, maps: int, references: int, width: int, depth:
 
 
 class RepairTask(Trainable):
-    """Trains a generator (and its discriminator) on one subject. See `RepairConfig`."""
+    """Trains a generator (and its discriminator) on one subject, from the weights `prior` or from random ones. See
+    `RepairConfig`.
+    """
 
-    def __init__(self, footage: Footage, config: RepairConfig, fabric: Fabric, seed: int) -> None:
+    def __init__(
+        self, footage: Footage, config: RepairConfig, fabric: Fabric, seed: int,
+        prior: Mapping[str, Tensor] | None = None,
+    ) -> None:  # fmt: skip
         self.footage, self.config, self.fabric, self.seed = footage, config, fabric, seed
         self.device, self.rig, self.size = fabric.device, footage.rig, footage.size
         self.batch = batch_for(config.batch, self.device)
@@ -97,6 +105,8 @@ class RepairTask(Trainable):
             torch.manual_seed(seed)
             network = build_generator(config.network, self.rig.maps, footage.references, config.width, config.depth)
             judge = TupleDiscriminator(self.tuple_length * (3 + POSE_COLOURS))
+        if prior is not None:
+            network.load_state_dict(prior)
         self.ema = PowerEMA(network.to(self.device))
         network = network.to(memory_format=torch.channels_last)
         judge = judge.to(memory_format=torch.channels_last)

@@ -1,0 +1,157 @@
+"""What a repair generator knows before it has seen a subject: trained on rendered dancers, shipped with the package.
+
+    python -m benchmarks.prior out/prior --films 18 --steps 2500 --ship vidgan/models/repair.safetensors
+
+Films dancers (bodies, clothes and hair of the cast mixed, those held out left out), prepares each as the target of a
+transfer, and trains one generator on all of them, as `vidgan transfer` does on one. Whoever the other benchmarks and
+`samples/` show is held out. What is finished is kept in the folder, so the same command goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from benchmarks.common import FOLDER, run_stages, say
+from vidgan.performers.dance import MOVES, choreograph
+from vidgan.performers.pair import Setting, film
+from vidgan.performers.people import CAST, Person
+from vidgan.performers.performer import Performer, face_track
+from vidgan.performers.rig import Rig
+from vidgan.progress import Progress, Silent
+from vidgan.subject.examples import BodyFootage, BodySequences
+from vidgan.subject.footage import ExampleConfig, Footage, Picture, Positions, relit
+from vidgan.subject.model import Subject
+from vidgan.subject.references import ReferenceConfig
+from vidgan.subject.rig import BODY
+from vidgan.tasks.repair import RepairConfig, RepairTask
+from vidgan.train.checkpoint import save_network
+from vidgan.train.engine import choose_precision, launch
+from vidgan.train.loop import RunState, train
+
+HELD_OUT = ("Gita", "Esi", "Bruno")
+"""Targets of `benchmarks.transfer` (seeds 0 and 1) and of `samples/`."""
+
+RATES = (12, 16, 25)
+FRAMES, SIZE = 200, 320
+HELD_SHARE = 0.15
+
+
+def dancer(number: int) -> Person:
+    """One of the cast in another's clothes with a third one's hair."""
+    people = [person for person in CAST if person.name not in HELD_OUT]
+    rng = np.random.default_rng((number, 20))
+    body = people[number % len(people)]
+    top, bottom, hair = (people[int(rng.integers(len(people)))] for _ in range(3))
+    return replace(body, top=top.top, bottom=bottom.bottom, shoes=bottom.shoes, hair=hair.hair)
+
+
+def film_dancer(number: int, path: Path, progress: Progress) -> None:
+    """A dancer, a dance and a room of their own, drawn from `number` alone."""
+    from vidgan.performers import chart
+
+    rng = np.random.default_rng((number, 21))
+    performer, fps = Performer(dancer(number)), RATES[number % len(RATES)]
+    moves = tuple(map(str, rng.permutation(list(MOVES))))
+    motion = Rig(chart.reference()).motion(choreograph(rng, FRAMES, fps, moves))
+    setting = Setting((number, 22), performer.body.height)
+    part = path.with_name(f"part-{path.name}")
+    film(part, performer, motion, setting, face_track(performer.person, len(motion), fps, rng), SIZE, fps, progress)
+    part.replace(path)
+
+
+class Company(Footage):
+    """The footage of several people as one; `judged` is a further one's, on which the state that is kept is chosen."""
+
+    rig = BODY
+
+    def __init__(self, parts: Sequence[BodyFootage], judged: BodyFootage, light: float) -> None:
+        self.parts, self.judged, self.light = parts, judged, light
+        self.size, self.references = judged.size, judged.references
+        self.first = np.cumsum([0, *(len(part.frames) for part in parts)])
+        span = 2 + max(int(part.frames[-1]) for part in parts)  # nobody's frames follow another's
+        self.frames = np.concatenate([part.frames + k * span for k, part in enumerate(parts)])
+        self.train = np.concatenate([part.train + first for part, first in zip(parts, self.first, strict=False)])
+        self.held = judged.held
+
+    def draw(self, starts: Positions, rollout: int, rng: torch.Generator) -> BodySequences:
+        """See `Footage.draw`: each sequence in a light of its own."""
+        drawn = []
+        for start in starts:
+            k = int(np.searchsorted(self.first, start, "right")) - 1
+            drawn.append(self.parts[k].draw(np.array([start - self.first[k]]), rollout, rng))
+        batch = BodySequences(*(torch.cat([getattr(one, f.name) for one in drawn]) for f in fields(BodySequences)))
+        light = torch.exp(self.light * (2 * torch.rand((len(starts), 3), generator=rng) - 1)).to(batch.light.device)
+        colours, mattes = batch.references.split([3, 1], 3)
+        return replace(
+            batch, light=light, picture=relit(batch.picture, light[:, None]), plate=relit(batch.plate, light[:, None]),
+            references=torch.cat([relit(colours, light[:, None, None]), mattes], 3),
+        )  # fmt: skip
+
+    def truth(self, positions: Positions) -> NDArray[np.uint8]:
+        """See `Footage.truth`."""
+        return self.judged.truth(positions)
+
+    def make(self, generator: nn.Module | None, held: Positions) -> Iterator[Picture]:
+        """See `Footage.make`."""
+        return self.judged.make(generator, held)
+
+
+def prepare(film: Path, work: Path) -> Path:
+    """The subject stage's folder of a film."""
+    return run_stages(["subject"], {"target": film}, work)["subject"].dir
+
+
+def company(subjects: Sequence[Path], light: float) -> Company:
+    """All but the last subject to learn from, and the last to judge on."""
+    examples = ExampleConfig()
+    parts = [BodyFootage(Subject.load(one), HELD_SHARE, ReferenceConfig(), examples) for one in subjects]
+    return Company(parts[:-1], parts[-1], light)
+
+
+@click.command()
+@click.argument("folder", type=FOLDER)
+@click.option("--films", default=18, show_default=True, help="Dancers, each in one film; the last one is judged on.")
+@click.option("--steps", default=2500, show_default=True, help="Steps of training.")
+@click.option("--light", default=0.4, show_default=True, help="How far colours are changed, in logarithms.")
+@click.option("--ship", type=click.Path(path_type=Path, dir_okay=False), help="Write the network here, in halves.")
+def main(folder: Path, films: int, steps: int, light: float, ship: Path | None) -> None:
+    """Train a generator on rendered dancers in FOLDER."""
+    folder.mkdir(parents=True, exist_ok=True)
+    subjects = []
+    for number in range(films):
+        path = folder / f"{number:02d}.mp4"
+        if not path.exists():
+            say(f"filming dancer {number}")
+            film_dancer(number, path, Silent())
+        say(f"preparing {path.name}")
+        subjects.append(prepare(path, folder / "work"))
+    config = RepairConfig(steps=steps, evaluations=10)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    task = RepairTask(company(subjects, light), config, launch(device, choose_precision("auto", device)[0]), 0)
+    run, best = train(task, config, folder / f"train-{steps}", Silent())
+    task.ema.network.load_state_dict(best["ema"])
+    if ship:
+        ship_network(ship, task, run)
+
+
+def ship_network(path: Path, task: RepairTask, run: RunState) -> None:
+    """Write the averaged generator in 16-bit floats, with its shape."""
+    config = task.config
+    facts = {
+        "network": config.network, "maps": task.rig.maps, "references": task.footage.references,
+        "width": config.width, "depth": config.depth, "steps": run.step, "best_step": run.best_step,
+        "learnt_from": "performers rendered by vidgan",
+    }  # fmt: skip
+    save_network(path, task.ema.network.half(), facts)
+
+
+if __name__ == "__main__":
+    main()

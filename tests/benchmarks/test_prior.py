@@ -1,0 +1,98 @@
+"""What the shipped generator is trained on: several people as one footage, none of those that are held out."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.prior import HELD_OUT, Company, dancer, prepare
+from tests.subject.sticks import stick_subject
+from vidgan.performers.people import CAST
+from vidgan.subject.examples import BodyFootage
+from vidgan.subject.footage import ExampleConfig, relit
+from vidgan.subject.model import Subject
+from vidgan.subject.references import ReferenceConfig
+from vidgan.tasks.prior import load_prior
+from vidgan.tasks.repair import RepairConfig, RepairTask
+from vidgan.train.engine import launch
+from vidgan.train.randomness import generator
+from vidgan.video.read import ClipReader
+from vidgan.video.write import ClipWriter
+
+SAMPLE = Path(__file__).parents[2] / "samples" / "truth.mp4"
+
+
+@pytest.fixture(scope="module")
+def people():
+    config = ReferenceConfig(count=2)
+    return [BodyFootage(stick_subject(count), 0.2, config, ExampleConfig(apart=3)) for count in (30, 24, 26)]
+
+
+@pytest.fixture(scope="module")
+def bruno(tmp_path_factory):
+    """48 frames of `samples/truth.mp4`, whose dancer is held out."""
+    folder = tmp_path_factory.mktemp("bruno")
+    path = folder / "bruno.mp4"
+    with ClipReader(SAMPLE) as clip, ClipWriter(path, clip.width, clip.height, Fraction(25)) as writer:
+        for number, frame in enumerate(islice(clip, 48)):
+            writer.write(frame.rgb, Fraction(number, 25))
+    subject = Subject.load(prepare(path, folder / "work"))
+    return BodyFootage(subject, 0.25, ReferenceConfig(), ExampleConfig(apart=5))
+
+
+def score(footage, asked):
+    config = RepairConfig(precision="32-true", perceptual="efficientnet-lite0", prior=asked)
+    prior, _ = load_prior(config, footage)
+    return RepairTask(footage, config, launch("cpu", "32-true"), 0, prior).evaluate()["perceptual"]
+
+
+def test_who_was_never_met_is_painted_better_before_any_training(bruno):
+    assert score(bruno, "auto") < 0.95 * score(bruno, "none")
+
+
+def test_nothing_of_who_is_held_out_is_learnt():
+    held = [person for person in CAST if person.name in HELD_OUT]
+    assert len(held) == len(HELD_OUT)
+    for number in range(40):
+        one = dancer(number)
+        for person in held:
+            assert one.name != person.name
+            for part in ("top", "bottom", "shoes", "hair"):
+                assert getattr(one, part) is not getattr(person, part)
+    assert len({(one.name, id(one.top), id(one.bottom), id(one.hair)) for one in map(dancer, range(40))}) > 30
+
+
+def test_sequences_never_go_from_one_person_to_the_next(people):
+    company = Company(people[:2], people[2], light=0.4)
+    starts = company.starts(3)
+    first = len(people[0].frames)
+    assert set(starts) == set(people[0].starts(3)) | {first + start for start in people[1].starts(3)}
+    assert not company.follows(np.array([first]))[0]
+
+
+def test_each_sequence_is_its_persons_own_in_one_light(people):
+    company = Company(people[:2], people[2], light=0.4)
+    first = len(people[0].frames)
+    batch = company.draw(np.array([first + 2, 5]), 3, generator("draw", 1))
+    alone = people[1].draw(np.array([2]), 3, generator("draw", 1))
+    light = batch.light[:1]
+    assert not torch.allclose(light, batch.light[1:])
+    torch.testing.assert_close(batch.points[:1], alone.points)
+    torch.testing.assert_close(batch.picture[:1], relit(alone.picture, light[:, None]))
+    torch.testing.assert_close(batch.plate[:1], relit(alone.plate, light[:, None]))
+    torch.testing.assert_close(batch.references[:1, :, :, 3], alone.references[:, :, :, 3])
+    torch.testing.assert_close(
+        batch.references[:1, :, :, :3], relit(alone.references[:, :, :, :3], light[:, None, None])
+    )
+    # Close to 1: as far as asked, and not further.
+    assert batch.light.log().abs().max() <= 0.4
+
+
+def test_the_last_one_is_judged_on(people):
+    company = Company(people[:2], people[2], light=0.0)
+    assert np.array_equal(company.truth(company.held[:2]), people[2].truth(people[2].held[:2]))

@@ -1,0 +1,46 @@
+"""What a generator knows before it has seen its subject."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.subject.sticks import stick_subject
+from tests.subject.takes import write_takes
+from vidgan.errors import TrainingError
+from vidgan.subject.examples import BodyFootage
+from vidgan.subject.footage import ExampleConfig
+from vidgan.subject.takes import TakeFootage, Takes
+from vidgan.tasks import prior
+from vidgan.tasks.prior import SHIPPED, load_prior
+from vidgan.tasks.repair import RepairConfig
+from vidgan.train.checkpoint import read_network
+
+
+@pytest.fixture(scope="module")
+def footage():
+    """A body that no prior has met."""
+    config = RepairConfig()
+    return BodyFootage(stick_subject(40), config.held_out, config.references, ExampleConfig(apart=3))
+
+
+def test_it_says_what_a_run_starts_from(footage):
+    steps = read_network(SHIPPED)[1]["steps"]
+    assert load_prior(RepairConfig(), footage)[1] == f"from what {steps} steps on rendered dancers taught"
+    assert load_prior(RepairConfig(prior="none"), footage) == (None, "from random weights, as asked")
+    weights, said = load_prior(RepairConfig(width=48), footage)
+    assert weights is None
+    assert said == "from random weights: what is shipped was trained with width 40, not 48"
+
+
+def test_other_networks_and_faces_start_from_random_weights(footage, tmp_path):
+    assert load_prior(RepairConfig(network="pose-only"), footage)[0] is None
+    write_takes(tmp_path)
+    assert load_prior(RepairConfig(), TakeFootage(Takes.load(tmp_path), ExampleConfig()))[0] is None
+
+
+def test_a_damaged_file_is_named(footage, tmp_path, monkeypatch):
+    broken = tmp_path / "repair.safetensors"
+    broken.write_bytes(SHIPPED.read_bytes()[:1000])
+    monkeypatch.setattr(prior, "SHIPPED", broken)
+    with pytest.raises(TrainingError, match=r"repair\.safetensors: not a readable network file"):
+        load_prior(RepairConfig(), footage)
