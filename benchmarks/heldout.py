@@ -6,7 +6,7 @@
 For every clip the real stages run (pose, subject, train, heldout) in one work folder. The rows are those of the
 held-out stage: the training frame with the nearest pose as it is, the draft, the trained generator at every budget, and
 the same training on pose maps alone; with --ablations also (at the longest budget) without the discriminator, without
-rollout, and without the loss on change. With --controls also what no method should be: a frozen frame, the empty
+rollout, without the loss on change, and from random weights instead of the shipped ones. With --controls also what no method should be: a frozen frame, the empty
 plate, the person as a flat patch of one colour, the footage blurred. Scores are on the person's box; perceptual
 distance and flicker: lower is better. Every run has a process of its own; longer budgets first, so that no run goes on
 from a shorter one.
@@ -50,6 +50,7 @@ ABLATIONS = {
     "without discriminator": ("train.adversarial_weight=0", "train.matching_weight=0"),
     "without rollout": ("train.rollout=1", "train.discriminator_frames=1"),
     "without loss on change": ("train.change_weight=0",),
+    "from random weights": ("train.prior=none",),
 }
 
 

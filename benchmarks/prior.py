@@ -1,6 +1,6 @@
 """What a repair generator knows before it has seen a subject: trained on rendered dancers, shipped with the package.
 
-    python -m benchmarks.prior out/prior --films 18 --steps 2500 --ship vidgan/models/repair.safetensors
+    python -m benchmarks.prior out/prior --films 20 --steps 2100 --ship vidgan/models/repair.safetensors
 
 Films dancers (bodies, clothes and hair of the cast mixed, those held out left out), prepares each as the target of a
 transfer, and trains one generator on all of them, as `vidgan transfer` does on one. Whoever the other benchmarks and
@@ -118,8 +118,8 @@ def company(subjects: Sequence[Path], light: float) -> Company:
 
 @click.command()
 @click.argument("folder", type=FOLDER)
-@click.option("--films", default=18, show_default=True, help="Dancers, each in one film; the last one is judged on.")
-@click.option("--steps", default=2500, show_default=True, help="Steps of training.")
+@click.option("--films", default=20, show_default=True, help="Dancers, each in one film; the last one is judged on.")
+@click.option("--steps", default=2100, show_default=True, help="Steps of training.")
 @click.option("--light", default=0.4, show_default=True, help="How far colours are changed, in logarithms.")
 @click.option("--ship", type=click.Path(path_type=Path, dir_okay=False), help="Write the network here, in halves.")
 def main(folder: Path, films: int, steps: int, light: float, ship: Path | None) -> None:
