@@ -6,10 +6,10 @@
 For every clip the real stages run (pose, subject, train, heldout) in one work folder. The rows are those of the
 held-out stage: the training frame with the nearest pose as it is, the draft, the trained generator at every budget, and
 the same training on pose maps alone; with --ablations also (at the longest budget) without the discriminator, without
-rollout, without the loss on change, and from random weights instead of the shipped ones. With --controls also what no method should be: a frozen frame, the empty
-plate, the person as a flat patch of one colour, the footage blurred. Scores are on the person's box; perceptual
-distance and flicker: lower is better. Every run has a process of its own; longer budgets first, so that no run goes on
-from a shorter one.
+rollout, without the loss on change, and from random weights instead of the shipped ones. With --controls also what no
+method should be: a frozen frame, the empty plate, the person as a flat patch of one colour, the footage blurred. Scores
+are on the person's box; perceptual distance and flicker: lower is better. Every run has a process of its own; longer
+budgets first, so that no run goes on from a shorter one.
 """
 
 from __future__ import annotations
