@@ -3,8 +3,8 @@
     python -m benchmarks.prior out/prior --films 20 --steps 2100 --ship vidgan/models/repair.safetensors
 
 Films dancers (bodies, clothes and hair of the cast mixed, those held out left out), prepares each as the target of a
-transfer, and trains one generator on all of them, as `vidgan transfer` does on one. Whoever the other benchmarks and
-`samples/` show is held out. What is finished is kept in the folder, so the same command goes on.
+transfer, and trains one generator on all of them, as `vidgan transfer` does on one. The targets of `samples/` and of
+`benchmarks.transfer` are held out. What is finished is kept in the folder, so the same command goes on.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from benchmarks.common import FOLDER, run_stages, say
+from benchmarks.common import FOLDER, run_stages
+from vidgan.display import choose_display
 from vidgan.performers.dance import MOVES, choreograph
 from vidgan.performers.pair import Setting, film
 from vidgan.performers.people import CAST, Person
 from vidgan.performers.performer import Performer, face_track
 from vidgan.performers.rig import Rig
-from vidgan.progress import Progress, Silent
+from vidgan.progress import EventProgress, Progress
 from vidgan.subject.examples import BodyFootage, BodySequences
 from vidgan.subject.footage import ExampleConfig, Footage, Picture, Positions, relit
 from vidgan.subject.model import Subject
@@ -111,8 +112,7 @@ def prepare(film: Path, work: Path) -> Path:
 
 def company(subjects: Sequence[Path], light: float) -> Company:
     """All but the last subject to learn from, and the last to judge on."""
-    examples = ExampleConfig()
-    parts = [BodyFootage(Subject.load(one), HELD_SHARE, ReferenceConfig(), examples) for one in subjects]
+    parts = [BodyFootage(Subject.load(one), HELD_SHARE, ReferenceConfig(), ExampleConfig()) for one in subjects]
     return Company(parts[:-1], parts[-1], light)
 
 
@@ -125,18 +125,17 @@ def company(subjects: Sequence[Path], light: float) -> Company:
 def main(folder: Path, films: int, steps: int, light: float, ship: Path | None) -> None:
     """Train a generator on rendered dancers in FOLDER."""
     folder.mkdir(parents=True, exist_ok=True)
-    subjects = []
-    for number in range(films):
-        path = folder / f"{number:02d}.mp4"
-        if not path.exists():
-            say(f"filming dancer {number}")
-            film_dancer(number, path, Silent())
-        say(f"preparing {path.name}")
-        subjects.append(prepare(path, folder / "work"))
-    config = RepairConfig(steps=steps, evaluations=10)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    task = RepairTask(company(subjects, light), config, launch(device, choose_precision("auto", device)[0]), 0)
-    run, best = train(task, config, folder / f"train-{steps}", Silent())
+    with choose_display() as display:
+        progress, subjects = EventProgress("prior", display.emit), []
+        for number in range(films):
+            path = folder / f"{number:02d}.mp4"
+            if not path.exists():
+                film_dancer(number, path, progress)
+            subjects.append(prepare(path, folder / "work"))
+        config = RepairConfig(steps=steps, evaluations=10)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        task = RepairTask(company(subjects, light), config, launch(device, choose_precision("auto", device)[0]), 0)
+        run, best = train(task, config, folder / f"train-{steps}", progress)
     task.ema.network.load_state_dict(best["ema"])
     if ship:
         ship_network(ship, task, run)
