@@ -100,7 +100,7 @@ def only_decode() -> bool:
     if not seccomp_there():
         return False
     instructions = program(_machine(), os.getpid())
-    filters = (_Filter * len(instructions))(*instructions)
+    filters = (_Filter * len(instructions))(*(_Filter(*one) for one in instructions))
     ctypes.CDLL(None).prctl(_NO_NEW_PRIVS, 1, 0, 0, 0)
     made = _Program(len(instructions), filters)
     return _call(_number(), _SET_FILTER, _ALL_THREADS, ctypes.byref(made)) == 0
