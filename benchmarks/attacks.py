@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.common import FOLDER, JSON_OPTION, Row, finish, say
+from benchmarks.common import FOLDER, JSON_OPTION, Row, finish, only_one, say
 from benchmarks.forensic import EVERY, STEPS, Data, Unit, fit, spread
-from benchmarks.forensic_data import CRFS, FOLDS
+from benchmarks.forensic_data import FOLDS
+from benchmarks.forensic_patches import CRFS
 from vidgan.metrics.auc import auc
 from vidgan.nets.forensic import GROUND, TraceDetector
 from vidgan.tasks.forensic import ForensicConfig, scores
@@ -303,6 +304,13 @@ def main(
     folder: Path, steps: int, hardening: int, each: int, folds: tuple[str, ...], device: str, json_file: Path | None
 ) -> None:
     """Attack, harden, attack again."""
+    with only_one(folder):
+        _measure(folder, steps, hardening, each, folds, device, json_file)
+
+
+def _measure(
+    folder: Path, steps: int, hardening: int, each: int, folds: tuple[str, ...], device: str, json_file: Path | None
+) -> None:
     data, runs = Data.load(folder), folder / f"runs-{steps}"
     for fold in folds:
         chosen(data, fold, CRFS[0], each)  # before hours of training

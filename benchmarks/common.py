@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -13,6 +16,7 @@ from typing import Any, TypeVar
 import click
 import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from vidgan import resources
 from vidgan.api import prepare
@@ -29,6 +33,29 @@ JSON_OPTION = click.option("--json", "json_file", type=click.Path(path_type=Path
 STEPS_OPTION = click.option("--steps", type=click.IntRange(1), help="Train for so many steps instead.")
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Have a folder, made when it is not there, to oneself; raises ClickException when another process has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            advice = "wait for it, or take another folder"
+            raise click.ClickException(f"{folder}: another benchmark is at work there: {advice}") from None
+        yield
+    finally:
+        os.close(held)
+
+
+def save_array(file: Path, array: NDArray) -> None:
+    """Write an array as .npy, whole or not at all."""
+    partial = file.with_suffix(".partial.npy")
+    np.save(partial, array)
+    partial.replace(file)
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,19 @@
 The folds of people take turns: a network trained on the others is judged on one. The score of a segment of a video is
 the mean logit of its moments. AUC is the chance that a made segment scores above a real one of its own kind (bodies,
 faces, 64-pixel clips), the mean of the folds with half their range; `last fold` is that of the fold that the detector
-was not built by. `all but it` never saw the method. Training goes on where it was.
+was not built by. `all but it` never saw the method. Training goes on where it was, for the
+same data, settings and code.
 """
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +30,12 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import nn
 
-from benchmarks.common import FILE, FOLDER, JSON_OPTION, Row, finish, say
-from benchmarks.forensic_data import AS_IT_IS, CRFS, FAR, FOLDS, read_table
+from benchmarks.common import FILE, FOLDER, JSON_OPTION, Row, finish, only_one, save_array, say
+from benchmarks.forensic_data import FOLDS, read_table
+from benchmarks.forensic_patches import AS_IT_IS, CRFS, FAR
 from vidgan.display import choose_display
 from vidgan.metrics.auc import auc
-from vidgan.nets.forensic import TraceDetector
+from vidgan.nets.forensic import FACE, GROUND, TraceDetector
 from vidgan.progress import EventProgress
 from vidgan.tasks.forensic import Attack, Bags, ForensicConfig, ForensicTask, statistics
 from vidgan.train.engine import launch
@@ -55,6 +60,14 @@ HIGHEST = (0.7, 0.7, 0.35)
 """What no real segment of people never met may score more than, by the calibration of each of `KINDS`. Less of small
 ones: they are small recordings, and real films that are made so small score higher (0.98 where 0.7 was allowed).
 """
+DARK = {
+    "nothing": [],
+    "ground that does not move": [*range(GROUND // 2, GROUND)],
+    "all ground": [*range(GROUND)],
+    "collar": [GROUND + FACE - 1],
+    "hair and collar": [GROUND, GROUND + FACE - 1],
+}
+"""Patches that may be too dark to be looked at."""
 STEPS = 600
 
 
@@ -83,7 +96,13 @@ class Data:
 
     @classmethod
     def load(cls, folder: Path) -> Data:
-        """What `benchmarks.forensic_data` left; the statistics are kept beside it."""
+        """What `benchmarks.forensic_data` left; the statistics are kept beside it.
+
+        Raises:
+            ClickException: there is nothing, or it was not finished.
+        """
+        if not (folder / "bags.json").exists():
+            raise click.ClickException(f"{folder}: no patches: run benchmarks.forensic_data, to its end")
         facts = json.loads((folder / "bags.json").read_text())
         starts = np.cumsum([0, *(one["bags"] for one in facts)])
         names = ("file", "method", "kind", "fold", "crf", "marked", "filmed")
@@ -95,8 +114,13 @@ class Data:
         kept = folder / "statistics.npy"
         sources = (folder / "bags.npy", Path(inspect.getfile(TraceDetector)))
         if not kept.exists() or kept.stat().st_mtime < max(source.stat().st_mtime for source in sources):
-            np.save(kept, statistics(TraceDetector(), patches).numpy())
+            save_array(kept, statistics(TraceDetector(), patches).numpy())
         return cls(patches, np.load(kept, allow_pickle=False), units)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """Of all that is learnt from."""
+        return hashlib.sha256(repr(self.units).encode() + self.statistics.tobytes()).digest()
 
     def bags(self, wanted: Callable[[Unit], bool]) -> Bags:
         """Units to train on. Real ones are drawn by kind and history, made ones by what makes them (`METHODS`), each
@@ -120,8 +144,17 @@ def fit(
     start: nn.Module | None = None,
     device: str = "cpu",
 ) -> TraceDetector:
-    """The averaged network after training on some folds and methods; one that is finished is read."""
+    """The averaged network after training on some folds and methods; one that is finished is read.
+
+    It is kept in a folder beside `folder`, whose name tells data, settings and code apart.
+    """
     folds, methods = tuple(folds), ("", *methods)
+    key = hashlib.sha256(data.digest + f"{sorted(folds)} {sorted(methods)} {config!r}".encode())
+    for part in (TraceDetector, ForensicTask, attack):
+        key.update(Path(inspect.getfile(part)).read_bytes() if part else b"")
+    for value in start.state_dict().values() if start else ():
+        key.update(value.cpu().numpy().tobytes())
+    folder = folder.with_name(f"{folder.name}-{key.hexdigest()[:12]}")
     bags = data.bags(lambda unit: unit.fold in folds and unit.method in methods and _taught(unit))
     task = ForensicTask(bags, config, launch(device, "32-true"), 0, attack)
     if start is not None:
@@ -329,6 +362,19 @@ def errors(scored: Scored, calibration: Calibration) -> list[Row]:
     return rows
 
 
+def in_the_dark(data: Data, folder: Path, config: ForensicConfig, calibration: Calibration) -> list[Row]:
+    """How segments of faces score when some of their patches were black, as before a dark wall or in a black suit."""
+    rows = []
+    for name, patches in DARK.items():
+        known = data.statistics.copy()
+        known[:, patches] = 0
+        scored = judged(
+            replace(data, statistics=known), folder, "all", EVERY, config, lambda it: it.kind == "face", taught=data
+        )
+        rows += [{"dark": name, **row} for row in errors(scored, calibration)]
+    return rows
+
+
 def _real(kind: str, filmed: bool = False) -> Callable[[Unit], bool]:
     return lambda unit: (unit.method, unit.kind, unit.filmed) == ("", kind, filmed)
 
@@ -382,12 +428,29 @@ def main(
     json_file: Path | None,
 ) -> None:
     """Train, measure, print the tables."""
+    with ExitStack() as stack:
+        for one in {it.resolve() for it in (folder, before) if it}:
+            stack.enter_context(only_one(one))
+        _measure(folder, steps, others, before, table, root, file, json_file)
+
+
+def _measure(
+    folder: Path,
+    steps: int,
+    others: bool,
+    before: Path | None,
+    table: Path | None,
+    root: Path,
+    file: Path | None,
+    json_file: Path | None,
+) -> None:
     data, config = Data.load(folder), ForensicConfig(steps=steps)
     runs = folder / f"runs-{steps}"
     whole = judged(data, runs, "all", EVERY, config)
     tables: dict[str, Any] = {"by CRF": by_crf(whole), "history": by_history(whole), "marks": by_marks(whole)}
     calibration = calibrated(whole)
     tables["errors"] = errors(whole, calibration)
+    tables["dark"] = in_the_dark(data, runs, config, calibration)
     if table:
         tables["as filmed"] = as_filmed(data, runs, table, root, config, calibration)
     if before:
@@ -400,6 +463,7 @@ def main(
     finish("AUC against films as they were filmed", tables["history"], {}, None)
     finish("AUC by who carries a watermark", tables["marks"], {}, None)
     finish(f"Share that scores {MADE} or more", tables["errors"], {}, None)
+    finish("Of faces, where patches are too dark to be looked at", tables["dark"], {}, None)
     if table:
         finish("Footage as it is", tables["as filmed"], {}, None)
     if before:

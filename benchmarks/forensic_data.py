@@ -6,7 +6,9 @@ FOOTAGE.csv lists the footage below FOLDER: file, person, kind (body, face, port
 `benchmarks/forensic_footage.csv` is the one that the shipped detector was made from. Rendered performers are added.
 Every made video joins people of one fold alone, so that a network trained on the others has met nobody of it. Faces are
 cut out of their films at their own size, since a film that was shrunk has lost what tells.
-What is there already is not made again; in the end OUT/bags.npy and OUT/bags.json hold the patches.
+Videos that are there are not made again: remove those that another version should make. Patches are taken anew where
+the video, or what takes patches (`benchmarks.forensic_patches`), has changed; in the end
+OUT/bags.npy and OUT/bags.json hold them.
 
 Real and made videos have the same history: the footage is written anew by vidgan's encoder, and that is what vidgan is
 given; what it makes (by its pipelines up to the encoder, without marks) and the footage are then encoded alike, half of
@@ -20,48 +22,31 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import FILE, FOLDER, part_of, say
+from benchmarks.common import FILE, FOLDER, only_one, part_of, say
+from benchmarks.forensic_patches import FAR, Video, gather, write
 from benchmarks.talking_head import Head, acting, film
 from vidgan.api import prepare
 from vidgan.display import choose_display
 from vidgan.errors import VidganError
 from vidgan.face.backend import FaceConfig, MeshBackend
-from vidgan.face.follow import FaceFollower
-from vidgan.nets.forensic import GROUND
 from vidgan.performers.people import CAST
 from vidgan.progress import EventProgress, Silent
 from vidgan.runs.folder import open_run
 from vidgan.runs.sample import Destination, generate
-from vidgan.trust.forensic import NEAR, bags
-from vidgan.trust.mark import default_marks, number_of
-from vidgan.trust.watermark import Watermark
+from vidgan.trust.mark import default_marks
 from vidgan.video.read import ClipReader
-from vidgan.video.write import ClipWriter
 
 METHODS = ("reanimate", "dub", "transfer draft", "transfer standard", "generate")
-CRFS = (23, 28, 33)
-AS_IT_IS = 0
-"""In place of a CRF: not encoded again."""
-_MADE_CRF = 18
-"""Of what vidgan writes."""
-SEGMENT = 18
-"""Frames of a video that are looked at together."""
-SEGMENTS = 2
-BAGS = 6
-"""Of each segment and CRF."""
-
-FAR = "far"
 FOLDS = ("a", "b", "c")
 _SIDE = 640
 _LONGEST = {"body": 120, "face": 250}
@@ -70,9 +55,6 @@ _PERFORMERS = {"a": ("Ada", "Bruno", "Gita"), "b": ("Dario", "Finn", "Ines"), "c
 _SAMPLES = Path(__file__).parents[1] / "samples"
 _STANDARD_STEPS = 100
 _GENERATED = 20
-
-Timed = tuple[NDArray[np.uint8], Fraction]
-"""A frame (H, W, 3) and its time in seconds."""
 
 
 @dataclass(frozen=True)
@@ -88,20 +70,6 @@ class Footage:
     def name(self) -> str:
         """Of what is made from it."""
         return f"{self.fold}-{self.kind}-{self.file.stem}"
-
-
-@dataclass(frozen=True)
-class Video:
-    """One video to tell: `method` is "" when it is real; `kind` is body, face, small or far; `people` all who are in
-    it; `filmed` when it has the history of its camera. The file is below OUT, or below the footage's folder if filmed.
-    """
-
-    file: str
-    method: str
-    kind: str
-    fold: str
-    people: tuple[str, ...]
-    filmed: bool = False
 
 
 def read_table(table: Path, root: Path) -> list[Footage]:
@@ -124,7 +92,7 @@ def prepared(footage: Footage, out: Path) -> Path:
     if footage.kind == "strip":
         strip = cv2.cvtColor(cv2.imread(str(footage.file)), cv2.COLOR_BGR2RGB)
         frames = np.split(strip, strip.shape[1] // strip.shape[0], axis=1)
-        _write(path, ((frame, Fraction(k, 25)) for k, frame in enumerate(frames)), Fraction(25), 12)
+        write(path, ((frame, Fraction(k, 25)) for k, frame in enumerate(frames)), Fraction(25), 12)
         return path
     with ClipReader(footage.file, max_side=None if footage.kind == "face" else _SIDE) as clip:
         first = next(iter(clip))
@@ -134,7 +102,7 @@ def prepared(footage: Footage, out: Path) -> Path:
         sound = footage.file if clip.info.audio else None
         longest = islice(clip, _LONGEST[footage.kind])
         timed = ((frame.rgb[rows, columns], frame.time - first.time) for frame in longest)
-        _write(path, timed, clip.info.rate, 14, sound)
+        write(path, timed, clip.info.rate, 14, sound)
     return path
 
 
@@ -157,23 +125,8 @@ def driving(footage: Footage, out: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         with ClipReader(prepared(footage, out)) as clip:
             timed = ((frame.rgb, frame.time) for frame in islice(clip, _DRIVING))
-            _write(path, timed, clip.info.rate, 14)
+            write(path, timed, clip.info.rate, 14)
     return path
-
-
-def _write(
-    path: Path,
-    frames: Iterator[Timed],
-    rate: Fraction,
-    crf: int,
-    audio: Path | None = None,
-) -> None:
-    first, start = next(frames)
-    clock = Fraction(1, 90_000)
-    with ClipWriter(path, first.shape[1], first.shape[0], rate, crf=crf, time_base=clock, audio=audio) as writer:
-        writer.write(first, Fraction(0))
-        for rgb, at in frames:
-            writer.write(rgb, at - start)
 
 
 def rendered(out: Path) -> list[Footage]:
@@ -332,79 +285,6 @@ def _has_sound(file: Path) -> bool:
         return clip.info.audio is not None
 
 
-# --- Patches ----------------------------------------------------------------------------------------------------------
-
-
-def gather(videos: list[Video], out: Path, root: Path) -> None:
-    """Encode every segment of every video at all CRFs and keep its bags of patches; then put all into one file."""
-    facts: list[dict[str, object]] = []
-    kept: list[NDArray[np.uint8]] = []
-    for video in videos:
-        path = (
-            out / "bags" / f"{'far-' * (video.kind == FAR)}{'filmed-' * video.filmed}{video.file.replace('/', '-')}.npz"
-        )
-        if not path.exists():
-            _gather_one(video, (root if video.filmed else out) / video.file, path)
-            say(f"bags of {video.file}")
-        with np.load(path, allow_pickle=False) as found:
-            for name in found.files:
-                segment, crf, marked = map(int, name.split("-"))
-                kept.append(found[name])
-                known = {"segment": segment, "crf": crf, "marked": bool(marked), "bags": len(kept[-1])}
-                facts.append(asdict(video) | known)
-    np.save(out / "bags.npy", np.concatenate(kept))
-    (out / "bags.json").write_text(json.dumps(facts))
-    say(f"{sum(map(len, kept))} bags of {len(videos)} videos")
-
-
-def _gather_one(video: Video, file: Path, path: Path) -> None:
-    arrays = {}
-    with MeshBackend(FaceConfig()) as backend:
-        for begin in _segments(file):
-            marked = not video.filmed and number_of(f"{video.file} {begin}") % 2 == 0
-            for crf, frames in _encoded(video, file, begin, marked):
-                found = bags(frames, BAGS, FaceFollower(backend), 0 if video.kind == FAR else NEAR)
-                if video.kind == FAR:
-                    found = [bag for bag in found if bag[GROUND:].any()]
-                if found:
-                    arrays[f"{begin}-{crf}-{int(marked)}"] = np.stack(found)
-    path.parent.mkdir(exist_ok=True)
-    partial = path.with_suffix(".partial.npz")
-    np.savez(partial, **arrays)
-    partial.replace(path)
-
-
-def _segments(file: Path) -> list[int]:
-    with ClipReader(file) as clip:
-        count = sum(1 for _ in clip)
-    last = max(0, count - SEGMENT)
-    return sorted({round(k) for k in np.linspace(0, last, min(SEGMENTS, 1 + last // SEGMENT))})
-
-
-def _encoded(video: Video, file: Path, begin: int, marked: bool) -> Iterator[tuple[int, list[NDArray[np.uint8]]]]:
-    """A segment as it looks at each CRF. What is real is encoded once more, as what is made was by vidgan."""
-    with ClipReader(file) as clip:
-        rate = clip.info.rate
-        frames = [(frame.rgb, frame.time) for frame in islice(clip.frames(begin), SEGMENT)]
-    if video.filmed:
-        yield AS_IT_IS, [rgb for rgb, _ in frames]
-    elif not video.method:
-        frames = _again(frames, rate, _MADE_CRF)
-    if marked:
-        mark, start = Watermark(number_of(file.name)), frames[0][1]
-        frames = [(mark(rgb, float(at - start)), at) for rgb, at in frames]
-    for crf in CRFS:
-        yield crf, [rgb for rgb, _ in _again(frames, rate, crf)]
-
-
-def _again(frames: list[Timed], rate: Fraction, crf: int) -> list[Timed]:
-    """Frames as H.264 brings them back."""
-    with TemporaryDirectory() as folder:
-        _write(path := Path(folder) / "a.mp4", iter(frames), rate, crf)
-        with ClipReader(path) as clip:
-            return [(frame.rgb, frame.time) for frame in clip]
-
-
 @click.command(help=__doc__.split("\n", 1)[0])
 @click.argument("table", type=FILE)
 @click.argument("out", type=FOLDER)
@@ -415,6 +295,11 @@ def _again(frames: list[Timed], rate: Fraction, crf: int) -> list[Timed]:
 @click.option("--no-more", is_flag=True, help="Make no more videos: gather the bags of those that are there.")
 def main(table: Path, out: Path, root: Path, methods: tuple[str, ...], most: int, no_more: bool) -> None:
     """Make all videos, then the bags."""
+    with only_one(out):
+        _collect(table, out, root, () if no_more else methods, most)
+
+
+def _collect(table: Path, out: Path, root: Path, methods: tuple[str, ...], most: int) -> None:
     given = read_table(table, root)
     footage = given + rendered(out)
     videos = []
@@ -427,7 +312,7 @@ def main(table: Path, out: Path, root: Path, methods: tuple[str, ...], most: int
             for kind in ("body", FAR) if one.kind == "body" else ("face",):
                 videos.append(Video(str(one.file.relative_to(root)), "", kind, one.fold, (one.person,), filmed=True))
     large = [one for one in footage if one.kind not in ("small", "strip")]
-    videos += make(large, out, () if no_more else methods, most)
+    videos += make(large, out, methods, most)
     gather(videos, out, root)
 
 

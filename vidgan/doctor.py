@@ -211,16 +211,23 @@ def _memory() -> Iterator[Check]:
 
 
 def _decoder() -> Iterator[Check]:
-    """What the process that decodes files has given up (`vidgan.video.landlock`)."""
+    """What the process that decodes files has given up (`vidgan.video.landlock`, `vidgan.video.seccomp`)."""
     from vidgan.video.landlock import landlock_version
+    from vidgan.video.seccomp import seccomp_there
 
-    there = landlock_version()
-    if there == 0:
-        yield Check("decoder", "warning", "the kernel has no Landlock: it may write files", "see SECURITY.md")
-        return
-    write = "write files" if there > 2 else "write files (but empty them)"
-    given_up = [write, "run programs"] + ["connect by TCP"] * (there > 3) + ["signal others"] * (there > 5)
-    yield Check("decoder", "ok", f"cannot {', '.join(given_up)} (Landlock {there})")
+    there, filtered = landlock_version(), seccomp_there()
+    if there:
+        write = "write files" if there > 2 or filtered else "write files (but empty them)"
+        given_up = [write, "run programs"] + ["connect by TCP"] * (there > 3) + ["signal others"] * (there > 5)
+        found = f"cannot {', '.join(given_up)} (Landlock {there})"
+    else:
+        found = "the kernel has no Landlock: it may write files"
+    if filtered:
+        found += "; cannot open sockets, start or signal processes, change permissions or times (seccomp)"
+    else:
+        found += "; seccomp is refused here: it may open sockets and change permissions and times"
+    whole = there and filtered
+    yield Check("decoder", "ok" if whole else "warning", found, "" if whole else "see SECURITY.md")
 
 
 def _installed(name: str) -> bool:

@@ -12,13 +12,14 @@ from click import ClickException
 from click.testing import CliRunner
 from torch.nn import functional as F
 
-from benchmarks import attacks, forensic, forensic_data
-from benchmarks.common import part_of
+from benchmarks import attacks, forensic, forensic_data, forensic_patches
+from benchmarks.common import only_one, part_of
 from benchmarks.forensic import Data, Unit
 from tests.video.clips import write_clip
 from vidgan.metrics.auc import auc
-from vidgan.nets.forensic import GROUND, TraceDetector, kinds
+from vidgan.nets.forensic import GROUND, STATISTICS, TraceDetector, kinds
 from vidgan.stages.pipeline import read_pipeline
+from vidgan.tasks.forensic import ForensicConfig
 from vidgan.trust.forensic import BAG
 
 
@@ -274,11 +275,13 @@ def test_a_film_is_taken_as_it_is_and_what_vidgan_makes_is_not(tmp_path):
     crfs = [
         [
             crf
-            for crf, _ in forensic_data._encoded(forensic_data.Video("f", method, "face", "a", (), own), film, 0, False)
+            for crf, _ in forensic_patches._encoded(
+                forensic_patches.Video("f", method, "face", "a", (), own), film, 0, False
+            )
         ]
         for method, own in kinds
     ]
-    assert crfs == [[forensic_data.AS_IT_IS, *forensic_data.CRFS], [*forensic_data.CRFS], [*forensic_data.CRFS]]
+    assert crfs == [[forensic_patches.AS_IT_IS, *forensic_patches.CRFS], *[[*forensic_patches.CRFS]] * 2]
 
 
 def test_people_of_two_folds_never_meet():
@@ -290,6 +293,103 @@ def test_people_of_two_folds_never_meet():
     assert all(target.person != driver.person for target, driver in turns)
     assert turns[0][0] != turns[1][0]
     assert {forensic_data._fold(person.name) for person in forensic_data.CAST} == set(forensic_data.FOLDS)
+
+
+def test_patches_are_kept_while_video_and_rule_are_the_same(tmp_path, monkeypatch):
+    film = write_clip(tmp_path / "film.mp4", [np.full((64, 64, 3), 9 * k, np.uint8) for k in range(4)])
+    video = forensic_patches.Video("film.mp4", "", "small", "a", ("somebody",))
+    runs = []
+
+    def taken(video, file):
+        runs.append(file)
+        return {"0-23-0": np.full((1, *BAG), len(runs), np.uint8)}
+
+    def gathered(rule):
+        monkeypatch.setattr(forensic_patches, "rule", lambda: rule)
+        forensic_patches.gather([video], tmp_path, tmp_path)
+        return int(np.load(tmp_path / "bags.npy", allow_pickle=False).max())
+
+    monkeypatch.setattr(forensic_patches, "taken", taken)
+    assert [gathered(rule) for rule in ("old", "old", "new", "new", "old")] == [1, 1, 2, 2, 3]
+    write_clip(film, [np.full((64, 64, 3), 5 * k, np.uint8) for k in range(4)])
+    assert gathered("old") == 4
+    assert [one["bags"] for one in json.loads((tmp_path / "bags.json").read_text())] == [1]
+
+
+def test_patches_of_an_earlier_version_are_taken_again(tmp_path, monkeypatch):
+    film = write_clip(tmp_path / "film.mp4", [np.full((64, 64, 3), 9 * k, np.uint8) for k in range(4)])
+    video = forensic_patches.Video("film.mp4", "", "small", "a", ("somebody",))
+    (tmp_path / "bags").mkdir()
+    np.savez(tmp_path / "bags" / "film.mp4.npz", **{"0-23-0": np.zeros((1, *BAG), np.uint8)})
+    monkeypatch.setattr(forensic_patches, "taken", lambda video, file: {"0-23-0": np.ones((1, *BAG), np.uint8)})
+    assert forensic_patches._kept(video, film, tmp_path, "rule")["0-23-0"].all()
+
+
+def test_the_rule_is_that_of_what_comes_out(monkeypatch):
+    found = [{"0-23-0": np.zeros((1, *BAG), np.uint8)}]
+    monkeypatch.setattr(forensic_patches, "taken", lambda video, file: found[-1])
+    first = forensic_patches.rule()
+    assert forensic_patches.rule() == first
+    found.append({"0-23-0": np.ones((1, *BAG), np.uint8)})
+    assert forensic_patches.rule() != first
+
+
+@pytest.mark.parametrize(
+    ("module", "command"),
+    [(attacks, ["{}"]), (forensic, ["{}"]), (forensic_data, ["TABLE", "{}", "--root", "{}"])],
+)
+def test_two_on_one_folder_are_refused(tmp_path, module, command):
+    (table := tmp_path / "table.csv").write_text("file,person,kind,fold\n")
+    given = [word.format(tmp_path).replace("TABLE", str(table)) for word in command]
+    with only_one(tmp_path):
+        result = CliRunner().invoke(module.main, given)
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        f"Error: {tmp_path}: another benchmark is at work there: wait for it, or take another folder"
+    ]
+    with only_one(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("module", [attacks, forensic])
+def test_without_patches_it_is_said(tmp_path, module):
+    np.save(tmp_path / "bags.npy", np.zeros((1, *BAG), np.uint8))  # gathering was broken off
+    result = CliRunner().invoke(module.main, [str(tmp_path)])
+    assert result.output.splitlines() == [f"Error: {tmp_path}: no patches: run benchmarks.forensic_data, to its end"]
+
+
+def some_data(seed):
+    known = np.random.default_rng(seed).normal(size=(4, *BAG[:1], STATISTICS)).astype(np.float32)
+    units = [unit([0, 1], "a", "dub", "face"), unit([2, 3], "a", kind="face")]
+    return Data(np.zeros((4, *BAG), np.uint8), known, units)
+
+
+def test_a_network_is_read_again_for_the_same_data_and_settings_alone(tmp_path):
+    config = ForensicConfig(steps=2, batch=4)
+
+    def trained(data=None, config=config, folds="a"):
+        forensic.fit(data or some_data(0), tmp_path / "all", folds, ["dub"], config)
+        return len(list(tmp_path.iterdir()))
+
+    assert [trained(), trained(), trained(some_data(0))] == [1, 1, 1]
+    assert trained(some_data(1)) == 2
+    assert trained(config=ForensicConfig(steps=2, batch=8)) == 3
+    assert trained(folds="ab") == 4
+
+
+def test_dark_patches_are_judged_by_networks_of_the_data_as_it_is(tmp_path, monkeypatch):
+    seen = []
+    data = some_data(0)
+
+    def judged(dimmed, folder, name, methods, config, wanted, taught):
+        seen.append(((dimmed.statistics == 0).all(2).sum(1), taught is data))
+        return {"a": [(one, 0.0) for one in data.units]}
+
+    monkeypatch.setattr(forensic, "judged", judged)
+    rows = forensic.in_the_dark(data, tmp_path, None, [(1.0, 0.0)] * 3)
+    assert [(dark.tolist(), own) for dark, own in seen] == [([n] * 4, True) for n in (0, 2, 4, 1, 2)]
+    assert {row["dark"] for row in rows} == {*forensic.DARK}
+    assert (data.statistics != 0).all()
 
 
 @pytest.mark.parametrize("module", [attacks, forensic, forensic_data])

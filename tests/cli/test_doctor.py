@@ -35,10 +35,18 @@ def test_two_providers_of_cv2_are_said(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("version", "state", "says"), [(0, "warning", "no Landlock"), (3, "ok", "write files, run programs (")]
+    ("version", "filtered", "state", "says"),
+    [
+        (0, True, "warning", "no Landlock: it may write files; cannot open sockets"),
+        (3, True, "ok", "write files, run programs (Landlock 3); cannot open sockets"),
+        (2, True, "ok", "write files, run programs (Landlock 2)"),
+        (2, False, "warning", "write files (but empty them)"),
+        (6, False, "warning", "seccomp is refused here: it may open sockets"),
+    ],
 )
-def test_what_the_decoder_has_given_up_is_said(monkeypatch, version, state, says):
+def test_what_the_decoder_has_given_up_is_said(monkeypatch, version, filtered, state, says):
     monkeypatch.setattr("vidgan.video.landlock.landlock_version", lambda: version)
+    monkeypatch.setattr("vidgan.video.seccomp.seccomp_there", lambda: filtered)
     (check,) = doctor._decoder()
     assert check.state == state
     assert says in check.found

@@ -52,8 +52,9 @@ def test_a_flat_patch_leaves_no_trace_and_an_absent_one_no_number():
 
 def test_scaling_gives_mean_0_and_deviation_1_where_patches_are():
     network = TraceDetector()
-    some = torch.from_numpy(np.random.default_rng(0).normal(5, 3, (500, GROUND + FACE, STATISTICS))).float()
-    some[:250, GROUND:] = 0
+    some = torch.from_numpy(np.random.default_rng(0).normal(5, 3, (1000, GROUND + FACE, STATISTICS))).float()
+    some[:500, GROUND:] = 0
+    some[::4, [1, 3]], some[500::4, GROUND + 2] = 0, 0
     network.scaled_by(some)
     torch.testing.assert_close(
         network.ground_scale, torch.tensor([[5.0], [3.0]]).expand(2, STATISTICS), atol=0.3, rtol=0
@@ -64,6 +65,28 @@ def test_scaling_gives_mean_0_and_deviation_1_where_patches_are():
     torch.testing.assert_close(
         deviation, torch.from_numpy(wanted).float()[:, None].expand(-1, STATISTICS), atol=0.5, rtol=0
     )
+
+
+def test_a_body_is_judged_by_its_patches_that_are_not_dark():
+    network, some = awake(), bag()
+    some[:, GROUND:] = 0
+    some[:, 1], some[:, 3] = some[:, 0], some[:, 2]
+    dark = some.clone()
+    dark[:, [1, 3]] = 0
+    torch.testing.assert_close(network(dark), network(some))
+    dark[:, :GROUND] = 0
+    assert torch.isfinite(network(dark)).all()
+
+
+@pytest.mark.parametrize("dark", [[0], [0, 1], [0, 1, 2, 3], [GROUND], [GROUND, GROUND + 5], [1, GROUND + 3]])
+def test_dark_patches_make_no_difference_within_a_face_film(dark):
+    network, some = awake(), bag()
+    network.face_scale[:] = torch.tensor([0.0, 1.0])[:, None, None]
+    some[:] = some[:, :1]  # all alike: nothing differs but what is dark
+    expected = network(some)
+    some[:, dark] = 5
+    assert kinds(network.statistics(some)).tolist() == [FACES] * 2
+    torch.testing.assert_close(network(some), expected)
 
 
 def test_a_film_that_differs_alike_everywhere_is_judged_alike():

@@ -157,6 +157,15 @@ def test_neither_film_nor_clip_of_one_patch_is_not_judged(tmp_path, height, widt
     assert said.sentence == "not judged: of pictures between 64 and 192 pixels nothing was learnt"
 
 
+def test_dark_moments_say_nothing(tmp_path):
+    dark, light = [np.zeros((192, 208, 3), np.uint8)] * 6, noise(6, 192, 208)
+    lossless = {"crf": "0"}
+    alone = judge(write_clip(tmp_path / "light.mp4", light, options=lossless))
+    after = judge(write_clip(tmp_path / "both.mp4", [*dark, *light], options=lossless))
+    assert judge(write_clip(tmp_path / "dark.mp4", dark)).sentence == "not judged: the pictures are too dark"
+    assert abs(after.score - alone.score) < 0.02
+
+
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (192, 208)])
 def test_the_shipped_detector_judges_and_says_the_same_again(tmp_path, height, width):
     clip = write_clip(tmp_path / "a.mp4", noise(8, height, width))

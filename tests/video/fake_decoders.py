@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import shutil
@@ -11,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +97,52 @@ def runs_a_program(path: Path) -> int:
 def connects(path: Path, port: int) -> int:
     with socket.create_connection(("127.0.0.1", port), timeout=5):
         return 0
+
+
+@isolated
+def calls(path: Path, number: int, arguments: list[int], cuda: int | None = None) -> int:
+    """Make a system call; its error, 0 when there is none."""
+    made = ctypes.CDLL(None, use_errno=True).syscall(number, *map(ctypes.c_long, arguments))
+    return ctypes.get_errno() if made < 0 else 0
+
+
+@isolated
+def changes(path: Path, how: str) -> int:
+    {
+        "permissions": lambda: path.chmod(0o600),
+        "times": lambda: os.utime(path, (0, 0)),
+        "owner": lambda: os.chown(path, os.getuid(), os.getgid()),
+        "attributes": lambda: os.setxattr(path, "user.a", b"a"),
+        "size": lambda: os.truncate(path, 0),
+        "content": lambda: os.close(os.open(path, os.O_RDONLY | os.O_TRUNC)),
+        "name": lambda: path.rename(path.with_name("other")),
+    }[how]()
+    return 0
+
+
+@isolated
+def opens_a_socket(path: Path, family: int, kind: int) -> int:
+    socket.socket(family, kind).close()
+    return 0
+
+
+@isolated
+def forks(path: Path) -> int:
+    if not os.fork():
+        os._exit(0)
+    return 0
+
+
+@isolated
+def runs_threads(path: Path, count: int) -> list[int]:
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(abs, range(-count, 0)))
+
+
+@isolated
+def filters(path: Path) -> str:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(line.split()[1] for line in lines if line.startswith("Seccomp:"))
 
 
 @isolated

@@ -27,7 +27,8 @@ _STILL = 0.6
 """Grey levels of change within which a pixel counts as standing still."""
 STATISTICS = 3 * BANDS + 2 * len(_KNEES) + 6
 _ABSENT = 8.0
-"""Mean luma up to which a patch is too dark to say anything; one that is not there is black."""
+"""Mean luma up to which a patch is too dark to say anything; one that is not there is black, and both are absent."""
+_NO_WEIGHT = -1e4
 
 
 class TraceDetector(nn.Module):
@@ -87,7 +88,7 @@ class TraceDetector(nn.Module):
 
     def scaled_by(self, statistics: Tensor) -> None:
         """Take the means and deviations of statistics (M, K, D) to scale all by."""
-        body, faces, small = (statistics[kinds(statistics) == kind] for kind in KINDS)
+        body, faces, small = (_known(statistics[kinds(statistics) == kind]) for kind in KINDS)
         self.ground_scale.copy_(_scale(body[:, :GROUND].flatten(0, 1)))
         self.motion_scale.copy_(_scale(_motion(body)))
         self.face_scale.copy_(_scale(_relative(faces)))
@@ -97,14 +98,16 @@ class TraceDetector(nn.Module):
         """Statistics (B, K, D) to logits (B,), calibrated by the kind of each. Those that are not `kept` count as their
         mean, for training.
         """
-        ground = _scaled(statistics[:, :GROUND], self.ground_scale)
-        motion = _scaled(_motion(statistics), self.motion_scale)
-        face = _scaled(_relative(statistics), self.face_scale)
-        small = _scaled(statistics[:, 0], self.small_scale)
+        known = _known(statistics)
+        ground = _scaled(known[:, :GROUND], self.ground_scale)
+        motion = _scaled(_motion(known), self.motion_scale)
+        face = _scaled(_relative(known), self.face_scale)
+        small = _scaled(known[:, 0], self.small_scale)
         if kept is not None:  # a bag is of one kind, so that parts may share what is left out
             ground, motion = ground * kept[:, :GROUND], motion * kept[:, -1]
             face, small = face * kept, small * kept[:, 0]
         logit, weight = self.ground(ground).unbind(2)
+        weight = weight.masked_fill(known[:, :GROUND, 0].isnan(), _NO_WEIGHT)
         body = (torch.softmax(weight, 1) * logit).sum(1) + self.motion(motion)[:, 0]
         logits = torch.stack([body, self.face(face.flatten(1))[:, 0], self.small(small)[:, 0]], 1)
         kind = kinds(statistics)
@@ -124,31 +127,43 @@ class TraceDetector(nn.Module):
 
 def kinds(statistics: Tensor) -> Tensor:
     """Which of `KINDS` bags of statistics (B, K, D) are: (B,). What is too dark to say anything is no small picture."""
-    faced = (statistics[:, GROUND:] != 0).flatten(1).any(1)
-    alone = (statistics[:, :GROUND] == statistics[:, :1]).flatten(1).all(1) & (statistics[:, 0] != 0).any(1)
+    faced = there(statistics)[:, GROUND:].any(1)
+    alone = (statistics[:, :GROUND] == statistics[:, :1]).flatten(1).all(1) & there(statistics)[:, 0]
     return torch.where(faced, FACES, torch.where(alone, SMALL, BODY))
 
 
-def _motion(statistics: Tensor) -> Tensor:
+def there(statistics: Tensor) -> Tensor:
+    """Which patches of statistics (B, K, D) are not absent: (B, K)."""
+    return (statistics != 0).any(2)
+
+
+def _known(statistics: Tensor) -> Tensor:
+    """Statistics (B, K, D) without numbers (NaN) where a patch is absent."""
+    return torch.where(there(statistics)[:, :, None], statistics, torch.nan)
+
+
+def _motion(known: Tensor) -> Tensor:
     """What the patches that move are beyond the others: (B, D)."""
-    return statistics[:, : GROUND // 2].mean(1) - statistics[:, GROUND // 2 : GROUND].mean(1)
+    return known[:, : GROUND // 2].nanmean(1) - known[:, GROUND // 2 : GROUND].nanmean(1)
 
 
-def _relative(statistics: Tensor) -> Tensor:
+def _relative(known: Tensor) -> Tensor:
     """What the places of a face are beyond their mean, and that beyond each patch of the ground: (B, K, D)."""
-    middle = statistics[:, GROUND:].mean(1, keepdim=True)
-    return torch.cat([statistics[:, GROUND:] - middle, middle - statistics[:, :GROUND]], 1)
+    middle = known[:, GROUND:].nanmean(1, keepdim=True)
+    return torch.cat([known[:, GROUND:] - middle, middle - known[:, :GROUND]], 1)
 
 
 def _scale(values: Tensor) -> Tensor:
-    """Mean and deviation (2, ...) of values (M, ...); 0 and 1 where there are fewer than two."""
-    if len(values) < 2:
-        return torch.stack([torch.zeros_like(values.sum(0)), torch.ones_like(values.sum(0))])
-    return torch.stack([values.mean(0), values.std(0).clamp(min=1e-3)])
+    """Mean and deviation (2, ...) of values (M, ...) that are numbers; 0 and 1 where there are fewer than two."""
+    count = values.isfinite().sum(0)
+    mean = values.nanmean(0)
+    deviation = ((values - mean).square().nansum(0) / (count - 1).clamp(min=1)).sqrt().clamp(min=1e-3)
+    return torch.stack([torch.where(count > 1, mean, 0.0), torch.where(count > 1, deviation, 1.0)])
 
 
 def _scaled(values: Tensor, scale: Tensor) -> Tensor:
-    return ((values - scale[0]) / scale[1]).clamp(-4, 4)
+    """Values in deviations from the mean; what is no number as the mean."""
+    return ((values - scale[0]) / scale[1]).clamp(-4, 4).nan_to_num(0.0)
 
 
 def _silent(inputs: int, outputs: int) -> nn.Linear:

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from vidgan.face.backend import FaceConfig, MeshBackend
 from vidgan.face.follow import FaceFollower
 from vidgan.face.regions import LIPS_OUTER
-from vidgan.nets.forensic import FACE, GROUND, TraceDetector
+from vidgan.nets.forensic import FACE, GROUND, TraceDetector, there
 from vidgan.resources import shipped_detector
 from vidgan.video.read import ClipReader
 
@@ -89,8 +89,11 @@ def judge(video: Path, network: TraceDetector | None = None) -> Judgement:
         return Judgement(None, f"there are fewer than {FRAMES} frames")
     network = network or load_detector()
     with torch.inference_mode():
-        logits = torch.cat([network(torch.from_numpy(bag[None])) for bag in found])
-        return Judgement(round(float(network.likelihood(logits)), 3))
+        statistics = torch.cat([network.statistics(torch.from_numpy(bag[None])) for bag in found])
+        seen = statistics[there(statistics).any(1)]
+        if not len(seen):
+            return Judgement(None, "the pictures are too dark")
+        return Judgement(round(float(network.likelihood(network.judge(seen))), 3))
 
 
 def load_detector() -> TraceDetector:

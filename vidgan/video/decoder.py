@@ -2,9 +2,9 @@
 
 Results go to FD, arrays into MEMORY (`vidgan.video.wire`).
 
-It writes in the folder ROOM alone, no file of size, leaves no core, runs no program, and takes no more memory than the
-limits of a call say; without ROOM it may use a GPU, whose driver does all that. When the process that asks ends,
-however it ends, this one ends at once, also in the middle of a call.
+It writes in the folder ROOM alone, no file of size, leaves no core, runs no program, opens no socket, leaves other
+processes alone, and takes no more memory than the limits of a call say; without ROOM it may use a GPU, whose driver
+does all that. When the process that asks ends, however it ends, this one ends at once, also in the middle of a call.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from vidgan.video import limits as media
 from vidgan.video.isolate import work
 from vidgan.video.landlock import only_read
 from vidgan.video.limits import MediaLimits, no_memory
+from vidgan.video.seccomp import only_decode
 from vidgan.video.wire import Message, Slots, Wire
 
 _FILES = 64
@@ -35,6 +36,7 @@ def main(writing: int, memory: int, free: int, room: str | None = None) -> None:
     """Make the calls that come, one after the other."""
     if room is not None:
         only_read(room)  # before there are threads: each gives up for itself and for those that it starts
+        only_decode()
     wire, calls = Wire(0, writing, Slots(memory, free)), SimpleQueue[Message]()
     threading.Thread(target=_listen, args=(wire, calls), daemon=True).start()
     media.on_decoded = _beat(wire)
