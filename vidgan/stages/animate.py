@@ -18,9 +18,10 @@ from vidgan.stages.driver import load_motion
 from vidgan.stages.reel import shown_frames
 from vidgan.stages.segments import State, write_segments
 from vidgan.stages.train import load_generator
-from vidgan.subject.animate import FacePainter, choose_mouths
+from vidgan.subject.animate import FacePainter
 from vidgan.subject.filmed import FilmPainter
 from vidgan.subject.mend import Mender, mended_frame, window_sides
+from vidgan.subject.mouth_layer import choose_mouths
 from vidgan.subject.paint import Previous
 from vidgan.subject.portrait import Portrait
 from vidgan.video.read import ClipReader
