@@ -151,7 +151,7 @@ def test_a_triangle_that_is_hardly_seen_does_not_say_where_its_pixels_are_from(p
     hidden = np.setdiff1d(faces[away], [*faces[~away].ravel(), *RIGID])
     home = portrait.points.copy()
     home[hidden, 0] += 20
-    flows = [FacePainter(one, driven, None).flow(0) for one in (portrait, replace(portrait, points=home))]
+    flows = [FacePainter(one, driven, None).flow.at(0) for one in (portrait, replace(portrait, points=home))]
     assert len(hidden) > 0
     np.testing.assert_allclose(flows[1], flows[0], atol=1e-3)
 
