@@ -1,6 +1,6 @@
 """What a repair generator knows before it has seen a subject: trained on rendered dancers, shipped with the package.
 
-    python -m benchmarks.prior out/prior --films 20 --steps 2100 --ship vidgan/models/repair.safetensors
+    python -m benchmarks.prior out/prior --films 20 --steps 2600 --until 520 --ship vidgan/models/repair.safetensors
 
 Films dancers (bodies, clothes and hair of the cast mixed, those held out left out), prepares each as the target of a
 transfer, and trains one generator on all of them, as `vidgan transfer` does on one. The targets of `samples/` and of
@@ -10,7 +10,9 @@ transfer, and trains one generator on all of them, as `vidgan transfer` does on 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import fields, replace
+from itertools import count
 from pathlib import Path
 
 import click
@@ -21,6 +23,7 @@ from torch import nn
 
 from benchmarks.common import FOLDER, run_stages
 from vidgan.display import choose_display
+from vidgan.errors import Interrupted
 from vidgan.performers.dance import MOVES, choreograph
 from vidgan.performers.pair import Setting, film
 from vidgan.performers.people import CAST, Person
@@ -33,9 +36,9 @@ from vidgan.subject.model import Subject
 from vidgan.subject.references import ReferenceConfig
 from vidgan.subject.rig import BODY
 from vidgan.tasks.repair import RepairConfig, RepairTask
-from vidgan.train.checkpoint import save_network
+from vidgan.train.checkpoint import load_checkpoint, save_network
 from vidgan.train.engine import choose_precision, launch
-from vidgan.train.loop import RunState, train
+from vidgan.train.loop import train
 
 HELD_OUT = ("Gita", "Esi", "Bruno")
 """Targets of `benchmarks.transfer` (seeds 0 and 1) and of `samples/`."""
@@ -119,10 +122,11 @@ def company(subjects: Sequence[Path], light: float) -> Company:
 @click.command()
 @click.argument("folder", type=FOLDER)
 @click.option("--films", default=20, show_default=True, help="Dancers, each in one film; the last one is judged on.")
-@click.option("--steps", default=2100, show_default=True, help="Steps of training.")
+@click.option("--steps", default=2600, show_default=True, help="Steps of training, as planned.")
+@click.option("--until", default=520, show_default=True, help="Stop after so many of them.")
 @click.option("--light", default=0.4, show_default=True, help="How far colours are changed, in logarithms.")
 @click.option("--ship", type=click.Path(path_type=Path, dir_okay=False), help="Write the network here, in halves.")
-def main(folder: Path, films: int, steps: int, light: float, ship: Path | None) -> None:
+def main(folder: Path, films: int, steps: int, until: int, light: float, ship: Path | None) -> None:
     """Train a generator on rendered dancers in FOLDER."""
     folder.mkdir(parents=True, exist_ok=True)
     with choose_display() as display:
@@ -135,18 +139,28 @@ def main(folder: Path, films: int, steps: int, light: float, ship: Path | None) 
         config = RepairConfig(steps=steps, evaluations=10)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         task = RepairTask(company(subjects, light), config, launch(device, choose_precision("auto", device)[0]), 0)
-        run, best = train(task, config, folder / f"train-{steps}", progress)
-    task.ema.network.load_state_dict(best["ema"])
+        train_until(until, task, config, folder / f"train-{steps}", progress)
     if ship:
-        ship_network(ship, task, run)
+        ship_network(ship, task, until)
 
 
-def ship_network(path: Path, task: RepairTask, run: RunState) -> None:
+def train_until(last: int, task: RepairTask, config: RepairConfig, folder: Path, progress: Progress) -> None:
+    """Train up to step `last` of the run that `config` plans; later the dancers are learnt, and others suffer."""
+    path = folder / "checkpoint.pt"
+    done = load_checkpoint(path)["run"]["step"] if path.exists() else 0
+    steps = count(done + 1)
+    if done < last:
+        with suppress(Interrupted):
+            train(task, config, folder, progress, stop=lambda: next(steps) >= last)
+    task.load_state(load_checkpoint(path)["task"])
+
+
+def ship_network(path: Path, task: RepairTask, steps: int) -> None:
     """Write the averaged generator in 16-bit floats, with its shape."""
     config = task.config
     facts = {
         "network": config.network, "maps": task.rig.maps, "references": task.footage.references,
-        "width": config.width, "depth": config.depth, "steps": run.step, "best_step": run.best_step,
+        "width": config.width, "depth": config.depth, "steps": steps,
         "learnt_from": "performers rendered by vidgan",
     }  # fmt: skip
     save_network(path, task.ema.network.half(), facts)

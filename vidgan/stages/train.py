@@ -34,7 +34,7 @@ class TrainStage(Stage[RepairConfig]):
 
     name = "train"
     seeded = True
-    version = 10
+    version = 11  # to be raised with the shipped weights, too
     Config: ClassVar[type[Config]] = RepairConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
