@@ -222,7 +222,8 @@ def test_a_drivers_shot_without_a_face_neither_moves_the_head_nor_counts_as_one(
     poses, lost = pose(np.repeat([[0.0, 0, 0], [20, 0, 0]], [20, 10], 0)), np.repeat([False, True, False], 10)
     poses.scale[20:] *= 1.6
     poses.translation[20:] += [90, 40, 0]
-    track = track_of([neutral_mesh()] * 30, poses)
+    heads = [open_mouth(neutral_mesh(), 0.15 if 5 <= index < 10 else 0) for index in range(30)]  # open at the cut
+    track = track_of(heads, poses)
     image, depth = track.image.copy(), track.depth.copy()
     image[lost] = depth[lost] = np.nan
     track = replace(track, image=image, depth=depth, present=~lost)
@@ -231,10 +232,10 @@ def test_a_drivers_shot_without_a_face_neither_moves_the_head_nor_counts_as_one(
     driven = drive(motion.points, 0, motion.points[0], FaceTransferConfig(), shots=motion.shots)
     for moved in (driven.pose.translation, driven.pose.scale, angles(driven.pose.rotation)):
         np.testing.assert_allclose(moved, np.broadcast_to(moved[0], moved.shape), atol=1e-3)
-    np.testing.assert_array_equal(motion.points[lost], motion.points[[9] * 10])
+    np.testing.assert_allclose(motion.points[lost], motion.points[[0] * 10], atol=1e-3)  # at rest, where the head was
     assert len(np.unique(motion.shots)) == 2
     late = FaceMotion(track[10:], 10, mouths[np.arange(20)], np.array([10]))
-    np.testing.assert_allclose(late.points[:10], late.points[[10] * 10])
+    np.testing.assert_allclose(late.points[:10], late.points[[10] * 10], atol=1e-3)
     assert len(np.unique(late.shots)) == 1
 
 

@@ -5,7 +5,7 @@ import pytest
 from tests.face.talker import frames_of, talking_track
 from vidgan.face import regions as at
 from vidgan.face.head import head_pose, to_head
-from vidgan.face.lower import Face, anchors, hull, laid, matched, strangers, warped, window_corner, window_side
+from vidgan.face.lower import SIDE, Face, anchors, hull, laid, matched, strangers, warped, window_corner
 from vidgan.face.mesh import polygon
 from vidgan.face.mouth import MouthShape, mouth_opening
 from vidgan.subject.mouths import put, window
@@ -23,7 +23,7 @@ def made():
     chosen = [int(opening.argmax()), int(opening.argmin())]
     pictures = frames_of(track[np.array(chosen)])
     rings = anchors(MouthShape.of(head, 4), pose[np.array(chosen)])
-    side = window_side(UNIT)
+    side = 2 * round(SIDE * UNIT / 2)
     windows, faces = [], []
     for picture, index, ring in zip(pictures, chosen, rings, strict=True):
         points = track.image[index].astype(np.float64)
@@ -68,7 +68,7 @@ def test_hull_holds_both_mouths_and_leaves_the_nose(made):
 @pytest.mark.parametrize("larger", [1.0, 1.45, 2.0])
 def test_hull_of_a_face_too_large_for_its_window_has_no_hard_edge(larger):
     points = larger * talking_track(1).image[0].astype(np.float64)
-    side, unit = window_side(UNIT), larger * UNIT
+    side, unit = 2 * round(SIDE * UNIT / 2), larger * UNIT
     face = Face(points - np.array(window_corner(points, side)), np.zeros((0, 2)))
     cover = hull([face, face], side, unit)
     edges = np.concatenate([cover[0], cover[-1], cover[:, 0], cover[:, -1]])

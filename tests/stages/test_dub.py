@@ -16,7 +16,7 @@ from tests.face.talker import LATE, RATE, SOUND_RATE, frames_of, loudness, talki
 from tests.stages.killed import Killed, KilledAfter
 from vidgan.errors import MediaError, PersonError
 from vidgan.face.head import head_pose, to_head
-from vidgan.face.lower import window_side
+from vidgan.face.lower import SIDE
 from vidgan.face.mouth import mouth_opening
 from vidgan.face.track import FaceTrack
 from vidgan.progress import Silent
@@ -193,7 +193,7 @@ def test_takes_never_show_the_mouth_that_was_filmed(made, mending):
         assert np.abs(takes.drafts[row].astype(int) - filmed[..., :3])[matte == 0].max() <= 1
     differ = [np.abs(takes.drafts[row].astype(int) - takes.filmed[takes.of[row]][..., :3]).mean() for row in range(216)]
     assert min(differ) > 0.1
-    assert mouths.size > 64
+    assert mouths.sides.min() > 64
 
 
 def test_takes_never_run_across_a_cut(made, tmp_path):
@@ -396,7 +396,35 @@ def test_window_holds_the_face_where_it_is_nearer_than_usual(made, tmp_path):
     face = face_dir(tmp_path / "face", made["film"], track)
     facts = run(MouthsStage(MouthsConfig()), tmp_path, film=made["film"], face=face, voice=made["folder"] / "voice")
     assert facts["unit"] == pytest.approx(80, abs=0.2)
-    assert facts["size"] == pytest.approx(window_side(1.45 * 80), abs=2)
+    assert facts["size"] == pytest.approx(1.45 * 80 * SIDE, abs=2)
+
+
+def test_every_shot_has_a_window_for_its_own_faces(made, tmp_path):
+    track, cut = talking_track(SECONDS), SECONDS * RATE // 2
+    far = np.where(np.arange(len(track)) < cut, 1.0, 0.5)[:, None]
+    track = replace(track, image=(track.image * far[..., None]).astype(np.float32), depth=track.depth * far)
+    film = tmp_path / "film.mp4"
+    inputs = {
+        "film": film, "face": face_dir(tmp_path / "face", film, write_film(film, SECONDS, track=track), cuts=[cut]),
+        "voice": made["folder"] / "voice",
+    }  # fmt: skip
+    facts = run(MouthsStage(MouthsConfig()), tmp_path / "mouths", **inputs)
+    large, small = facts["windows"][::-1]
+    assert (large, small) == pytest.approx((80 * SIDE, 40 * SIDE), abs=2)
+    mouths = Mouths.load(tmp_path / "mouths")
+    assert [len(mouths.crop(index)) for index in (0, cut)] == [large, small]
+    run(MouthTakesStage(MouthTakesConfig(size=64)), tmp_path / "takes", mouths=tmp_path / "mouths", **inputs)
+    takes = Takes.load(tmp_path / "takes")
+    assert takes.heights[cut:].mean() == pytest.approx(takes.heights[:cut].mean(), rel=0.03)  # both fill their windows
+    inputs |= {"speech": made["speech"], "speak": tmp_path / "speak", "mouths": tmp_path / "mouths"}
+    run(SpeakStage(SpeakConfig()), tmp_path / "speak", **inputs)
+    painter = load_painter(
+        StageContext(tmp_path, inputs, "cpu", 0, Silent()), Shown.load(tmp_path / "speak"), DubConfig()
+    )
+    lenders = painter.choice.index[:, 0]
+    assert (lenders[:cut] < cut).mean() > 0.9  # a small mouth is blurred in a large face
+    assert np.unique(painter.sides[:cut]) == large
+    assert np.unique(painter.sides[cut:]) == small
 
 
 def test_face_from_the_side_cannot_lend_mouths(made, tmp_path):

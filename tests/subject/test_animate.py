@@ -26,8 +26,10 @@ from vidgan.face.regions import (
 from vidgan.face.transfer import Driven, Filmed
 from vidgan.metrics.face_follow import angle_between
 from vidgan.stages.portrait import looks_of
-from vidgan.subject.animate import Borrowed, FacePainter, _filled, choose_mouths, moving_window
+from vidgan.subject.animate import FacePainter
 from vidgan.subject.filmed import FilmPainter
+from vidgan.subject.head_flow import moving_window
+from vidgan.subject.mouth_layer import Borrowed, choose_mouths, filled
 from vidgan.subject.portrait import Portrait, plate_behind, refined
 
 NONE = Mouths(np.zeros((0, *SIZE, 3), np.uint8), np.zeros((0, 20, 2), np.float32), np.zeros((0, 3), np.float32))
@@ -122,7 +124,7 @@ def test_beside_a_turned_cheek_nothing_ripples(portrait, yaw):
     """From row to row along the face's outline, the motion of what is beside it changes evenly."""
     driven = moved(portrait, (yaw,))
     painter = FacePainter(portrait, driven, None)
-    where = painter.flow(0)
+    where = painter.flow.at(0)
     here = driven.points[0, :MESH, :2] - painter.window[:2]
     covered = mesh_flow(here, here, closed_triangles(), where.shape[:2]).inside
     away = cv2.distanceTransform((~covered).astype(np.uint8), cv2.DIST_L2, 3)
@@ -149,7 +151,7 @@ def test_a_triangle_that_is_hardly_seen_does_not_say_where_its_pixels_are_from(p
     hidden = np.setdiff1d(faces[away], [*faces[~away].ravel(), *RIGID])
     home = portrait.points.copy()
     home[hidden, 0] += 20
-    flows = [FacePainter(one, driven, None).flow(0) for one in (portrait, replace(portrait, points=home))]
+    flows = [FacePainter(one, driven, None).flow.at(0) for one in (portrait, replace(portrait, points=home))]
     assert len(hidden) > 0
     np.testing.assert_allclose(flows[1], flows[0], atol=1e-3)
 
@@ -161,7 +163,7 @@ def test_a_mouth_that_opens_farther_shows_its_teeth_no_longer():
     ring = np.stack([80 - 56 * np.cos(angle), 60 + 20 * np.sin(angle)], 1).astype(np.float32)
     picture[:60] = 240
     tall = np.stack([80 - 56 * np.cos(angle), 60 + 50 * np.sin(angle)], 1)
-    low, high = (_filled(picture, ring, place, (120, 160))[:, 80, 0] for place in (ring.astype(np.float64), tall))
+    low, high = (filled(picture, ring, place, (120, 160))[:, 80, 0] for place in (ring.astype(np.float64), tall))
     teeth = [(column[at - 4 : at + 80] > 150).sum() for column, at in ((low, 40), (high, 10))]
     assert teeth[1] < 1.8 * teeth[0]
     assert high[101:107].max() < 75  # it is darker below than on average
@@ -328,7 +330,7 @@ def wide_open(share):
 def test_teeth_in_a_narrow_slit_do_not_flicker():
     picture, ring = wide_open(0.9)
     _, slit = wide_open(0.1)
-    levels = [_filled(picture, ring, slit * 0.5 + [0, shift], (80, 90))[33:36, 35:45].mean() for shift in (0, 0.5, 1)]
+    levels = [filled(picture, ring, slit * 0.5 + [0, shift], (80, 90))[33:36, 35:45].mean() for shift in (0, 0.5, 1)]
     assert np.ptp(levels) < 25
     assert 90 < np.mean(levels) < 170
 

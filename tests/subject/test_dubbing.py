@@ -29,11 +29,12 @@ def test_strength_of_hours_takes_no_table_of_all_pairs():
 
 def test_shots_choose_their_mouths_by_themselves():
     rng = np.random.default_rng(1)
-    wanted, kept, blur = rng.normal(size=(60, 3)), rng.normal(size=(30, 3)), np.zeros(30)
+    wanted, kept, blur = rng.normal(size=(60, 3)), rng.normal(size=(30, 3)), np.zeros((60, 30))
     shots = np.repeat([0, 1], [25, 35])
     whole = choose_mouths(wanted, kept, blur, MouthConfig(), shots)
     for shot in (0, 1):
-        alone = choose_mouths(wanted[shots == shot], kept, blur, MouthConfig(), np.zeros((shots == shot).sum()))
+        here = shots == shot
+        alone = choose_mouths(wanted[here], kept, blur[here], MouthConfig(), np.zeros(here.sum()))
         assert np.array_equal(whole.index[shots == shot], alone.index)
         assert np.array_equal(whole.share[shots == shot], alone.share)
     assert whole.share.sum(1) == pytest.approx(1)

@@ -11,7 +11,7 @@ import torch
 from tests.subject.takes import SIZE, filmed, write_takes
 from vidgan.nets.repair import RepairGenerator
 from vidgan.subject.footage import ExampleConfig
-from vidgan.subject.mend import Mender, face_region, face_windows, mend_sides, mended_frame
+from vidgan.subject.mend import Mender, face_region, face_windows, mended_frame, window_sides
 from vidgan.subject.rig import FACE
 from vidgan.subject.takes import TakeFootage
 from vidgan.tasks.repair import RepairConfig, RepairTask
@@ -30,13 +30,13 @@ def footage(takes):
 
 
 def side_for(scale):
-    return int(mend_sides(np.array([scale]), np.zeros(1, np.int64), np.ones(1, bool))[0])
+    return int(window_sides(np.array([scale]), np.zeros(1, np.int64), np.ones(1, bool))[0])
 
 
 def test_a_shots_windows_are_of_one_side_for_its_largest_face():
     scale, visits, shown = np.array([10.0, 20.0, 40.0, 90.0, 20.0]), np.array([0, 0, 1, 1, 2]), np.ones(5, bool)
     shown[3] = False  # on its way to the next shot's face
-    assert mend_sides(scale, visits, shown).tolist() == [50, 50, 100, 100, 50]
+    assert window_sides(scale, visits, shown).tolist() == [50, 50, 100, 100, 50]
 
 
 def mender(scale=0.0, own=0.0):

@@ -21,6 +21,9 @@ from vidgan.face.regions import JAW, LIPS_OUTER, OVAL
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
+SIDE = 1.96
+"""The side of the window that holds a lower face and its ring, in distances of the outer eye corners."""
+
 RING_GROWTH = 1.42
 """The anchor ring lies so many times as far from the face's middle as the jaw: on the neck, which does not speak."""
 
@@ -52,11 +55,6 @@ DARK = 10.0
 
 STRANGE = 26.0
 """Grey levels by which a smoothed window must differ from what the face should look like to be something before it."""
-
-
-def window_side(scale: float) -> int:
-    """The side in pixels of the window that holds a lower face and its ring, of a head of this scale; even."""
-    return 2 * round(0.98 * scale)
 
 
 def window_corner(points: NDArray, side: int) -> tuple[int, int]:

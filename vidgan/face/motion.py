@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidgan.errors import MediaError
+from vidgan.face.head import from_head, head_pose_of, to_head
 from vidgan.face.mouths import SIZE, Mouths
 from vidgan.face.regions import LANDMARKS, LIPS_INNER
 from vidgan.face.track import FaceTrack
@@ -46,14 +47,26 @@ class FaceMotion:
         A shot without a face counts to the one before it that has one (at the start to the one after): the head stays
         as it was there, and does not glide from one camera to another.
         """
-        filmed = np.searchsorted(self.cuts, np.arange(len(self.track)), side="right")
-        faces = np.unique(filmed[self.track.present])
-        return faces[np.maximum(np.searchsorted(faces, filmed, side="right") - 1, 0)]
+        faces = np.unique(self._filmed[self.track.present])
+        return faces[np.maximum(np.searchsorted(faces, self._filmed, side="right") - 1, 0)]
+
+    @property
+    def _filmed(self) -> NDArray[np.int64]:
+        """The number of the shot that each frame was filmed in, with a face or without, (T,)."""
+        return np.searchsorted(self.cuts, np.arange(len(self.track)), side="right")
 
     @cached_property
     def points(self) -> NDArray[np.float64]:
-        """The landmarks of every frame, of lost ones interpolated within their shot: (T, J, 3)."""
-        return whole(self.track.points, self.track.present, self.track.seconds, self.shots)
+        """The landmarks of every frame, of lost ones interpolated within their shot: (T, J, 3). In a shot without any
+        the head stays and the face is at rest, not as it happened to be at the cut.
+        """
+        points = whole(self.track.points, self.track.present, self.track.seconds, self.shots)
+        faceless = ~np.isin(self._filmed, self._filmed[self.track.present])
+        if faceless.any():
+            rest = points[self.neutral][None]
+            head = np.repeat(to_head(rest, head_pose_of(rest)), int(faceless.sum()), 0)
+            points[faceless] = from_head(head, head_pose_of(points[faceless]))
+        return points
 
     def save(self, path: Path) -> None:
         """Write the motion as a compressed npz without pickles."""

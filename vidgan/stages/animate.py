@@ -18,9 +18,10 @@ from vidgan.stages.driver import load_motion
 from vidgan.stages.reel import shown_frames
 from vidgan.stages.segments import State, write_segments
 from vidgan.stages.train import load_generator
-from vidgan.subject.animate import FacePainter, choose_mouths
+from vidgan.subject.animate import FacePainter
 from vidgan.subject.filmed import FilmPainter
-from vidgan.subject.mend import Mender, mend_sides, mended_frame
+from vidgan.subject.mend import Mender, mended_frame, window_sides
+from vidgan.subject.mouth_layer import choose_mouths
 from vidgan.subject.paint import Previous
 from vidgan.subject.portrait import Portrait
 from vidgan.video.read import ClipReader
@@ -59,7 +60,7 @@ class AnimateStage(Stage[AnimateConfig]):
             painter = FilmPainter(portrait, filmed, driven, lent, borrowed)
         share = np.ones(len(driven)) if filmed is None else filmed.share
         height, width = portrait.picture.shape[:2]
-        mender, sides = load_mender(context), mend_sides(driven.pose.scale, visit, share > 0)
+        mender, sides = load_mender(context), window_sides(driven.pose.scale, visit, share > 0)
         drafts: Iterator[NDArray[np.uint8]] | None = None
 
         def paint(frames: slice, state: State) -> Iterator[tuple[NDArray[np.uint8], State]]:

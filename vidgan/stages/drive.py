@@ -35,7 +35,7 @@ class DriveStage(Stage[FaceTransferConfig]):
     """
 
     name: ClassVar[str] = "drive"
-    version: ClassVar[int] = 7
+    version: ClassVar[int] = 8
     Config = FaceTransferConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class DubStage(Stage[DubConfig]):
     """
 
     name = "dub"
-    version = 8
+    version = 9
     Config: ClassVar[type[Config]] = DubConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -97,4 +97,4 @@ def _previous(state: State) -> Previous | None:
 def load_painter(context: StageContext, shown: Shown, config: MouthConfig) -> MouthPainter:
     """The painter of a stage with the inputs `mouths` and `voice`."""
     mouths, shape = Mouths.load(context.input("mouths")), Voice.load(context.input("voice")).shape
-    return MouthPainter(shown.own, shown.spoken, shown.shots, mouths, shape, config)
+    return MouthPainter(shown.own, shown.spoken, shown.timeline.frames, shown.shots, mouths, shape, config)

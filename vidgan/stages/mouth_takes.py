@@ -50,7 +50,7 @@ class MouthTakesStage(Stage[MouthTakesConfig]):
 
     name: ClassVar[str] = "mouth_takes"
     seeded: ClassVar[bool] = True
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     Config: ClassVar[type[Config]] = MouthTakesConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -76,22 +76,22 @@ class MouthTakesStage(Stage[MouthTakesConfig]):
         shots = shots_of(context.input("face"), mouths.frames)
         number = mouths.frames + shots  # skips one at a cut, so that no sequence runs across it
         runs = np.concatenate([[0], np.cumsum(np.diff(number) != 1)])
-        painter = MouthPainter(track, track, runs, mouths, shape, MouthConfig(occlusion=False), banned)
+        painter = MouthPainter(track, track, mouths.frames, runs, mouths, shape, MouthConfig(occlusion=False), banned)
         rng = np.random.default_rng(context.seed)
         others = [self._others(rng, mouths, banned, runs) for _ in range(config.ways - 1)]
-        size = min(config.size, 32 * max(1, -(-mouths.size // 32)))
+        size = min(config.size, 32 * max(1, -(-int(mouths.own_sides.max()) // 32)))
         writer = TakesWriter(context.dir, config.ways * len(taken), len(taken), size)
         context.progress.start("rehearse", len(taken), "frames", done=writer.done)
         for index in range(writer.done, len(taken)):
             position = taken[index]
-            frame = np.asarray(mouths.crops[position])
+            frame = np.asarray(mouths.crop(int(position)))
             for way, choice in enumerate([painter.likeness, *others]):
                 draft, cover = painter.drafted(frame, int(position), choice)
                 judged = "apart" if way and use[index] == "held" else use[index]
                 row = way * len(taken) + index
                 writer.draft(row, _at(draft, size), index, way, int(number[position]), judged)
-            place = mouths.face(int(position)).points / mouths.size
-            height = HEIGHT * float(painter.unit[position]) / mouths.size
+            place = mouths.face(int(position)).points / len(frame)
+            height = HEIGHT * float(painter.unit[position]) / len(frame)
             writer.film(index, _at(frame, size), _at(as_matte(cover), size), place, height)
             writer.keep(index + 1)
             context.progress.advance()

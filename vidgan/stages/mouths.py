@@ -5,22 +5,25 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from vidgan.config import Config
 from vidgan.errors import MediaError, PersonError
 from vidgan.face.head import angles, head_pose, to_head
-from vidgan.face.lower import Face, anchors, mouth_sharpness, window_corner, window_side
+from vidgan.face.lower import SIDE, Face, anchors, mouth_sharpness, window_corner
 from vidgan.face.track import FaceTrack
 from vidgan.stages.base import Stage, StageContext
+from vidgan.stages.film_face import shots_of
 from vidgan.stages.subject import kept_frames
 from vidgan.stages.voice import Voice
+from vidgan.subject.mend import window_sides
 from vidgan.subject.mouths import CROPS, FRAMES, window
 from vidgan.subject.stored import new_pictures
 from vidgan.video.read import ClipReader
 
 LARGEST = 98
-"""The percentile of the face's sizes for which the window is made."""
+"""The percentile of the face's sizes in a shot for which its window is made."""
 
 
 class MouthsConfig(Config):
@@ -37,11 +40,11 @@ class MouthsConfig(Config):
 class MouthsStage(Stage[MouthsConfig]):
     """Inputs: `film`, `face` (its face stage), `voice` (its voice stage). Files: `crops.npy`, `frames.npz`.
 
-    Facts: frames kept, size of the crops, pixels between the outer eye corners.
+    Facts: frames kept, size of the crops, sides of their windows, pixels between the outer eye corners.
     """
 
     name = "mouths"
-    version = 3
+    version = 4
     Config: ClassVar[type[Config]] = MouthsConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -55,8 +58,10 @@ class MouthsStage(Stage[MouthsConfig]):
         shape = Voice.load(context.input("voice")).shape
         pose = head_pose(track)
         yaw = np.abs(np.nan_to_num(angles(pose.rotation)[:, 0], nan=90.0))
-        side = window_side(float(np.nanpercentile(pose.scale, LARGEST)))
-        limit = max(2, min(self.config.max_frames, int(self.config.max_megabytes * 1e6 / (3 * side * side))))
+        shots = shots_of(context.input("face"), np.arange(len(track)))
+        sides = window_sides(pose.scale, shots, track.present, SIDE, LARGEST)
+        most = int(sides.max())
+        limit = max(2, min(self.config.max_frames, int(self.config.max_megabytes * 1e6 / (3 * most * most))))
         used = np.arange(len(track)) < max(2, round(self.config.use * len(track)))
         frames = kept_frames(track.present & (yaw < self.config.most_yaw) & used, limit)
         if len(frames) < 2:
@@ -66,8 +71,9 @@ class MouthsStage(Stage[MouthsConfig]):
             )
         points = track.image[frames].astype(np.float64)
         rings = anchors(shape, pose[frames])
-        corners = np.array([window_corner(one, side) for one in points], np.int64)
-        crops = new_pictures(context.dir / CROPS, (len(frames), side, side, 3))
+        own = sides[frames]
+        corners = np.array([window_corner(*one) for one in zip(points, own, strict=True)], np.int64)
+        crops = new_pictures(context.dir / CROPS, (len(frames), most, most, 3))
         sharpness = np.zeros(len(frames), np.float32)
         position = {int(frame): index for index, frame in enumerate(frames)}
         context.progress.start("mouths", int(frames[-1]) + 1)
@@ -83,15 +89,27 @@ class MouthsStage(Stage[MouthsConfig]):
                     break
                 index = position.get(number)
                 if index is not None:
-                    crops[index] = window(frame.rgb, corners[index], side)
+                    crop = window(frame.rgb, corners[index], int(own[index]))
+                    crops[index, : len(crop), : len(crop)] = crop
                     face = Face(points[index] - corners[index], rings[index] - corners[index])
-                    sharpness[index] = mouth_sharpness(crops[index], face)
+                    sharpness[index] = mouth_sharpness(crop, face)
                 context.progress.advance()
         crops.flush()
-        usual = float(np.median(sharpness)) or 1.0
         np.savez(
             context.dir / FRAMES, corners=corners, frames=frames, points=points, rings=rings,
             head=to_head(track.points[frames], pose[frames]), turned=angles(pose[frames].rotation),
-            blur=np.clip(1 - sharpness / usual, 0, 1),
+            blur=blur_within(sharpness, shots[frames]), sides=sides,
         )  # fmt: skip
-        return {"frames": len(frames), "size": side, "unit": round(float(np.nanmedian(pose.scale)), 1)}
+        return {
+            "frames": len(frames), "size": most, "windows": np.unique(own).tolist(),
+            "unit": round(float(np.nanmedian(pose.scale)), 1),
+        }  # fmt: skip
+
+
+def blur_within(sharpness: NDArray, shots: NDArray[np.int64]) -> NDArray[np.float32]:
+    """How far frames of such a sharpness (T,) are below what is usual in their shots (T,): (T,) in [0, 1]."""
+    blur = np.zeros(len(sharpness), np.float32)
+    for shot in np.unique(shots):
+        here = shots == shot
+        blur[here] = np.clip(1 - sharpness[here] / (float(np.median(sharpness[here])) or 1.0), 0, 1)
+    return blur

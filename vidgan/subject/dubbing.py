@@ -67,13 +67,14 @@ def choose_mouths(
 ) -> Choice:  # fmt: skip
     """References for the described mouths (T, D) among the kept (N, D): the cheapest steady path through every shot.
 
-    banned: (T, N), mouths not to be taken for a frame unless there is no other.
+    blur: (T, N), of the mouths in each frame; banned: (T, N), mouths not to be taken for a frame unless there is no
+    other.
     """
     kept = kept.astype(np.float32)
     index, share = np.zeros((len(wanted), 2), np.int64), np.tile(np.array([1, 0], np.float32), (len(wanted), 1))
     for shot in np.unique(shots):
         frames = np.flatnonzero(shots == shot)
-        costs = pose_distances(wanted[frames].astype(np.float32), kept) + config.blur_weight * blur[None]
+        costs = pose_distances(wanted[frames].astype(np.float32), kept) + config.blur_weight * blur[frames]
         if banned is not None:
             costs = costs + BANNED * banned[frames].astype(np.float32)
         path = steadiest_path(costs, config.switch_cost)
@@ -101,16 +102,17 @@ def describe(head: NDArray, shape: MouthShape, turned: NDArray, config: MouthCon
 class MouthPainter:
     """Lays the spoken mouths into the film's frames.
 
-    own, spoken: the film's own face and the speaking one in every shown frame; shots: (T,) the shot that each is of;
-    banned: see `choose_mouths`.
+    own, spoken: the film's own face and the speaking one in every shown frame, the `frames` (T,) of the film; shots:
+    (T,) the shot that each is of; banned: see `choose_mouths`.
     """
 
     def __init__(
-        self, own: FaceTrack, spoken: FaceTrack, shots: NDArray[np.int64], mouths: Mouths, shape: MouthShape,
-        config: MouthConfig, banned: NDArray[np.bool_] | None = None,
+        self, own: FaceTrack, spoken: FaceTrack, frames: NDArray[np.int64], shots: NDArray[np.int64], mouths: Mouths,
+        shape: MouthShape, config: MouthConfig, banned: NDArray[np.bool_] | None = None,
     ) -> None:  # fmt: skip
         self.mouths, self.config = mouths, config
         self.own, self.spoken, self.shots = own, spoken, shots
+        self.sides = mouths.sides[frames]
         self.here = own.present
         pose = head_pose(own)
         self.rings = np.full((len(own), *mouths.rings.shape[1:]), np.nan)
@@ -124,9 +126,8 @@ class MouthPainter:
             target[self.here] = describe(
                 to_head(track.points[self.here], pose[self.here]), shape, degrees[self.here], config
             )
-        self.choice, self.likeness = (
-            choose_mouths(one, kept, mouths.blur, config, shots, banned) for one in (wanted, filmed)
-        )
+        blur = enlarged(mouths.blur, mouths.own_sides, self.sides)
+        self.choice, self.likeness = (choose_mouths(one, kept, blur, config, shots, banned) for one in (wanted, filmed))
         self.strength = strength_beside(self.here & ~self.turned, shots)
 
     def paint(
@@ -138,7 +139,7 @@ class MouthPainter:
         strength = float(self.strength[position])
         if strength == 0:
             return rgb, 0.0, None
-        size, unit = self.mouths.size, float(self.unit[position])
+        size, unit = int(self.sides[position]), float(self.unit[position])
         corner, own, spoken = self._faces(position)
         frame = window(rgb, corner, size)
         cover = hull([own, spoken], size, unit)
@@ -163,7 +164,7 @@ class MouthPainter:
         """A window (S, S, 3) of the film with the mouth of a choice at the film's own lips, and the hull (S, S)."""
         _, own, _ = self._faces(position)
         unit = float(self.unit[position])
-        cover = hull([own, own], self.mouths.size, unit)
+        cover = hull([own, own], len(frame), unit)
         return laid(frame, self._patch(choice, position, own, own, frame, cover), cover), cover
 
     def touched(self, position: int, rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -171,27 +172,33 @@ class MouthPainter:
         mask = np.zeros((*rgb.shape[:2], 1), np.uint8)
         if self.strength[position] > 0:
             corner, own, spoken = self._faces(position)
-            cover = hull([own, spoken], self.mouths.size, float(self.unit[position]))
+            cover = hull([own, spoken], int(self.sides[position]), float(self.unit[position]))
             mask = put(mask, (cover > 0).astype(np.uint8)[..., None], corner)
         return mask[..., 0] > 0
 
     def _faces(self, position: int) -> tuple[NDArray[np.int64], Face, Face]:
         """The window's corner, and the film's own face and the speaking one in it."""
         points = self.own.image[position].astype(np.float64)
-        corner = np.array(window_corner(points, self.mouths.size), np.int64)
+        corner = np.array(window_corner(points, int(self.sides[position])), np.int64)
         ring = self.rings[position] - corner
         return corner, Face(points - corner, ring), Face(self.spoken.image[position] - corner, ring)
 
     def _patch(
         self, choice: Choice, position: int, face: Face, own: Face, frame: NDArray[np.uint8], cover: NDArray
     ) -> NDArray[np.float32]:
-        unit, size = float(self.unit[position]), self.mouths.size
+        unit, size = float(self.unit[position]), int(self.sides[position])
         total = np.zeros((size, size, 3), np.float32)
         for index, share in zip(choice.index[position], choice.share[position], strict=True):
             if share > 0:
-                patch = warped(self.mouths.crops[index], self.mouths.face(int(index)), face, size)
+                patch = warped(*self.mouths.at(int(index), size), face, size)
                 total += share * matched(patch, frame, [face, own], cover, unit)
         return total
+
+
+def enlarged(blur: NDArray, sides: NDArray[np.int64], shown: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The blur of kept mouths (N,) from windows of `sides` (N,) in windows of the sides `shown` (T,): (T, N)."""
+    larger = np.maximum(shown[:, None] / sides[None], 1)
+    return np.asarray(1 - (1 - blur[None]) / larger, np.float32)
 
 
 def shown_mouths(mouths: Mouths, shape: MouthShape, config: MouthConfig) -> NDArray[np.float64]:

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from vidgan.face.head import HeadPose, head_pose_of
 from vidgan.face.mouths import Mouths
 from vidgan.face.transfer import Driven, Filmed
-from vidgan.subject.animate import Borrowed, FacePainter, moving_window
+from vidgan.subject.animate import FacePainter
+from vidgan.subject.head_flow import moving_window
 from vidgan.subject.inpaint import smooth
+from vidgan.subject.mouth_layer import Borrowed
 from vidgan.subject.portrait import (
     FLYAWAY,
     Portrait,

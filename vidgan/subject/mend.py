@@ -40,15 +40,17 @@ def face_windows(points: NDArray, side: NDArray) -> Array:
     return np.column_stack([middle - side[:, None] / 2, side]).astype(np.float32)
 
 
-def mend_sides(scale: NDArray, visits: NDArray[np.int64], shown: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The sides, even, in whole pixels, of windows for faces of so many pixels between their outer eye corners: (T,)
-    both. One for each visit of a shot, for its largest `shown`: a side that changes would shift the pixels' grid.
+def window_sides(
+    scale: NDArray, shots: NDArray[np.int64], shown: NDArray[np.bool_], widths: float = SIDE, largest: float = 100
+) -> NDArray[np.int64]:
+    """The sides, even, in whole pixels, of windows `widths` times as wide as faces of so many pixels between their
+    outer eye corners: (T,) both. One for each shot, or visit of one, for that percentile of its `shown` faces, 0
+    without any: a side that changes within a shot would shift the pixels' grid.
     """
     sides = np.zeros(len(scale), np.int64)
-    for visit in np.unique(visits):
-        here = visits == visit
-        of_face = here & shown if (here & shown).any() else here
-        sides[here] = 2 * round(SIDE * float(scale[of_face].max()) / 2)
+    for shot in np.unique(shots[shown]):
+        here = shots == shot
+        sides[here] = 2 * round(widths * float(np.percentile(scale[here & shown], largest)) / 2)
     return sides
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,9 +19,10 @@ CROPS, FRAMES = "crops.npy", "frames.npz"
 
 @dataclass(frozen=True)
 class Mouths:
-    """The kept frames: crops (N, S, S, 3) uint8; corners (N, 2) left and top of each in its frame; frames (N,) their
-    numbers in the film; points (N, J, 2) and rings (N, A, 2) in pixels of the film; head (N, J, 3) in the head frame
-    and turned (N, 3) the head's angles in degrees; blur (N,) in [0, 1].
+    """The kept frames: crops (N, S, S, 3) uint8, each with its shot's window, black beyond that; corners (N, 2) left
+    and top of each in its frame; frames (N,) their numbers in the film; points (N, J, 2) and rings (N, A, 2) in pixels
+    of the film; head (N, J, 3) in the head frame, turned (N, 3) the head's angles in degrees; blur (N,) in [0, 1],
+    against frames of the same shot; sides (F,) of the window in every frame of the film, 0 in shots without a face.
     """
 
     crops: NDArray[np.uint8]
@@ -31,19 +33,36 @@ class Mouths:
     head: NDArray[np.float64]
     turned: NDArray[np.float64]
     blur: NDArray[np.float32]
+    sides: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.frames)
-
-    @property
-    def size(self) -> int:
-        """The crops' side in pixels."""
-        return self.crops.shape[1]
 
     def face(self, index: int) -> Face:
         """The face of a kept frame, in pixels of its crop."""
         corner = self.corners[index]
         return Face(self.points[index] - corner, self.rings[index] - corner)
+
+    @property
+    def own_sides(self) -> NDArray[np.int64]:
+        """The side of each kept frame's window, (N,)."""
+        return self.sides[self.frames]
+
+    def crop(self, index: int) -> NDArray[np.uint8]:
+        """The window of a kept frame, (S, S, 3) with its shot's side."""
+        side = int(self.own_sides[index])
+        return self.crops[index, :side, :side]
+
+    def at(self, index: int, side: int) -> tuple[NDArray[np.uint8], Face]:
+        """A kept frame's window and face, to be shown in a window of that side: made smaller where that is of a shot
+        with smaller faces, in which fine detail would flicker.
+        """
+        crop, face = self.crop(index), self.face(index)
+        if side >= len(crop):
+            return crop, face
+        less = side / len(crop)
+        small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
+        return np.asarray(small, np.uint8), Face(less * face.points, less * face.ring)
 
     @classmethod
     def load(cls, folder: Path) -> Mouths:

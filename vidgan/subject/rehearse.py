@@ -17,10 +17,11 @@ from vidgan.face.head import HeadPose, angles, head_pose, head_pose_of, to_head
 from vidgan.face.mouths import Mouths
 from vidgan.face.track import FaceTrack
 from vidgan.face.transfer import Driven, Filmed, gaze_of
-from vidgan.subject.animate import FacePainter, choose_mouths
+from vidgan.subject.animate import FacePainter
 from vidgan.subject.filmed import FilmPainter
 from vidgan.subject.footage import Positions
 from vidgan.subject.mend import HEIGHT, SIDE, face_region, face_windows
+from vidgan.subject.mouth_layer import choose_mouths
 from vidgan.subject.portrait import Portrait
 from vidgan.subject.takes import TakesWriter, Use
 from vidgan.subject.window import crop
