@@ -4,7 +4,8 @@
 
 Films dancers (bodies, clothes and hair of the cast mixed, those held out left out), prepares each as the target of a
 transfer, and trains one generator on all of them, as `vidgan transfer` does on one. The targets of `samples/` and of
-`benchmarks.transfer` are held out. What is finished is kept in the folder, so the same command goes on.
+`benchmarks.transfer` are held out. Films are kept in the folder by their numbers, and a training by its options, so the
+same command goes on: give another folder when dancers, films or training should be those of another version.
 """
 
 from __future__ import annotations
@@ -108,20 +109,24 @@ class Company(Footage):
         return self.judged.make(generator, held)
 
 
-def prepare(film: Path, work: Path) -> Path:
+def prepare(path: Path, work: Path) -> Path:
     """The subject stage's folder of a film."""
-    return run_stages(["subject"], {"target": film}, work)["subject"].dir
+    return run_stages(["subject"], {"target": path}, work)["subject"].dir
 
 
-def company(subjects: Sequence[Path], light: float) -> Company:
+def company(subjects: Sequence[Path], light: float, device: str) -> Company:
     """All but the last subject to learn from, and the last to judge on."""
-    parts = [BodyFootage(Subject.load(one), HELD_SHARE, ReferenceConfig(), ExampleConfig()) for one in subjects]
+    given = HELD_SHARE, ReferenceConfig(), ExampleConfig(), device
+    parts = [BodyFootage(Subject.load(one), *given) for one in subjects]
     return Company(parts[:-1], parts[-1], light)
 
 
 @click.command()
 @click.argument("folder", type=FOLDER)
-@click.option("--films", default=20, show_default=True, help="Dancers, each in one film; the last one is judged on.")
+@click.option(
+    "--films", type=click.IntRange(2), default=20, show_default=True,
+    help="Dancers, each in one film; the last one is judged on.",
+)  # fmt: skip
 @click.option("--steps", default=2600, show_default=True, help="Steps of training, as planned.")
 @click.option("--until", default=520, show_default=True, help="Stop after so many of them.")
 @click.option("--light", default=0.4, show_default=True, help="How far colours are changed, in logarithms.")
@@ -138,8 +143,9 @@ def main(folder: Path, films: int, steps: int, until: int, light: float, ship: P
             subjects.append(prepare(path, folder / "work"))
         config = RepairConfig(steps=steps, evaluations=10)
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        task = RepairTask(company(subjects, light), config, launch(device, choose_precision("auto", device)[0]), 0)
-        train_until(until, task, config, folder / f"train-{steps}", progress)
+        fabric = launch(device, choose_precision("auto", device)[0])
+        task = RepairTask(company(subjects, light, device), config, fabric, 0)
+        train_until(until, task, config, folder / f"train-{films}-{steps}-{light:g}", progress)
     if ship:
         ship_network(ship, task, until)
 

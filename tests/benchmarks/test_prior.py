@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
+from benchmarks import prior
 from benchmarks.prior import HELD_OUT, Company, dancer, prepare
 from tests.subject.sticks import stick_subject
 from vidgan.performers.people import CAST
@@ -47,12 +50,17 @@ def bruno(tmp_path_factory):
 
 def score(footage, asked):
     config = RepairConfig(precision="32-true", perceptual="efficientnet-lite0", prior=asked)
-    prior, _ = load_prior(config, footage)
-    return RepairTask(footage, config, launch("cpu", "32-true"), 0, prior).evaluate()["perceptual"]
+    weights, _ = load_prior(config, footage)
+    return RepairTask(footage, config, launch("cpu", "32-true"), 0, weights).evaluate()["perceptual"]
 
 
 def test_who_was_never_met_is_painted_better_before_any_training(bruno):
     assert score(bruno, "auto") < 0.95 * score(bruno, "none")
+
+
+def test_the_samples_target_is_held_out():
+    meta = json.loads((SAMPLE.parent / "meta.json").read_text())
+    assert meta["people"]["target"]["name"] in HELD_OUT
 
 
 def test_nothing_of_who_is_held_out_is_learnt():
@@ -96,3 +104,28 @@ def test_each_sequence_is_its_persons_own_in_one_light(people):
 def test_the_last_one_is_judged_on(people):
     company = Company(people[:2], people[2], light=0.0)
     assert np.array_equal(company.truth(company.held[:2]), people[2].truth(people[2].held[:2]))
+
+
+def test_people_are_drawn_on_the_device_that_learns(monkeypatch, tmp_path):
+    monkeypatch.setattr(Subject, "load", lambda folder: stick_subject(24))
+    there = prior.company([tmp_path] * 2, 0.4, "meta")
+    assert {part.motion["points"].device.type for part in (*there.parts, there.judged)} == {"meta"}
+
+
+def test_a_training_goes_on_for_the_same_options_alone(monkeypatch, tmp_path):
+    class Broken(Exception):
+        pass
+
+    def train(task, config, folder, progress):
+        folders.append(folder)
+        raise Broken
+
+    folders = []
+    for name in ("film_dancer", "prepare", "company", "RepairTask"):
+        monkeypatch.setattr(prior, name, lambda *given: None)
+    monkeypatch.setattr(prior, "train", train)
+    for options in ((), (), ("--films", "3"), ("--steps", "5"), ("--light", "0")):
+        result = CliRunner().invoke(prior.main, [str(tmp_path), *options])
+        assert isinstance(result.exception, Broken)
+    assert folders[0] == folders[1]
+    assert len(set(folders)) == 4

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from tests.subject.sticks import stick_subject
 from tests.subject.takes import write_takes
-from vidgan.errors import TrainingError
+from vidgan import resources
+from vidgan.errors import DependencyError, TrainingError
+from vidgan.resources import shipped_prior
+from vidgan.stages.train import TrainStage
 from vidgan.subject.examples import BodyFootage
 from vidgan.subject.footage import ExampleConfig
 from vidgan.subject.takes import TakeFootage, Takes
 from vidgan.tasks import prior
-from vidgan.tasks.prior import SHIPPED, load_prior
+from vidgan.tasks.prior import load_prior
 from vidgan.tasks.repair import RepairConfig
 from vidgan.train.checkpoint import read_network
 
@@ -24,7 +29,7 @@ def footage():
 
 
 def test_it_says_what_a_run_starts_from(footage):
-    steps = read_network(SHIPPED)[1]["steps"]
+    steps = read_network(shipped_prior())[1]["steps"]
     assert load_prior(RepairConfig(), footage)[1] == f"from what {steps} steps on rendered dancers taught"
     assert load_prior(RepairConfig(prior="none"), footage) == (None, "from random weights, as asked")
     weights, said = load_prior(RepairConfig(width=48), footage)
@@ -38,9 +43,19 @@ def test_other_networks_and_faces_start_from_random_weights(footage, tmp_path):
     assert load_prior(RepairConfig(), TakeFootage(Takes.load(tmp_path), ExampleConfig()))[0] is None
 
 
-def test_a_damaged_file_is_named(footage, tmp_path, monkeypatch):
+def test_a_damaged_or_missing_file_is_named(footage, tmp_path, monkeypatch):
     broken = tmp_path / "repair.safetensors"
-    broken.write_bytes(SHIPPED.read_bytes()[:1000])
-    monkeypatch.setattr(prior, "SHIPPED", broken)
+    broken.write_bytes(shipped_prior().read_bytes()[:1000])
+    monkeypatch.setattr(prior, "shipped_prior", lambda: broken)
     with pytest.raises(TrainingError, match=r"repair\.safetensors: not a readable network file"):
         load_prior(RepairConfig(), footage)
+    monkeypatch.undo()
+    monkeypatch.setattr(resources, "ROOT", tmp_path)
+    with pytest.raises(DependencyError, match=r"train\.prior=none"):
+        load_prior(RepairConfig(), footage)
+
+
+def test_other_weights_are_another_version_of_the_stage():
+    """A finished training is taken over as long as the stage's version stays: raise it with the weights."""
+    digest = hashlib.sha256(shipped_prior().read_bytes()).hexdigest()
+    assert (TrainStage.version, digest[:12]) == (11, "8f0ea64c04d2")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import resource
 import shutil
@@ -115,6 +116,7 @@ def changes(path: Path, how: str) -> int:
         "attributes": lambda: os.setxattr(path, "user.a", b"a"),
         "size": lambda: os.truncate(path, 0),
         "content": lambda: os.close(os.open(path, os.O_RDONLY | os.O_TRUNC)),
+        "content unread": lambda: os.close(os.open(path, os.O_ACCMODE | os.O_TRUNC)),
         "name": lambda: path.rename(path.with_name("other")),
     }[how]()
     return 0
@@ -143,6 +145,13 @@ def runs_threads(path: Path, count: int) -> list[int]:
 def filters(path: Path) -> str:
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(line.split()[1] for line in lines if line.startswith("Seccomp:"))
+
+
+@isolated
+def has_a_pipe_signal(path: Path, process: int) -> int:
+    reading, _ = os.pipe()
+    fcntl.fcntl(reading, fcntl.F_SETOWN, process)
+    return 0
 
 
 @isolated

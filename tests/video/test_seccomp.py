@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import platform
 import re
@@ -54,7 +55,9 @@ def test_a_decoder_that_uses_a_gpu_has_no_filter():
 
 
 @needs_seccomp
-@pytest.mark.parametrize("how", ["permissions", "times", "owner", "attributes", "size", "content", "name"])
+@pytest.mark.parametrize(
+    "how", ["permissions", "times", "owner", "attributes", "size", "content", "content unread", "name"]
+)
 def test_a_file_stays_as_it_is(tmp_path, how):
     (file := tmp_path / "kept").write_text("as it was")
     file.chmod(0o644)
@@ -84,6 +87,8 @@ def test_no_process_is_started_or_signalled_and_threads_are():
     for process in (os.getpid(), 0, -1):
         with pytest.raises(DecoderFault, match="Operation not permitted"):
             fakes.kills(CLIP, process)
+    with pytest.raises(DecoderFault, match="Operation not permitted"):
+        fakes.has_a_pipe_signal(CLIP, os.getpid())
     assert fakes.runs_threads(CLIP, 8) == [8, 7, 6, 5, 4, 3, 2, 1]
 
 
@@ -93,7 +98,7 @@ def test_the_filter_is_that_of_all_threads():
         "import socket, threading; from vidgan.video.seccomp import only_decode\n"
         "go, ended = threading.Event(), []\n"
         "def other():\n    go.wait()\n    try: socket.socket()\n    except PermissionError: ended.append(1)\n"
-        "(thread := threading.Thread(target=other)).start()\n"
+        "(thread := threading.Thread(target=other, daemon=True)).start()\n"
         "assert only_decode(); go.set(); thread.join(); assert ended\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
@@ -190,7 +195,11 @@ def test_another_table_of_calls_is_no_way_around(machine):
         ("_OPENAT", [-100, 0, os.O_RDONLY | os.O_CLOEXEC], ALLOWED),
         ("_OPENAT", [-100, 0, os.O_RDONLY | os.O_TRUNC], EPERM),
         ("_OPENAT", [-100, 0, os.O_WRONLY | os.O_CREAT | os.O_TRUNC], ALLOWED),
-        ("_IOCTL", [0, 0x5412], EPERM), ("_IOCTL", [0, 0x5401], ALLOWED),
+        ("_OPENAT", [-100, 0, os.O_ACCMODE | os.O_TRUNC], EPERM), ("_OPENAT", [-100, 0, os.O_ACCMODE], ALLOWED),
+        ("_OPENAT", [-100, 0, os.O_RDWR | os.O_TRUNC], ALLOWED),
+        ("_IOCTL", [0, 0x5412], EPERM), ("_IOCTL", [0, 0x8902], EPERM), ("_IOCTL", [0, 0x5401], ALLOWED),
+        ("_FCNTL", [0, fcntl.F_SETOWN], EPERM), ("_FCNTL", [0, 15], EPERM),
+        ("_FCNTL", [0, fcntl.F_SETFD], ALLOWED), ("_FCNTL", [0, fcntl.F_DUPFD_CLOEXEC], ALLOWED),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("machine", MACHINES)
@@ -212,7 +221,7 @@ def test_the_numbers_are_those_of_the_kernels_headers(machine):
     own = {name: number(name, machine) for name in FORBIDDEN}
     own |= {
         name.strip("_").lower(): getattr(seccomp, name)[MACHINES.index(machine)]
-        for name in ("_CLONE", "_OPEN", "_OPENAT", "_IOCTL", "_KILL", "_TGKILL")
+        for name in ("_CLONE", "_OPEN", "_OPENAT", "_IOCTL", "_FCNTL", "_KILL", "_TGKILL")
     } | {"prlimit64": seccomp._PRLIMIT[MACHINES.index(machine)], "seccomp": seccomp._SECCOMP[machine]}
     newest = max(map(int, known.values()))
     for name, it in own.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -72,6 +73,7 @@ class MouthsStage(Stage[MouthsConfig]):
         points = track.image[frames].astype(np.float64)
         rings = anchors(shape, pose[frames])
         own = sides[frames]
+        least = int(own.min())
         corners = np.array([window_corner(*one) for one in zip(points, own, strict=True)], np.int64)
         crops = new_pictures(context.dir / CROPS, (len(frames), most, most, 3))
         sharpness = np.zeros(len(frames), np.float32)
@@ -91,14 +93,16 @@ class MouthsStage(Stage[MouthsConfig]):
                 if index is not None:
                     crop = window(frame.rgb, corners[index], int(own[index]))
                     crops[index, : len(crop), : len(crop)] = crop
-                    face = Face(points[index] - corners[index], rings[index] - corners[index])
-                    sharpness[index] = mouth_sharpness(crop, face)
+                    # All at the smallest window's size: a smaller face would look sharper than a larger one.
+                    seen, share = scaled(crop, least), min(1.0, least / len(crop))
+                    face = Face((points[index] - corners[index]) * share, (rings[index] - corners[index]) * share)
+                    sharpness[index] = mouth_sharpness(seen, face)
                 context.progress.advance()
         crops.flush()
         np.savez(
             context.dir / FRAMES, corners=corners, frames=frames, points=points, rings=rings,
             head=to_head(track.points[frames], pose[frames]), turned=angles(pose[frames].rotation),
-            blur=blur_within(sharpness, shots[frames]), sides=sides,
+            blur=np.clip(1 - sharpness / (float(np.median(sharpness)) or 1.0), 0, 1), sides=sides,
         )  # fmt: skip
         return {
             "frames": len(frames), "size": most, "windows": np.unique(own).tolist(),
@@ -106,10 +110,8 @@ class MouthsStage(Stage[MouthsConfig]):
         }  # fmt: skip
 
 
-def blur_within(sharpness: NDArray, shots: NDArray[np.int64]) -> NDArray[np.float32]:
-    """How far frames of such a sharpness (T,) are below what is usual in their shots (T,): (T,) in [0, 1]."""
-    blur = np.zeros(len(sharpness), np.float32)
-    for shot in np.unique(shots):
-        here = shots == shot
-        blur[here] = np.clip(1 - sharpness[here] / (float(np.median(sharpness[here])) or 1.0), 0, 1)
-    return blur
+def scaled(crop: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """A square crop (S, S, 3) brought down to `side` pixels, or as it is where it has no more."""
+    if len(crop) <= side:
+        return crop
+    return np.asarray(cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA))

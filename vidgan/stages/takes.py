@@ -71,7 +71,7 @@ class TakesStage(Stage[TakesConfig]):
     """
 
     name: ClassVar[str] = "takes"
-    version: ClassVar[int] = 8
+    version: ClassVar[int] = 9
     Config: ClassVar[type[Config]] = TakesConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:

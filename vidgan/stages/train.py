@@ -29,7 +29,8 @@ class TrainStage(Stage[RepairConfig]):
     """Input: `subject`. Files: `generator.safetensors` (the best averaged state, its shape in the header),
     `stats.jsonl`, `tensorboard/`, `previews/`, `checkpoint.pt` and `best.pt`, from which a longer run goes on.
 
-    Facts: steps, seconds, parameters, device, precision and the feature network, each with its reason.
+    Facts: prior (whether it began from the shipped weights), steps, seconds, parameters, device, precision and the
+    feature network, each with its reason.
     """
 
     name = "train"

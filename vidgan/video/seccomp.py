@@ -14,7 +14,7 @@ import errno
 import os
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 _X86, _ARM = "x86_64", "aarch64"
 _ARCHITECTURES = {_X86: 0xC000003E, _ARM: 0xC00000B7}  # as the kernel names them to a filter
@@ -26,7 +26,8 @@ _OTHER_TABLE = 0x40000000  # from here on calls of x32, an x86 with shorter poin
 FORBIDDEN: dict[str, tuple[int | None, int | None] | int] = {
     # sockets of every kind, and what other programs listen to
     "socket": (41, 198), "socketpair": (53, 199),
-    "shmget": (29, 194), "shmctl": (31, 195), "msgget": (68, 186), "msgctl": (71, 187), "semget": (64, 190),
+    "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195), "msgget": (68, 186), "msgsnd": (69, 189),
+    "msgrcv": (70, 188), "msgctl": (71, 187), "semget": (64, 190), "semop": (65, 193), "semtimedop": (220, 192),
     "semctl": (66, 191), "mq_open": (240, 180), "mq_unlink": (241, 181),
     # programs and processes
     "execve": (59, 221), "execveat": (322, 281), "fork": (57, None), "vfork": (58, None),
@@ -62,11 +63,14 @@ FORBIDDEN: dict[str, tuple[int | None, int | None] | int] = {
 """Numbers on x86-64 and on aarch64; from 424 on they are the same."""
 _WITH_A_POINTER = {"clone3": 435, "openat2": 437}
 """Calls whose arguments a filter cannot see: not there, so that libraries take the ones below."""
-_CLONE, _OPEN, _OPENAT, _IOCTL = (56, 220), (2, None), (257, 56), (16, 29)
+_CLONE, _OPEN, _OPENAT, _IOCTL, _FCNTL = (56, 220), (2, None), (257, 56), (16, 29), (72, 25)
 _KILL, _TGKILL, _PRLIMIT = (62, 129), (234, 131), (302, 261)
 _A_THREAD = 0x10000
 _ACCESS, _EMPTIES = 0o3, 0o1000  # O_ACCMODE, O_TRUNC
-_IOCTLS = (0x5412, 0x541C, 0x40086602, 0x401C5820)  # TIOCSTI, TIOCLINUX, FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR
+_IOCTLS = (0x5412, 0x541C, 0x40086602, 0x401C5820, 0x8901, 0x8902)
+"""TIOCSTI, TIOCLINUX, FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR; FIOSETOWN and SIOCSPGRP, of sockets what `_FCNTLS` are."""
+_FCNTLS = (8, 15)
+"""F_SETOWN and F_SETOWN_EX: whom a pipe that becomes ready sends a signal, which may be any, also one that kills."""
 
 _LOAD, _EQUAL, _AT_LEAST, _HAS, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000
@@ -121,7 +125,8 @@ def program(machine: str, process: int) -> list[Instruction]:
         (_PRLIMIT, [_argument(0), (_EQUAL, 0, 1, 0), allow, *own]),
         (_OPEN, [_argument(1), *_unless_it_empties(refuse, allow)]),
         (_OPENAT, [_argument(2), *_unless_it_empties(refuse, allow)]),
-        (_IOCTL, [_argument(1), *(step for code in _IOCTLS for step in ((_EQUAL, 0, 1, code), refuse)), allow]),
+        (_IOCTL, [_argument(1), *_refused(_IOCTLS, refuse), allow]),
+        (_FCNTL, [_argument(1), *_refused(_FCNTLS, refuse), allow]),
     ]
     found: list[Instruction] = [(_LOAD, 0, 0, 4), (_EQUAL, 1, 0, _ARCHITECTURES[machine]), refuse, (_LOAD, 0, 0, 0)]
     if machine == _X86:
@@ -138,9 +143,17 @@ def _argument(number: int) -> Instruction:
     return (_LOAD, 0, 0, 16 + 8 * number)
 
 
+def _refused(values: Iterable[int], refuse: Instruction) -> Iterator[Instruction]:
+    """Refuse what was loaded when it is one of these."""
+    for value in values:
+        yield from ((_EQUAL, 0, 1, value), refuse)
+
+
 def _unless_it_empties(refuse: Instruction, allow: Instruction) -> Iterable[Instruction]:
-    """Opening to read may not empty a file, which Landlock before its version 3 does not hold; to write is its own."""
-    return ((_AND, 0, 0, _ACCESS | _EMPTIES), (_EQUAL, 0, 1, _EMPTIES), refuse, allow)
+    """Opening to read, or for neither (both bits of the access), may not empty a file, which Landlock before version 3
+    does not hold; to write is its own.
+    """
+    return ((_AND, 0, 0, _ACCESS | _EMPTIES), *_refused((_EMPTIES, _EMPTIES | _ACCESS), refuse), allow)
 
 
 def _machine() -> str:
