@@ -16,12 +16,14 @@ from benchmarks import prior
 from benchmarks.prior import HELD_OUT, Company, dancer, prepare
 from tests.subject.sticks import stick_subject
 from vidgan.performers.people import CAST
+from vidgan.progress import Silent
 from vidgan.subject.examples import BodyFootage
 from vidgan.subject.footage import ExampleConfig, relit
 from vidgan.subject.model import Subject
 from vidgan.subject.references import ReferenceConfig
 from vidgan.tasks.prior import load_prior
 from vidgan.tasks.repair import RepairConfig, RepairTask
+from vidgan.train.checkpoint import load_checkpoint
 from vidgan.train.engine import launch
 from vidgan.train.randomness import generator
 from vidgan.video.read import ClipReader
@@ -116,7 +118,7 @@ def test_a_training_goes_on_for_the_same_options_alone(monkeypatch, tmp_path):
     class Broken(Exception):
         pass
 
-    def train(task, config, folder, progress):
+    def train(task, config, folder, progress, stop):
         folders.append(folder)
         raise Broken
 
@@ -129,3 +131,22 @@ def test_a_training_goes_on_for_the_same_options_alone(monkeypatch, tmp_path):
         assert isinstance(result.exception, Broken)
     assert folders[0] == folders[1]
     assert len(set(folders)) == 4
+
+
+def test_training_stops_where_asked_and_goes_on_from_there(people, tmp_path):
+    config = RepairConfig(
+        steps=9, evaluations=1, width=8, depth=1, batch=1, references=ReferenceConfig(count=2), precision="32-true",
+        perceptual="efficientnet-lite0",
+    )  # fmt: skip
+
+    def trained(*stops, folder):
+        for last in stops:
+            task = RepairTask(people[0], config, launch("cpu", "32-true"), 0)
+            prior.train_until(last, task, config, tmp_path / folder, Silent())
+        return load_checkpoint(tmp_path / folder / "checkpoint.pt")["run"]["step"], task.ema.network.state_dict()
+
+    step, once = trained(3, folder="once")
+    again, twice = trained(2, 3, 3, folder="twice")
+    assert step == again == 3
+    for name, value in once.items():
+        assert torch.equal(value, twice[name])
