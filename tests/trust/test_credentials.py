@@ -12,6 +12,7 @@ import pytest
 from tests.trust.made import textured, write
 from vidgan.errors import TrustError
 from vidgan.trust.credentials import (
+    Credentials,
     Ingredient,
     Statement,
     _context,
@@ -206,6 +207,12 @@ def test_a_certificate_that_c2pa_does_not_take_is_one_clear_line(clip, tmp_path)
     with pytest.raises(TrustError, match=r"out.mp4 cannot be signed by vidgan user: .*check the certificate"):
         sign(clip, tmp_path / "out.mp4", Statement("out.mp4", 1), [], broken)
     assert not (tmp_path / "out.mp4").exists()
+
+
+def test_a_kind_of_file_that_can_hold_none_has_none_and_no_problem(clip, tmp_path):
+    film = tmp_path / "film.mpg"
+    film.write_bytes(clip.read_bytes())
+    assert read_credentials(film) == Credentials("none")
 
 
 def test_a_trust_file_that_is_none_is_refused(clip, tmp_path):

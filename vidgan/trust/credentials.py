@@ -167,6 +167,8 @@ def read_credentials(path: Path, trust: Path | None = None) -> Credentials:
         return Credentials("tampered", sidecar=sidecar, problems=("what it says is in no form that is known",))
     except c2pa.C2paError as error:
         state: State = "tampered" if sidecar or _holds_store(path) else "none"
+        if state == "none" and isinstance(error, c2pa.C2paError.NotSupported):
+            return Credentials("none")  # its kind of file can hold none
         return Credentials(state, sidecar=sidecar, problems=(_line(error),))
 
 
