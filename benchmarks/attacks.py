@@ -304,13 +304,7 @@ def main(
     folder: Path, steps: int, hardening: int, each: int, folds: tuple[str, ...], device: str, json_file: Path | None
 ) -> None:
     """Attack, harden, attack again."""
-    with only_one(folder):
-        _measure(folder, steps, hardening, each, folds, device, json_file)
-
-
-def _measure(
-    folder: Path, steps: int, hardening: int, each: int, folds: tuple[str, ...], device: str, json_file: Path | None
-) -> None:
+    click.get_current_context().with_resource(only_one(folder))
     data, runs = Data.load(folder), folder / f"runs-{steps}"
     for fold in folds:
         chosen(data, fold, CRFS[0], each)  # before hours of training

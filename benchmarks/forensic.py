@@ -17,7 +17,6 @@ import hashlib
 import inspect
 import json
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -428,22 +427,8 @@ def main(
     json_file: Path | None,
 ) -> None:
     """Train, measure, print the tables."""
-    with ExitStack() as stack:
-        for one in {it.resolve() for it in (folder, before) if it}:
-            stack.enter_context(only_one(one))
-        _measure(folder, steps, others, before, table, root, file, json_file)
-
-
-def _measure(
-    folder: Path,
-    steps: int,
-    others: bool,
-    before: Path | None,
-    table: Path | None,
-    root: Path,
-    file: Path | None,
-    json_file: Path | None,
-) -> None:
+    for one in {it.resolve() for it in (folder, before) if it}:
+        click.get_current_context().with_resource(only_one(one))
     data, config = Data.load(folder), ForensicConfig(steps=steps)
     runs = folder / f"runs-{steps}"
     whole = judged(data, runs, "all", EVERY, config)

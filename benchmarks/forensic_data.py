@@ -295,11 +295,8 @@ def _has_sound(file: Path) -> bool:
 @click.option("--no-more", is_flag=True, help="Make no more videos: gather the bags of those that are there.")
 def main(table: Path, out: Path, root: Path, methods: tuple[str, ...], most: int, no_more: bool) -> None:
     """Make all videos, then the bags."""
-    with only_one(out):
-        _collect(table, out, root, () if no_more else methods, most)
-
-
-def _collect(table: Path, out: Path, root: Path, methods: tuple[str, ...], most: int) -> None:
+    click.get_current_context().with_resource(only_one(out))
+    methods = () if no_more else methods
     given = read_table(table, root)
     footage = given + rendered(out)
     videos = []

@@ -73,7 +73,7 @@ def film_dancer(number: int, path: Path, progress: Progress) -> None:
 
 
 class Company(Footage):
-    """The footage of several people as one; `judged` is a further one's, on which the state that is kept is chosen."""
+    """The footage of several people as one; `judged` is a further one's, on which training is watched."""
 
     rig = BODY
 
@@ -83,7 +83,7 @@ class Company(Footage):
         self.first = np.cumsum([0, *(len(part.frames) for part in parts)])
         span = 2 + max(int(part.frames[-1]) for part in parts)  # nobody's frames follow another's
         self.frames = np.concatenate([part.frames + k * span for k, part in enumerate(parts)])
-        self.train = np.concatenate([part.train + first for part, first in zip(parts, self.first, strict=False)])
+        self.train = np.concatenate([part.train + first for part, first in zip(parts, self.first[:-1], strict=True)])
         self.held = judged.held
 
     def draw(self, starts: Positions, rollout: int, rng: torch.Generator) -> BodySequences:
@@ -145,20 +145,25 @@ def main(folder: Path, films: int, steps: int, until: int, light: float, ship: P
         device = "cuda" if torch.cuda.is_available() else "cpu"
         fabric = launch(device, choose_precision("auto", device)[0])
         task = RepairTask(company(subjects, light, device), config, fabric, 0)
-        train_until(until, task, config, folder / f"train-{films}-{steps}-{light:g}", progress)
+        done = train_until(until, task, config, folder / f"train-{films}-{steps}-{light:g}", progress)
     if ship:
-        ship_network(ship, task, until)
+        ship_network(ship, task, done)
 
 
-def train_until(last: int, task: RepairTask, config: RepairConfig, folder: Path, progress: Progress) -> None:
-    """Train up to step `last` of the run that `config` plans; later the dancers are learnt, and others suffer."""
+def train_until(last: int, task: RepairTask, config: RepairConfig, folder: Path, progress: Progress) -> int:
+    """Train up to step `last` of the run that `config` plans: later the dancers are learnt, and others suffer.
+
+    Returns the step that the task is at: a later one when the folder's training was further.
+    """
     path = folder / "checkpoint.pt"
     done = load_checkpoint(path)["run"]["step"] if path.exists() else 0
     steps = count(done + 1)
     if done < last:
         with suppress(Interrupted):
             train(task, config, folder, progress, stop=lambda: next(steps) >= last)
-    task.load_state(load_checkpoint(path)["task"])
+    found = load_checkpoint(path)
+    task.load_state(found["task"])
+    return int(found["run"]["step"])
 
 
 def ship_network(path: Path, task: RepairTask, steps: int) -> None:

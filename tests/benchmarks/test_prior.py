@@ -142,11 +142,13 @@ def test_training_stops_where_asked_and_goes_on_from_there(people, tmp_path):
     def trained(*stops, folder):
         for last in stops:
             task = RepairTask(people[0], config, launch("cpu", "32-true"), 0)
-            prior.train_until(last, task, config, tmp_path / folder, Silent())
-        return load_checkpoint(tmp_path / folder / "checkpoint.pt")["run"]["step"], task.ema.network.state_dict()
+            step = prior.train_until(last, task, config, tmp_path / folder, Silent())
+        assert load_checkpoint(tmp_path / folder / "checkpoint.pt")["run"]["step"] == step
+        return step, task.ema.network.state_dict()
 
     step, once = trained(3, folder="once")
     again, twice = trained(2, 3, 3, folder="twice")
     assert step == again == 3
     for name, value in once.items():
         assert torch.equal(value, twice[name])
+    assert trained(2, folder="once")[0] == 3  # what is there is further, and is told so

@@ -29,6 +29,7 @@ STATISTICS = 3 * BANDS + 2 * len(_KNEES) + 6
 _ABSENT = 8.0
 """Mean luma up to which a patch is too dark to say anything; one that is not there is black, and both are absent."""
 _NO_WEIGHT = -1e4
+"""The logit of the weight of what counts nowhere."""
 
 
 class TraceDetector(nn.Module):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from vidgan.config import Config
@@ -19,7 +17,7 @@ from vidgan.stages.film_face import shots_of
 from vidgan.stages.subject import kept_frames
 from vidgan.stages.voice import Voice
 from vidgan.subject.mend import window_sides
-from vidgan.subject.mouths import CROPS, FRAMES, window
+from vidgan.subject.mouths import CROPS, FRAMES, reduced, window
 from vidgan.subject.stored import new_pictures
 from vidgan.video.read import ClipReader
 
@@ -94,9 +92,8 @@ class MouthsStage(Stage[MouthsConfig]):
                     crop = window(frame.rgb, corners[index], int(own[index]))
                     crops[index, : len(crop), : len(crop)] = crop
                     # All at the smallest window's size: a smaller face would look sharper than a larger one.
-                    seen, share = scaled(crop, least), min(1.0, least / len(crop))
-                    face = Face((points[index] - corners[index]) * share, (rings[index] - corners[index]) * share)
-                    sharpness[index] = mouth_sharpness(seen, face)
+                    face = Face(points[index] - corners[index], rings[index] - corners[index])
+                    sharpness[index] = mouth_sharpness(*reduced(crop, face, least))
                 context.progress.advance()
         crops.flush()
         np.savez(
@@ -108,10 +105,3 @@ class MouthsStage(Stage[MouthsConfig]):
             "frames": len(frames), "size": most, "windows": np.unique(own).tolist(),
             "unit": round(float(np.nanmedian(pose.scale)), 1),
         }  # fmt: skip
-
-
-def scaled(crop: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """A square crop (S, S, 3) brought down to `side` pixels, or as it is where it has no more."""
-    if len(crop) <= side:
-        return crop
-    return np.asarray(cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA))

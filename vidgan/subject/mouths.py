@@ -22,7 +22,8 @@ class Mouths:
     """The kept frames: crops (N, S, S, 3) uint8, each with its shot's window, black beyond that; corners (N, 2) left
     and top of each in its frame; frames (N,) their numbers in the film; points (N, J, 2) and rings (N, A, 2) in pixels
     of the film; head (N, J, 3) in the head frame, turned (N, 3) the head's angles in degrees; blur (N,) in [0, 1],
-    against frames of the same shot; sides (F,) of the window in every frame of the film, 0 in shots without a face.
+    against the others, all at the smallest window's size; sides (F,) of the window in every frame of the film, 0 in
+    shots without a face.
     """
 
     crops: NDArray[np.uint8]
@@ -57,12 +58,7 @@ class Mouths:
         """A kept frame's window and face, to be shown in a window of that side: made smaller where that is of a shot
         with smaller faces, in which fine detail would flicker.
         """
-        crop, face = self.crop(index), self.face(index)
-        if side >= len(crop):
-            return crop, face
-        less = side / len(crop)
-        small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
-        return np.asarray(small, np.uint8), Face(less * face.points, less * face.ring)
+        return reduced(self.crop(index), self.face(index), side)
 
     @classmethod
     def load(cls, folder: Path) -> Mouths:
@@ -90,3 +86,12 @@ def put(rgb: NDArray[np.uint8], picture: NDArray[np.uint8], corner: NDArray[np.i
     if rows.start < rows.stop and columns.start < columns.stop:
         out[rows, columns] = picture[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
     return out
+
+
+def reduced(crop: NDArray[np.uint8], face: Face, side: int) -> tuple[NDArray[np.uint8], Face]:
+    """A window (S, S, 3) and the face in it, brought down to `side` pixels; as they are where it has no more."""
+    if side >= len(crop):
+        return crop, face
+    less = side / len(crop)
+    small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8), Face(less * face.points, less * face.ring)

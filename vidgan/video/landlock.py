@@ -10,10 +10,11 @@ import os
 import sys
 from contextlib import suppress
 
+from vidgan.video.kernel import call, no_new_privileges
+
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # system calls, of one number on every architecture
 _VERSION = 1  # a flag: say which version is there
 _PATH_BENEATH = 1
-_NO_NEW_PRIVS = 38  # of prctl
 
 _EXECUTE, _READ_FILE, _READ_FOLDER = 1 << 0, 1 << 2, 1 << 3
 _FIRST = (1 << 13) - 1  # all rights to files of version 1
@@ -36,7 +37,7 @@ def landlock_version() -> int:
     """Which Landlock the kernel has; 0 for none."""
     if sys.platform != "linux":
         return 0
-    return max(0, _call(_CREATE_RULESET, None, 0, _VERSION))
+    return max(0, call(_CREATE_RULESET, None, 0, _VERSION))
 
 
 def only_read(room: str = "") -> bool:
@@ -52,14 +53,14 @@ def only_read(room: str = "") -> bool:
     files = _FIRST & ~(_READ_FILE | _READ_FOLDER) | (_MOVE if there > 1 else 0) | (_TRUNCATE if there > 2 else 0)
     rules = _Rules(files, _TCP if there > 3 else 0, _SCOPES if there > 5 else 0)
     size = 8 * (1 + (there > 3) + (there > 5))
-    ruleset = _call(_CREATE_RULESET, ctypes.byref(rules), size, 0)
+    ruleset = call(_CREATE_RULESET, ctypes.byref(rules), size, 0)
     if ruleset < 0:
         return False
     try:
         if room:
             _allow(ruleset, room, files & ~_EXECUTE)
-        ctypes.CDLL(None).prctl(_NO_NEW_PRIVS, 1, 0, 0, 0)
-        return _call(_RESTRICT_SELF, ruleset, 0) == 0
+        no_new_privileges()
+        return call(_RESTRICT_SELF, ruleset, 0) == 0
     finally:
         os.close(ruleset)
 
@@ -68,10 +69,6 @@ def _allow(ruleset: int, room: str, rights: int) -> None:
     with suppress(OSError):  # it is gone: then nothing can be written there either
         folder = os.open(room, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            _call(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.byref(_Beneath(rights, folder)), 0)
+            call(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.byref(_Beneath(rights, folder)), 0)
         finally:
             os.close(folder)
-
-
-def _call(number: int, *arguments: object) -> int:
-    return int(ctypes.CDLL(None, use_errno=True).syscall(number, *arguments))

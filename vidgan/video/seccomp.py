@@ -16,11 +16,12 @@ import platform
 import sys
 from collections.abc import Iterable, Iterator
 
+from vidgan.video.kernel import call, no_new_privileges
+
 _X86, _ARM = "x86_64", "aarch64"
 _ARCHITECTURES = {_X86: 0xC000003E, _ARM: 0xC00000B7}  # as the kernel names them to a filter
 _SECCOMP = {_X86: 317, _ARM: 277}
 _SET_FILTER, _ALL_THREADS = 1, 1
-_NO_NEW_PRIVS = 38  # of prctl
 _OTHER_TABLE = 0x40000000  # from here on calls of x32, an x86 with shorter pointers
 
 FORBIDDEN: dict[str, tuple[int | None, int | None] | int] = {
@@ -92,7 +93,7 @@ def seccomp_there() -> bool:
     if not _number():
         return False
     ctypes.set_errno(0)  # a filter that is nowhere is looked for only where filters are taken
-    return _call(_number(), _SET_FILTER, _ALL_THREADS, None) < 0 and ctypes.get_errno() == errno.EFAULT
+    return call(_number(), _SET_FILTER, _ALL_THREADS, None) < 0 and ctypes.get_errno() == errno.EFAULT
 
 
 def only_decode() -> bool:
@@ -105,9 +106,9 @@ def only_decode() -> bool:
         return False
     instructions = program(_machine(), os.getpid())
     filters = (_Filter * len(instructions))(*(_Filter(*one) for one in instructions))
-    ctypes.CDLL(None).prctl(_NO_NEW_PRIVS, 1, 0, 0, 0)
+    no_new_privileges()
     made = _Program(len(instructions), filters)
-    return _call(_number(), _SET_FILTER, _ALL_THREADS, ctypes.byref(made)) == 0
+    return call(_number(), _SET_FILTER, _ALL_THREADS, ctypes.byref(made)) == 0
 
 
 def program(machine: str, process: int) -> list[Instruction]:
@@ -163,7 +164,3 @@ def _machine() -> str:
 def _number() -> int:
     """Of the system call on this machine; 0 where the filter does not know the calls."""
     return _SECCOMP.get(_machine(), 0) if sys.platform == "linux" and sys.maxsize > 1 << 32 else 0
-
-
-def _call(number: int, *arguments: object) -> int:
-    return int(ctypes.CDLL(None, use_errno=True).syscall(number, *arguments))
