@@ -71,8 +71,8 @@ def film_dancer(number: int, path: Path, progress: Progress) -> None:
     part.replace(path)
 
 
-def prepare(path: Path, other: Path, work: Path) -> list[Path]:
-    """The subject stage's folder of a film; the `other` film is not needed."""
+def prepare(path: Path, work: Path) -> list[Path]:
+    """The subject stage's folder of a film."""
     return [run_stages(["subject"], {"target": path}, work)["subject"].dir]
 
 
@@ -85,12 +85,12 @@ def body_footage(folder: Path, device: str) -> BodyFootage:
 class Kind:
     """What of people is filmed and learnt.
 
-    film: films the person of a number; prepare: makes the folders to learn from, from a film, another one and a work
-    folder; footage: opens such a folder; settings: of the training, as in the preset that it is for.
+    film: films the person of a number; prepare: makes the folders to learn from, of a film in a work folder; footage:
+    opens such a folder; settings: of the training, as in the preset that it is for.
     """
 
     film: Callable[[int, Path, Progress], None]
-    prepare: Callable[[Path, Path, Path], list[Path]]
+    prepare: Callable[[Path, Path], list[Path]]
     footage: Callable[[Path, str], Footage]
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -108,18 +108,14 @@ def company(prepared: Sequence[Sequence[Path]], kind: Kind, light: float, device
 
 
 def prepare_all(kind: Kind, films: Sequence[Path], work: Path, workers: int, progress: Progress) -> list[list[Path]]:
-    """The folders of every film's person, each beside the next one's film; the last is nobody's other."""
-    others = [films[(k + 1) % (len(films) - 1)] for k in range(len(films))]
+    """The folders of every film's person."""
     progress.start("prepare", len(films), "films")
+    prepared = []
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        jobs = [
-            pool.submit(kind.prepare, path, other, work / path.stem)
-            for path, other in zip(films, others, strict=True)
-        ]  # fmt: skip
-        for job in jobs:
-            job.result()
+        for folders in pool.map(kind.prepare, films, [work / path.stem for path in films]):
+            prepared.append(folders)
             progress.advance()
-    return [job.result() for job in jobs]
+    return prepared
 
 
 @click.command()

@@ -75,15 +75,15 @@ def living(rng: np.random.Generator, frames: int) -> list[Act]:
     return [(float(y), float(p), float(r), face) for y, p, r, face in zip(yaw, pitch, roll, faces, strict=True)]
 
 
-def prepare(path: Path, other: Path, work: Path) -> list[Path]:
-    """The takes of a head filmed, rehearsed on its own film, and of its first frame, on the `other` film."""
+def prepare(path: Path, work: Path, last: str = "takes") -> list[Path]:
+    """The takes of a head that is reanimated by its own film: of the film, and of its first frame as a picture."""
     picture = work / f"{path.stem}.png"
     work.mkdir(parents=True, exist_ok=True)
     with ClipReader(path) as clip:
         cv2.imwrite(str(picture), next(iter(clip)).rgb[..., ::-1])
-    jobs = ({"target": target, "driving": other} for target in (path, picture))
+    jobs = ({"target": target, "driving": path} for target in (path, picture))
     return [
-        run_stages(["takes"], files, work, pipeline="reanimate", preset="standard", device="cpu")["takes"].dir
+        run_stages([last], files, work, pipeline="reanimate", preset="standard", device="cpu")[last].dir
         for files in jobs
     ]
 

@@ -46,7 +46,7 @@ def bruno(tmp_path_factory):
     with ClipReader(SAMPLE) as clip, ClipWriter(path, clip.width, clip.height, Fraction(25)) as writer:
         for number, frame in enumerate(islice(clip, 48)):
             writer.write(frame.rgb, Fraction(number, 25))
-    subject = Subject.load(prepare(path, path, folder / "work")[0])
+    subject = Subject.load(prepare(path, folder / "work")[0])
     return BodyFootage(subject, 0.25, ReferenceConfig(), ExampleConfig(apart=5))
 
 
