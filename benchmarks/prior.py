@@ -108,13 +108,14 @@ def company(prepared: Sequence[Sequence[Path]], kind: Kind, light: float, device
 
 
 def prepare_all(kind: Kind, films: Sequence[Path], work: Path, workers: int, progress: Progress) -> list[list[Path]]:
-    """The folders of every film's person."""
+    """The folders of every film's person, of nobody who was not found."""
     progress.start("prepare", len(films), "films")
     prepared = []
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         for folders in pool.map(kind.prepare, films, [work / path.stem for path in films]):
-            prepared.append(folders)
+            prepared += [folders] if folders else []
             progress.advance()
+    progress.note(f"{len(prepared)} of {len(films)} people were found in their films")
     return prepared
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.common import run_stages
 from benchmarks.strangers import stranger
 from benchmarks.talking_head import FPS, Head
+from vidgan.errors import PersonError
 from vidgan.progress import Progress
 from vidgan.subject.footage import ExampleConfig
 from vidgan.subject.takes import TakeFootage, Takes
@@ -75,17 +77,22 @@ def living(rng: np.random.Generator, frames: int) -> list[Act]:
     return [(float(y), float(p), float(r), face) for y, p, r, face in zip(yaw, pitch, roll, faces, strict=True)]
 
 
-def prepare(path: Path, work: Path, last: str = "takes") -> list[Path]:
-    """The takes of a head that is reanimated by its own film: of the film, and of its first frame as a picture."""
+def prepare(path: Path, work: Path) -> list[Path]:
+    """The takes of a head that is reanimated by its own film: of the film, and of its first frame as a picture.
+
+    One that the face mesh does not find, painted and dark as some are, is left out.
+    """
     picture = work / f"{path.stem}.png"
     work.mkdir(parents=True, exist_ok=True)
     with ClipReader(path) as clip:
         cv2.imwrite(str(picture), next(iter(clip)).rgb[..., ::-1])
-    jobs = ({"target": target, "driving": path} for target in (path, picture))
-    return [
-        run_stages([last], files, work, pipeline="reanimate", preset="standard", device="cpu")[last].dir
-        for files in jobs
-    ]
+    folders = []
+    for target in (path, picture):
+        files = {"target": target, "driving": path}
+        with suppress(PersonError):
+            stages = run_stages(["takes"], files, work, pipeline="reanimate", preset="standard", device="cpu")
+            folders.append(stages["takes"].dir)
+    return folders
 
 
 def footage(folder: Path, device: str) -> TakeFootage:
