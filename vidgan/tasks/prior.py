@@ -12,11 +12,11 @@ from torch import Tensor
 
 from vidgan.resources import shipped_prior
 from vidgan.subject.footage import Footage
-from vidgan.subject.rig import BODY
+from vidgan.subject.rig import BODY, FACE
 from vidgan.tasks.repair import RepairConfig
 from vidgan.train.checkpoint import read_network
 
-PRIORS = {BODY: ("repair", "dancers")}
+PRIORS = {BODY: ("repair", "dancers"), FACE: ("repair-face", "heads")}
 """The shipped network of each rig, by its file's name, and whom it learnt from."""
 
 
@@ -38,7 +38,7 @@ def load_prior(config: RepairConfig, footage: Footage) -> tuple[dict[str, Tensor
     """
     if config.prior == "none":
         return None, "from random weights, as asked"
-    if config.network != "repair" or footage.rig not in PRIORS:
+    if config.network != "repair":
         return None, "from random weights"
     name, people = PRIORS[footage.rig]
     weights, facts = read_network(shipped_prior(name))
