@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
@@ -91,12 +91,7 @@ def part_of(
     every preset. `outputs` are the part's own; without any it gives the last stage's manifest.
     """
     whole = read_pipeline(resources.find("pipelines", pipeline))
-    inputs = {spec.name: set(spec.inputs.values()) for spec in whole.stages}
-    wanted, found = {*last, "train"}, set()
-    while wanted:
-        name = wanted.pop()
-        found.add(name)
-        wanted |= inputs.get(name, set()) - found
+    found = needed(whole, {*last, "train"})
     stages = [
         spec.model_copy(update={"stage": (instead or {}).get(spec.name, spec.stage), "config": spec.section})
         for spec in whole.stages
@@ -116,6 +111,17 @@ def part_of(
     return path
 
 
+def needed(pipeline: Pipeline, last: Iterable[str]) -> set[str]:
+    """The stages `last`, and all stages and files that they come from."""
+    inputs = {spec.name: set(spec.inputs.values()) for spec in pipeline.stages}
+    wanted, found = set(last), set()
+    while wanted:
+        name = wanted.pop()
+        found.add(name)
+        wanted |= inputs.get(name, set()) - found
+    return found
+
+
 def run_stages(
     last: Iterable[str],
     files: Mapping[str, Path],
@@ -131,13 +137,16 @@ def run_stages(
 ) -> dict[str, Finished]:
     """Run a pipeline as far as the stages `last`; what `work` holds already is not run again."""
     part = part_of(pipeline, last, work, instead)
-    needed = {name: files[name] for name in read_pipeline(part).inputs}
+    whole = read_pipeline(part)
+    given = {name: files[name] for name in whole.inputs}
     run = prepare(
-        part, needed, work / "unused.mp4", preset=preset, overrides=overrides, seed=seed, device=device, work=work
+        part, given, work / "unused.mp4", preset=preset, overrides=overrides, seed=seed, device=device, work=work
     )
-    run_plan(run.plan, run.store, run.device, emit)
+    wanted = needed(whole, last)
+    plan = replace(run.plan, stages=tuple(stage for stage in run.plan.stages if stage.name in wanted))
+    run_plan(plan, run.store, run.device, emit)
     finished = {}
-    for stage in run.plan.stages:
+    for stage in plan.stages:
         folder = stage.job.entry(run.store).dir
         manifest = Manifest.read(folder)
         assert manifest is not None, folder

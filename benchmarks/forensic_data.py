@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 from benchmarks.common import FILE, FOLDER, only_one, part_of, say
 from benchmarks.forensic_patches import FAR, Video, gather, write
-from benchmarks.talking_head import Head, acting, film
+from benchmarks.talking_head import Head, acting, film, of_cast
 from vidgan.api import prepare
 from vidgan.display import choose_display
 from vidgan.errors import VidganError
@@ -142,7 +142,7 @@ def rendered(out: Path) -> list[Footage]:
         path = out / "heads" / f"{name}.mp4"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            film(path, Head(name, 7 + number, 384), acting(_DRIVING, 3 + number, 16.0), 384)
+            film(path, Head(of_cast(name), 7 + number, 384), acting(_DRIVING, 3 + number, 16.0), 384)
         found.append(Footage(path, name, "face", "c"))
     with choose_display() as display:
         progress = EventProgress("performers", display.emit)

@@ -1,28 +1,33 @@
-"""What a repair generator knows before it has seen a subject: trained on rendered dancers, shipped with the package.
+"""What a repair generator knows before it has seen a subject: trained on rendered people, shipped with the package.
 
     python -m benchmarks.prior out/prior --films 20 --steps 2600 --until 520 --ship vidgan/models/repair.safetensors
 
-Films dancers (bodies, clothes and hair of the cast mixed, those held out left out), prepares each as the target of a
-transfer, and trains one generator on all of them, as `vidgan transfer` does on one. The targets of `samples/` and of
-`benchmarks.transfer` are held out. Films are kept in the folder by their numbers, and a training by its options, so the
-same command goes on: give another folder when dancers, films or training should be those of another version.
+Films strangers as dancers, prepares each as the target of a transfer, and trains one generator on all of them, as
+`vidgan transfer` does on one. With `--kind face` their heads are filmed, and prepared as targets of a reanimation, as
+films and as pictures. Nobody of `samples/` and no target of `benchmarks.transfer` has a share in them. Films are kept
+in the folder by their numbers, and a training by its options, so the same command goes on: give another folder when
+people, films or training should be those of another version. Several `--until` ship as many networks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
-from dataclasses import fields, replace
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from itertools import count
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import nn
 
+from benchmarks import prior_faces
 from benchmarks.common import FOLDER, run_stages
+from benchmarks.company import Company
 from benchmarks.strangers import stranger
 from vidgan.display import choose_display
 from vidgan.errors import Interrupted
@@ -31,11 +36,10 @@ from vidgan.performers.pair import Setting, film
 from vidgan.performers.performer import Performer, face_track
 from vidgan.performers.rig import Rig
 from vidgan.progress import EventProgress, Progress
-from vidgan.subject.examples import BodyFootage, BodySequences
-from vidgan.subject.footage import ExampleConfig, Footage, Picture, Positions, relit
+from vidgan.subject.examples import BodyFootage
+from vidgan.subject.footage import ExampleConfig, Footage
 from vidgan.subject.model import Subject
 from vidgan.subject.references import ReferenceConfig
-from vidgan.subject.rig import BODY
 from vidgan.tasks.repair import RepairConfig, RepairTask
 from vidgan.train.checkpoint import load_checkpoint, save_network
 from vidgan.train.engine import choose_precision, launch
@@ -67,86 +71,100 @@ def film_dancer(number: int, path: Path, progress: Progress) -> None:
     part.replace(path)
 
 
-class Company(Footage):
-    """The footage of several people as one; `judged` is a further one's, on which training is watched."""
-
-    rig = BODY
-
-    def __init__(self, parts: Sequence[BodyFootage], judged: BodyFootage, light: float) -> None:
-        self.parts, self.judged, self.light = parts, judged, light
-        self.size, self.references = judged.size, judged.references
-        self.first = np.cumsum([0, *(len(part.frames) for part in parts)])
-        span = 2 + max(int(part.frames[-1]) for part in parts)  # nobody's frames follow another's
-        self.frames = np.concatenate([part.frames + k * span for k, part in enumerate(parts)])
-        self.train = np.concatenate([part.train + first for part, first in zip(parts, self.first[:-1], strict=True)])
-        self.held = judged.held
-
-    def draw(self, starts: Positions, rollout: int, rng: torch.Generator) -> BodySequences:
-        """See `Footage.draw`: each sequence in a light of its own."""
-        drawn = []
-        for start in starts:
-            k = int(np.searchsorted(self.first, start, "right")) - 1
-            drawn.append(self.parts[k].draw(np.array([start - self.first[k]]), rollout, rng))
-        batch = BodySequences(*(torch.cat([getattr(one, f.name) for one in drawn]) for f in fields(BodySequences)))
-        light = torch.exp(self.light * (2 * torch.rand((len(starts), 3), generator=rng) - 1)).to(batch.light.device)
-        colours, mattes = batch.references.split([3, 1], 3)
-        return replace(
-            batch, light=light, picture=relit(batch.picture, light[:, None]), plate=relit(batch.plate, light[:, None]),
-            references=torch.cat([relit(colours, light[:, None, None]), mattes], 3),
-        )  # fmt: skip
-
-    def truth(self, positions: Positions) -> NDArray[np.uint8]:
-        """See `Footage.truth`."""
-        return self.judged.truth(positions)
-
-    def make(self, generator: nn.Module | None, held: Positions) -> Iterator[Picture]:
-        """See `Footage.make`."""
-        return self.judged.make(generator, held)
-
-
-def prepare(path: Path, work: Path) -> Path:
+def prepare(path: Path, work: Path) -> list[Path]:
     """The subject stage's folder of a film."""
-    return run_stages(["subject"], {"target": path}, work)["subject"].dir
+    return [run_stages(["subject"], {"target": path}, work)["subject"].dir]
 
 
-def company(subjects: Sequence[Path], light: float, device: str) -> Company:
-    """All but the last subject to learn from, and the last to judge on."""
-    given = HELD_SHARE, ReferenceConfig(), ExampleConfig(), device
-    parts = [BodyFootage(Subject.load(one), *given) for one in subjects]
-    return Company(parts[:-1], parts[-1], light)
+def body_footage(folder: Path, device: str) -> BodyFootage:
+    """A dancer's footage."""
+    return BodyFootage(Subject.load(folder), HELD_SHARE, ReferenceConfig(), ExampleConfig(), device)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What of people is filmed and learnt.
+
+    film: films the person of a number; prepare: makes the folders to learn from, of a film in a work folder; footage:
+    opens such a folder; settings: of the training, as in the preset that it is for.
+    """
+
+    film: Callable[[int, Path, Progress], None]
+    prepare: Callable[[Path, Path], list[Path]]
+    footage: Callable[[Path, str], Footage]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+KINDS = {
+    "body": Kind(film_dancer, prepare, body_footage),
+    "face": Kind(prior_faces.film_head, prior_faces.prepare, prior_faces.footage, prior_faces.SETTINGS),
+}
+
+
+def company(prepared: Sequence[Sequence[Path]], kind: Kind, light: float, device: str) -> Company:
+    """All but the last person to learn from, and the last to judge on, in the first of their folders."""
+    parts = [kind.footage(folder, device) for folders in prepared[:-1] for folder in folders]
+    return Company(parts, kind.footage(prepared[-1][0], device), light)
+
+
+def prepare_all(kind: Kind, films: Sequence[Path], work: Path, workers: int, progress: Progress) -> list[list[Path]]:
+    """The folders of every film's person, of nobody who was not found."""
+    progress.start("prepare", len(films), "films")
+    prepared = []
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for folders in pool.map(kind.prepare, films, [work / path.stem for path in films]):
+            prepared += [folders] if folders else []
+            progress.advance()
+    progress.note(f"{len(prepared)} of {len(films)} people were found in their films")
+    return prepared
 
 
 @click.command()
 @click.argument("folder", type=FOLDER)
 @click.option(
+    "--kind", "name", type=click.Choice(list(KINDS)), default="body", show_default=True, help="What to learn."
+)
+@click.option(
     "--films", type=click.IntRange(2), default=20, show_default=True,
-    help="Dancers, each in one film; the last one is judged on.",
+    help="People, each in one film; the last one is judged on.",
 )  # fmt: skip
 @click.option("--steps", default=2600, show_default=True, help="Steps of training, as planned.")
-@click.option("--until", default=520, show_default=True, help="Stop after so many of them.")
+@click.option(
+    "--until", "stops", type=click.IntRange(1), default=(520,), show_default=True, multiple=True,
+    help="Stop after so many of them; may be repeated.",
+)  # fmt: skip
 @click.option("--light", default=0.4, show_default=True, help="How far colours are changed, in logarithms.")
-@click.option("--ship", type=click.Path(path_type=Path, dir_okay=False), help="Write the network here, in halves.")
-def main(folder: Path, films: int, steps: int, until: int, light: float, ship: Path | None) -> None:
-    """Train a generator on rendered dancers in FOLDER."""
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Films prepared at once.")
+@click.option(
+    "--ship", type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the network here, in halves; of several, each with its step in its name.",
+)  # fmt: skip
+def main(
+    folder: Path, name: str, films: int, steps: int, stops: tuple[int, ...], light: float, workers: int,
+    ship: Path | None,
+) -> None:  # fmt: skip
+    """Train a generator on rendered people in FOLDER."""
     folder.mkdir(parents=True, exist_ok=True)
+    kind = KINDS[name]
     with choose_display() as display:
-        progress, subjects = EventProgress("prior", display.emit), []
-        for number in range(films):
-            path = folder / f"{number:02d}.mp4"
+        progress = EventProgress("prior", display.emit)
+        paths = [folder / f"{number:02d}.mp4" for number in range(films)]
+        for number, path in enumerate(paths):
             if not path.exists():
-                film_dancer(number, path, progress)
-            subjects.append(prepare(path, folder / "work"))
-        config = RepairConfig(steps=steps, evaluations=10)
+                kind.film(number, path, progress)
+        prepared = prepare_all(kind, paths, folder / "work", workers, progress)
+        config = RepairConfig(steps=steps, evaluations=10, **kind.settings)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         fabric = launch(device, choose_precision("auto", device)[0])
-        task = RepairTask(company(subjects, light, device), config, fabric, 0)
-        done = train_until(until, task, config, folder / f"train-{films}-{steps}-{light:g}", progress)
-    if ship:
-        ship_network(ship, task, done)
+        task = RepairTask(company(prepared, kind, light, device), config, fabric, 0)
+        for last in sorted(stops):
+            done = train_until(last, task, config, folder / f"train-{name}-{films}-{steps}-{light:g}", progress)
+            if ship:
+                ship_network(ship.with_stem(f"{ship.stem}-{done}") if len(stops) > 1 else ship, task, done)
 
 
 def train_until(last: int, task: RepairTask, config: RepairConfig, folder: Path, progress: Progress) -> int:
-    """Train up to step `last` of the run that `config` plans: later the dancers are learnt, and others suffer.
+    """Train up to step `last` of the run that `config` plans: later these people are learnt, and others suffer.
 
     Returns the step that the task is at: a later one when the folder's training was further.
     """
@@ -169,7 +187,7 @@ def ship_network(path: Path, task: RepairTask, steps: int) -> None:
         "width": config.width, "depth": config.depth, "steps": steps,
         "learnt_from": "performers rendered by vidgan",
     }  # fmt: skip
-    save_network(path, task.ema.network.half(), facts)
+    save_network(path, deepcopy(task.ema.network).half(), facts)
 
 
 if __name__ == "__main__":

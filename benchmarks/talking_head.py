@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from benchmarks.synthetic_voice import RATE, Talk, talk
 from vidgan.audio.sound import write_wav
-from vidgan.performers.people import CAST
+from vidgan.performers.people import CAST, Person
 from vidgan.performers.performer import Performer
 from vidgan.performers.rig import turn
 from vidgan.performers.room import CameraSpec, make_light, make_room
@@ -35,23 +35,27 @@ FACE = 0.42
 class Head:
     """One performer, close up, whose head and neck turn on the shoulders."""
 
-    def __init__(self, name: str, seed: int, size: int) -> None:
-        person = next(one for one in CAST if one.name == name)
+    def __init__(self, person: Person, seed: int, size: int, shown: float = FACE) -> None:
         rng = np.random.default_rng(seed)
         self.performer = Performer(person)
         self.stage = Stage(self.performer, make_room(rng), make_light(rng), size)
         self.head, self.neck = (self.performer.body.joint(bone) for bone in ("head", "neck01"))
         height = float(self.head[2]) + 1.03
-        self.camera = CameraSpec(1.3, height, height, 0.0, 1.3 / FACE, np.zeros(3, np.float32))
+        self.camera = CameraSpec(1.3, height, height, 0.0, 1.3 / shown, np.zeros(3, np.float32))
 
-    def draw(self, yaw: float, pitch: float, actions: dict[str, float]) -> NDArray[np.uint8]:
+    def draw(self, yaw: float, pitch: float, actions: dict[str, float], roll: float = 0.0) -> NDArray[np.uint8]:
         """A picture with the head turned by degrees: what lies above the neck turns, the neck follows in between."""
         still = self.performer.expression(actions) - self.neck
         low, high = 0.0, float(self.head[2] - self.neck[2])
         share = np.clip((still[:, 2] - low) / (high - low), 0, 1)[:, None]
-        turned = still @ (turn("z", yaw) @ turn("x", -pitch)).T
+        turned = still @ (turn("z", yaw) @ turn("x", -pitch) @ turn("y", roll)).T
         points = still + share * (turned - still) + self.neck + np.array([0, 0, 1.0])
         return self.stage.draw(points.astype(np.float32), self.camera, 0.0)[0]
+
+
+def of_cast(name: str) -> Person:
+    """The one of the cast who is called so."""
+    return next(one for one in CAST if one.name == name)
 
 
 def acting(frames: int, seed: int, reach: float) -> list[tuple[float, float, dict[str, float]]]:
@@ -105,10 +109,10 @@ def main() -> None:
     parser.add_argument("--speech", type=float, default=12.0, help="seconds of speaker.mp4")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    portrait = Head("Ines", 6, args.size).draw(6.0, 0.0, {"mouthSmileLeft": 0.2, "mouthSmileRight": 0.2})
+    portrait = Head(of_cast("Ines"), 6, args.size).draw(6.0, 0.0, {"mouthSmileLeft": 0.2, "mouthSmileRight": 0.2})
     cv2.imwrite(str(args.out / "portrait.jpg"), portrait[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
-    film(args.out / "driver.mp4", Head("Finn", 4, args.size), acting(args.frames, 1, 22.0), args.size)
-    film(args.out / "target.mp4", Head("Ada", 5, args.size), acting(args.frames, 2, 10.0), args.size)
+    film(args.out / "driver.mp4", Head(of_cast("Finn"), 4, args.size), acting(args.frames, 1, 22.0), args.size)
+    film(args.out / "target.mp4", Head(of_cast("Ada"), 5, args.size), acting(args.frames, 2, 10.0), args.size)
     speak(args.out, args.speech, args.size)
 
 
@@ -119,7 +123,7 @@ def speak(out: Path, seconds: float, size: int) -> None:
         sound = Path(folder) / "said.wav"
         write_wav(sound, said.samples, RATE)
         acts = saying(said, round(seconds * FPS), 3)
-        film(out / "speaker.mp4", Head("Ada", 7, size), acts, size, sound)
+        film(out / "speaker.mp4", Head(of_cast("Ada"), 7, size), acts, size, sound)
     write_wav(out / "words.wav", talk(seconds / 2, 2).samples, RATE)
 
 

@@ -60,13 +60,13 @@ def shipped_detector() -> Path:
     return _model("forensic", "install vidgan again")
 
 
-def shipped_prior() -> Path:
-    """The repair generator that comes with vidgan, trained on its own rendered performers.
+def shipped_prior(name: str) -> Path:
+    """A repair generator that comes with vidgan, trained on its own rendered performers.
 
     Raises:
         DependencyError: this installation has none.
     """
-    return _model("repair", "install vidgan again, or train from random weights with --set train.prior=none")
+    return _model(name, "install vidgan again, or train from random weights with --set train.prior=none")
 
 
 def _model(name: str, instead: str) -> Path:

@@ -13,7 +13,8 @@ import torch
 from click.testing import CliRunner
 
 from benchmarks import prior
-from benchmarks.prior import HELD_OUT, Company, prepare
+from benchmarks.company import Company
+from benchmarks.prior import HELD_OUT, KINDS, prepare
 from tests.subject.sticks import stick_subject
 from vidgan.progress import Silent
 from vidgan.subject.examples import BodyFootage
@@ -45,7 +46,7 @@ def bruno(tmp_path_factory):
     with ClipReader(SAMPLE) as clip, ClipWriter(path, clip.width, clip.height, Fraction(25)) as writer:
         for number, frame in enumerate(islice(clip, 48)):
             writer.write(frame.rgb, Fraction(number, 25))
-    subject = Subject.load(prepare(path, folder / "work"))
+    subject = Subject.load(prepare(path, folder / "work")[0])
     return BodyFootage(subject, 0.25, ReferenceConfig(), ExampleConfig(apart=5))
 
 
@@ -97,7 +98,7 @@ def test_the_last_one_is_judged_on(people):
 
 def test_people_are_drawn_on_the_device_that_learns(monkeypatch, tmp_path):
     monkeypatch.setattr(Subject, "load", lambda folder: stick_subject(24))
-    there = prior.company([tmp_path] * 2, 0.4, "meta")
+    there = prior.company([[tmp_path]] * 2, KINDS["body"], 0.4, "meta")
     assert {part.motion["points"].device.type for part in (*there.parts, there.judged)} == {"meta"}
 
 
@@ -110,14 +111,16 @@ def test_a_training_goes_on_for_the_same_options_alone(monkeypatch, tmp_path):
         raise Broken
 
     folders = []
-    for name in ("film_dancer", "prepare", "company", "RepairTask"):
+    for name in ("prepare_all", "company", "RepairTask"):
         monkeypatch.setattr(prior, name, lambda *given: None)
+    for number in range(20):
+        (tmp_path / f"{number:02d}.mp4").touch()  # films that are there are not filmed again
     monkeypatch.setattr(prior, "train", train)
-    for options in ((), (), ("--films", "3"), ("--steps", "5"), ("--light", "0")):
+    for options in ((), (), ("--films", "3"), ("--steps", "5"), ("--light", "0"), ("--kind", "face")):
         result = CliRunner().invoke(prior.main, [str(tmp_path), *options])
         assert isinstance(result.exception, Broken)
     assert folders[0] == folders[1]
-    assert len(set(folders)) == 4
+    assert len(set(folders)) == 5
 
 
 def test_training_stops_where_asked_and_goes_on_from_there(people, tmp_path):

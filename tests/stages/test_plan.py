@@ -56,6 +56,16 @@ def test_the_file_of_a_setting_counts_by_its_content(bench, tmp_path):
     assert bench.actions(f"last.note={notes}") == {"first": "cached", "second": "cached", "third": "run"}
 
 
+def test_what_comes_with_vidgan_counts_by_its_content(single, monkeypatch, tmp_path):
+    bench, weights = single("Count"), tmp_path / "weights"
+    monkeypatch.setattr(fakes.Count, "shipped", lambda stage: {"weights": weights})
+    weights.write_bytes(b"a")
+    bench.run()
+    assert set(bench.actions().values()) == {"cached"}
+    weights.write_bytes(b"b")
+    assert list(bench.reasons().values()) == ["input weights changed"]
+
+
 def test_a_new_version_reruns_its_stage(single, monkeypatch):
     bench = single("Count")
     bench.run()

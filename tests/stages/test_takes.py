@@ -19,9 +19,13 @@ from vidgan.stages.film_face import FilmFaceConfig, FilmFaceStage
 from vidgan.stages.portrait import PortraitConfig, PortraitStage
 from vidgan.stages.takes import TakesConfig, TakesStage, longest_shot
 from vidgan.subject import rehearse, takes
+from vidgan.subject.footage import ExampleConfig
 from vidgan.subject.portrait import Portrait
 from vidgan.subject.rehearse import BLOCK, ECHO, others, spread_blocks, uses
-from vidgan.subject.takes import Takes
+from vidgan.subject.takes import TakeFootage, Takes
+from vidgan.tasks.prior import load_prior
+from vidgan.tasks.repair import RepairConfig, RepairTask
+from vidgan.train.engine import launch
 
 FILM = ROOT / "samples" / "faces" / "target.mp4"
 FRAMES = 75
@@ -70,6 +74,16 @@ STAGE = TakesStage(TakesConfig(size=64, frames=60, ways=2, portrait=4))
 def made(film, tmp_path_factory):
     folder = tmp_path_factory.mktemp("takes")
     return folder, STAGE.run(context(folder, film))
+
+
+def test_a_face_that_was_never_met_is_mended_better_before_any_training(made):
+    def score(asked):
+        config = RepairConfig(precision="32-true", perceptual="efficientnet-lite0", prior=asked)
+        weights, _ = load_prior(config, footage)
+        return RepairTask(footage, config, launch("cpu", "32-true"), 0, weights).evaluate()["perceptual"]
+
+    footage = TakeFootage(Takes.load(made[0]), ExampleConfig())
+    assert score("auto") < 0.95 * score("none")
 
 
 def test_a_film_is_drafted_from_its_own_frames(made):

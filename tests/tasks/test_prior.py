@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import pytest
 
 from tests.subject.sticks import stick_subject
@@ -17,8 +15,9 @@ from vidgan.subject.footage import ExampleConfig
 from vidgan.subject.takes import TakeFootage, Takes
 from vidgan.tasks import prior
 from vidgan.tasks.prior import load_prior
-from vidgan.tasks.repair import RepairConfig
+from vidgan.tasks.repair import RepairConfig, RepairTask
 from vidgan.train.checkpoint import read_network
+from vidgan.train.engine import launch
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +28,7 @@ def footage():
 
 
 def test_it_says_what_a_run_starts_from(footage):
-    steps = read_network(shipped_prior())[1]["steps"]
+    steps = read_network(shipped_prior("repair"))[1]["steps"]
     assert load_prior(RepairConfig(), footage)[1] == f"from what {steps} steps on rendered dancers taught"
     assert load_prior(RepairConfig(prior="none"), footage) == (None, "from random weights, as asked")
     weights, said = load_prior(RepairConfig(width=48), footage)
@@ -37,16 +36,24 @@ def test_it_says_what_a_run_starts_from(footage):
     assert said == "from random weights: what is shipped was trained with width 40, not 48"
 
 
-def test_other_networks_and_faces_start_from_random_weights(footage, tmp_path):
+def test_other_networks_start_from_random_weights(footage):
     assert load_prior(RepairConfig(network="pose-only"), footage)[0] is None
+
+
+def test_faces_start_from_what_heads_taught(footage, tmp_path):
     write_takes(tmp_path)
-    assert load_prior(RepairConfig(), TakeFootage(Takes.load(tmp_path), ExampleConfig()))[0] is None
+    face = TakeFootage(Takes.load(tmp_path), ExampleConfig())
+    weights, said = load_prior(RepairConfig(), face)
+    assert said == f"from what {read_network(shipped_prior('repair-face'))[1]['steps']} steps on rendered heads taught"
+    RepairTask(face, RepairConfig(perceptual="efficientnet-lite0"), launch("cpu", "32-true"), 0, weights)
+    assert load_prior(RepairConfig(prior="none"), face) == (None, "from random weights, as asked")
+    assert load_prior(RepairConfig(width=56), face)[0] is None
 
 
 def test_a_damaged_or_missing_file_is_named(footage, tmp_path, monkeypatch):
     broken = tmp_path / "repair.safetensors"
-    broken.write_bytes(shipped_prior().read_bytes()[:1000])
-    monkeypatch.setattr(prior, "shipped_prior", lambda: broken)
+    broken.write_bytes(shipped_prior("repair").read_bytes()[:1000])
+    monkeypatch.setattr(prior, "shipped_prior", lambda name: broken)
     with pytest.raises(TrainingError, match=r"repair\.safetensors: not a readable network file"):
         load_prior(RepairConfig(), footage)
     monkeypatch.undo()
@@ -55,7 +62,9 @@ def test_a_damaged_or_missing_file_is_named(footage, tmp_path, monkeypatch):
         load_prior(RepairConfig(), footage)
 
 
-def test_other_weights_are_another_version_of_the_stage():
-    """A finished training is taken over as long as the stage's version stays: raise it with the weights."""
-    digest = hashlib.sha256(shipped_prior().read_bytes()).hexdigest()
-    assert (TrainStage.version, digest[:12]) == (11, "8f0ea64c04d2")
+def test_the_shipped_weights_that_a_training_may_start_from_are_its_inputs():
+    """A finished training is taken over as long as its inputs are what they were."""
+    names = ("repair", "repair-face")
+    assert TrainStage(RepairConfig()).shipped() == {name: shipped_prior(name) for name in names}
+    assert TrainStage(RepairConfig(prior="none")).shipped() == {}
+    assert TrainStage(RepairConfig(network="pose-only")).shipped() == {}

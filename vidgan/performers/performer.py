@@ -19,7 +19,12 @@ from vidgan.performers.rig import Motion
 
 Array = NDArray[np.float32]
 
-EXPRESSIONS = ("eyeBlinkLeft", "eyeBlinkRight", "mouthSmileLeft", "mouthSmileRight", "jawOpen", "browInnerUp")
+EXPRESSIONS = (
+    "eyeBlinkLeft", "eyeBlinkRight", "mouthSmileLeft", "mouthSmileRight", "jawOpen", "browInnerUp", "browDownLeft",
+    "browDownRight", "mouthPucker", "mouthFunnel", "mouthUpperUpLeft", "mouthUpperUpRight", "eyeLookInLeft",
+    "eyeLookOutLeft", "eyeLookInRight", "eyeLookOutRight",
+)  # fmt: skip
+"""The facial actions of which performers are capable."""
 
 
 class Performer:

@@ -59,6 +59,10 @@ class Stage(ABC, Generic[ConfigT]):
     def __init__(self, config: ConfigT) -> None:
         self.config = config
 
+    def shipped(self) -> dict[str, Path]:
+        """Files that come with vidgan and decide the result: inputs of their own, by their contents."""
+        return {}
+
     @abstractmethod
     def run(self, context: StageContext) -> dict[str, Any]:
         """Write the stage's files into `context.dir`; return JSON-able facts for the manifest and the report."""

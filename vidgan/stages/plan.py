@@ -103,6 +103,8 @@ def _job(
 ) -> Job:
     cls = stage_class(spec.stage)
     config = stage_config(spec, settings)
+    stage = cls(config)
+    inputs = inputs | {name: _file_record(store, path) for name, path in stage.shipped().items()}
     seed = seed if cls.seeded else 0
     fields = key_fields(config, store.digest)
     made_of = {
@@ -114,7 +116,7 @@ def _job(
     key = stable_hash(made_of | {"config": fields})
     family = stable_hash(made_of | {"config": family_fields(config, store.digest)})
     previous = _previous(store, spec.name, family, key, fields)
-    return Job(spec.name, cls(config), fields, inputs, sources, key, family, seed, previous)
+    return Job(spec.name, stage, fields, inputs, sources, key, family, seed, previous)
 
 
 def _previous(store: Store, instance: str, family: str, key: str, fields: Mapping[str, Any]) -> Path | None:

@@ -16,7 +16,7 @@ from vidgan.subject.footage import ExampleConfig, Footage
 from vidgan.subject.model import Subject
 from vidgan.subject.references import ReferenceConfig
 from vidgan.subject.takes import TAKES, TakeFootage, Takes
-from vidgan.tasks.prior import load_prior
+from vidgan.tasks.prior import load_prior, priors
 from vidgan.tasks.repair import RepairConfig, RepairTask, build_generator
 from vidgan.train.checkpoint import read_network, save_network
 from vidgan.train.engine import choose_precision, launch
@@ -35,8 +35,12 @@ class TrainStage(Stage[RepairConfig]):
 
     name = "train"
     seeded = True
-    version = 11  # to be raised with the shipped weights, too
+    version = 11
     Config: ClassVar[type[Config]] = RepairConfig
+
+    def shipped(self) -> dict[str, Path]:
+        """See `Stage.shipped`."""
+        return priors(self.config)
 
     def run(self, context: StageContext) -> dict[str, Any]:
         """Train until the budget is spent."""

@@ -6,7 +6,8 @@ Legend: B sequences, R consecutive frames each (the rollout), K references, S pi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vidgan.subject.draft import Pose, Warped, flows, warp_references
-from vidgan.subject.footage import ExampleConfig, Footage, Picture, Positions, Sequences, jitter, split
+from vidgan.subject.footage import ExampleConfig, Footage, Picture, Positions, Sequences, jitter, relit, split
 from vidgan.subject.model import Subject
 from vidgan.subject.reconstruct import Painter, nearest_pose_frames
 from vidgan.subject.references import ReferenceConfig, pose_distances
@@ -45,6 +46,12 @@ class BodySequences(Sequences):
         pose, size = self.pose(), self.plate.shape[-1]
         references = self.references.flatten(0, 1)
         return warp_references(references, flows(pose, references, size), pose.fade, size)
+
+    def in_light(self, light: Tensor) -> Self:
+        """See `Sequences.in_light`."""
+        colours, mattes = self.references.split([3, 1], 3)
+        references = torch.cat([relit(colours, light[:, None, None]), mattes], 3)
+        return replace(super().in_light(light), references=references)
 
 
 class BodyFootage(Footage):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -66,6 +67,12 @@ class Sequences(ABC):
     @abstractmethod
     def warped(self) -> Warped:
         """The references at the driving poses, of all frames as one batch (B * R)."""
+
+    def in_light(self, light: Tensor) -> Self:
+        """The same in another light, (B, 3): the colours of all pictures times it."""
+        each = light[:, None]
+        picture, plate = relit(self.picture, each), relit(self.plate, each)
+        return replace(self, picture=picture, plate=plate, light=self.light * light)
 
     @property
     def emphasis(self) -> Tensor:

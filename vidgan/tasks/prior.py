@@ -1,4 +1,4 @@
-"""What a repair generator knows before it has seen its subject: shipped weights, learnt from rendered dancers.
+"""What a repair generator knows before it has seen its subject: shipped weights, learnt from rendered people.
 
 `benchmarks/prior.py` makes them. A network that knows how references of one person become a frame of that person has
 only to learn the person.
@@ -6,27 +6,43 @@ only to learn the person.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from torch import Tensor
 
 from vidgan.resources import shipped_prior
 from vidgan.subject.footage import Footage
-from vidgan.subject.rig import BODY
+from vidgan.subject.rig import BODY, FACE
 from vidgan.tasks.repair import RepairConfig
 from vidgan.train.checkpoint import read_network
+
+PRIORS = {BODY: ("repair", "dancers"), FACE: ("repair-face", "heads")}
+"""The shipped network of each rig, by its file's name, and whom it learnt from."""
+
+
+def priors(config: RepairConfig) -> dict[str, Path]:
+    """The shipped networks from which a run may start, whatever its rig, by their names.
+
+    Raises DependencyError when one is not there.
+    """
+    if config.prior == "none" or config.network != "repair":
+        return {}
+    return {name: shipped_prior(name) for name, _ in PRIORS.values()}
 
 
 def load_prior(config: RepairConfig, footage: Footage) -> tuple[dict[str, Tensor] | None, str]:
     """The weights a run starts from, None for random ones, and what to say of it.
 
-    Only a body's generator of the shipped one's shape can take them. Raises TrainingError when the file is damaged,
-    DependencyError when there is none.
+    Only a generator of the shape of the shipped one of its rig can take them. Raises TrainingError when the file is
+    damaged, DependencyError when there is none.
     """
     if config.prior == "none":
         return None, "from random weights, as asked"
-    if footage.rig is not BODY or config.network != "repair":
+    if config.network != "repair":
         return None, "from random weights"
-    weights, facts = read_network(shipped_prior())
-    for name, given in {"references": footage.references, "width": config.width, "depth": config.depth}.items():
-        if given != facts[name]:
-            return None, f"from random weights: what is shipped was trained with {name} {facts[name]}, not {given}"
-    return weights, f"from what {facts['steps']} steps on rendered dancers taught"
+    name, people = PRIORS[footage.rig]
+    weights, facts = read_network(shipped_prior(name))
+    for what, given in {"references": footage.references, "width": config.width, "depth": config.depth}.items():
+        if given != facts[what]:
+            return None, f"from random weights: what is shipped was trained with {what} {facts[what]}, not {given}"
+    return weights, f"from what {facts['steps']} steps on rendered {people} taught"
