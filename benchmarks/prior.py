@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from benchmarks.common import FOLDER, run_stages
+from benchmarks.common import FOLDER, only_one, run_stages
 from vidgan.display import choose_display
 from vidgan.errors import Interrupted
 from vidgan.performers.dance import MOVES, choreograph
@@ -133,7 +133,7 @@ def company(subjects: Sequence[Path], light: float, device: str) -> Company:
 @click.option("--ship", type=click.Path(path_type=Path, dir_okay=False), help="Write the network here, in halves.")
 def main(folder: Path, films: int, steps: int, until: int, light: float, ship: Path | None) -> None:
     """Train a generator on rendered dancers in FOLDER."""
-    folder.mkdir(parents=True, exist_ok=True)
+    click.get_current_context().with_resource(only_one(folder))
     with choose_display() as display:
         progress, subjects = EventProgress("prior", display.emit), []
         for number in range(films):

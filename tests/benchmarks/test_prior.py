@@ -13,6 +13,7 @@ import torch
 from click.testing import CliRunner
 
 from benchmarks import prior
+from benchmarks.common import only_one
 from benchmarks.prior import HELD_OUT, Company, dancer, prepare
 from tests.subject.sticks import stick_subject
 from vidgan.performers.people import CAST
@@ -131,6 +132,13 @@ def test_a_training_goes_on_for_the_same_options_alone(monkeypatch, tmp_path):
         assert isinstance(result.exception, Broken)
     assert folders[0] == folders[1]
     assert len(set(folders)) == 4
+
+
+def test_two_do_not_work_in_one_folder(tmp_path):
+    with only_one(tmp_path):
+        result = CliRunner().invoke(prior.main, [str(tmp_path)])
+    assert result.exit_code == 1
+    assert "another benchmark is at work there" in result.output
 
 
 def test_training_stops_where_asked_and_goes_on_from_there(people, tmp_path):

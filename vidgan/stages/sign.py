@@ -54,11 +54,11 @@ class SignStage(Stage[SignConfig]):
     """`video` (an encode directory) in, `output.<container>` out, and `c2pa` for containers that hold no credentials.
 
     All other inputs are told of in the credentials: files as ingredients by the input's name, stages by their settings,
-    and those that trained something by the digest of its weights.
+    and those that trained something by the digests of its weights and of those it began from.
     """
 
     name: ClassVar[str] = "sign"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     Config: ClassVar[type[Config]] = SignConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class SignStage(Stage[SignConfig]):
             edits=config.edits,
             run={
                 "settings": {it.instance: it.config for it in manifests.values()},
-                "models": {it.instance: digest for it in manifests.values() if (digest := model_digest(it))},
+                "models": {name: digest for it in manifests.values() for name, digest in models(it).items()},
                 "label": mark.get("label"),
                 "consent": consent,
             },
@@ -110,7 +110,8 @@ class SignStage(Stage[SignConfig]):
         }
 
 
-def model_digest(stage: Manifest) -> str | None:
-    """The SHA-256 of the weights that a stage trained, None where it trained nothing."""
-    weights = next((record for name, record in sorted(stage.files.items()) if name.endswith(".safetensors")), None)
-    return weights.sha256 if weights else None
+def models(stage: Manifest) -> dict[str, str]:
+    """The SHA-256 of the weights that a stage trained and, where they are shipped ones further trained, of these."""
+    trained = next((record for name, record in sorted(stage.files.items()) if name.endswith(".safetensors")), None)
+    found = {stage.instance: trained and trained.sha256, f"{stage.instance} began from": stage.facts.get("prior")}
+    return {name: digest for name, digest in found.items() if isinstance(digest, str)}

@@ -10,7 +10,9 @@ from torch import nn
 
 from vidgan.config import Config
 from vidgan.errors import PersonError
+from vidgan.resources import shipped_prior
 from vidgan.stages.base import Stage, StageContext
+from vidgan.stages.manifest import file_digest
 from vidgan.subject.examples import BodyFootage
 from vidgan.subject.footage import ExampleConfig, Footage
 from vidgan.subject.model import Subject
@@ -29,8 +31,8 @@ class TrainStage(Stage[RepairConfig]):
     """Input: `subject`. Files: `generator.safetensors` (the best averaged state, its shape in the header),
     `stats.jsonl`, `tensorboard/`, `previews/`, `checkpoint.pt` and `best.pt`, from which a longer run goes on.
 
-    Facts: prior (whether it began from the shipped weights), steps, seconds, parameters, device, precision and the
-    feature network, each with its reason.
+    Facts: prior (the SHA-256 of the shipped weights it began from, None for random ones), steps, seconds, parameters,
+    device, precision and the feature network, each with its reason.
     """
 
     name = "train"
@@ -66,7 +68,7 @@ class TrainStage(Stage[RepairConfig]):
         task.ema.network.load_state_dict(best["ema"])
         facts = {
             "network": config.network,
-            "prior": prior is not None,
+            "prior": file_digest(shipped_prior()) if prior else None,
             "size": footage.size,
             "maps": footage.rig.maps,
             "references": footage.references,
