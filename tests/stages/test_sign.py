@@ -34,11 +34,11 @@ def signing(tmp_path):
     chain, private_key = new_keys(tmp_path / "keys")
     clip = write(tmp_path / "source.mp4", textured(seconds=0.5))
 
-    def run(mark=MARK, suffix="mp4", facts=None, files=None, **settings):
+    def run(mark=MARK, suffix="mp4", facts=None, files=None, encoded=None, **settings):
         video, model, folder = tmp_path / "video", tmp_path / "model", tmp_path / "sign"
         for path in (video, model, folder):
             shutil.rmtree(path, ignore_errors=True)
-        write_stage(video, "encode", {"mark": mark})
+        write_stage(video, "encode", {"mark": mark}, config=encoded)
         write_stage(model, "train", facts, files=files)
         folder.mkdir()
         shutil.copy(clip, video / f"output.{suffix}")
@@ -84,6 +84,13 @@ def test_what_was_trained_and_what_it_began_from_are_named_by_their_digests(sign
         facts={"prior": "b" * 64}, files={"generator.safetensors": FileRecord(size=1, sha256="a" * 64)}
     )
     assert said_in(folder / "output.mp4")["models"] == {"train": "a" * 64, "train began from": "b" * 64}
+
+
+def test_the_secret_of_a_watermark_is_not_told(signing):
+    secret = "sha256:" + "5" * 64
+    folder, _, _ = signing(encoded={"crf": 18, "watermark_key": secret})
+    assert said_in(folder / "output.mp4")["settings"]["encode"] == {"crf": 18}
+    assert b"5" * 64 not in (folder / "output.mp4").read_bytes()
 
 
 def test_random_weights_have_no_digest(signing):

@@ -13,7 +13,7 @@ from vidgan.trust import detect
 from vidgan.trust.detect import Found, Guess, find_in, find_watermark
 from vidgan.trust.pattern import CYCLE, PATTERNS, Key, place, ring, share
 from vidgan.trust.payload import encode
-from vidgan.trust.watermark import NOISE_DB, Watermark, strength
+from vidgan.trust.watermark import NOISE_DB, Watermark, gain, strength
 from vidgan.video.clip import Frame
 from vidgan.video.read import ClipReader
 
@@ -170,6 +170,18 @@ def test_black_stays_black_and_a_plain_wall_beside_an_edge_plain():
     luma = np.full((128, 128), 100, np.float32)
     luma[:, 64:] = 200
     assert strength(luma).max() < 1.1
+
+
+def test_texture_takes_more_of_the_mark_in_a_small_picture_and_a_wall_does_not():
+    luma = np.full((128, 128), 100, np.float32)
+    luma[:, 64:] += np.random.default_rng(0).normal(0, 5, (128, 64)).astype(np.float32)
+    small, large = strength(luma, gain(360, 288)), strength(luma, gain(1280, 720))
+    assert np.array_equal(small[:, :56], large[:, :56])
+    assert (small[:, 80:] > 2 * large[:, 80:]).all()
+
+
+def test_pictures_are_small_below_512_pixels_and_ever_more_so():
+    assert gain(1920, 1080) == gain(512, 512) == 1 < gain(450, 450) < gain(400, 400) < gain(64, 64) == 4
 
 
 @pytest.mark.parametrize("seed", [85, 112, 113, 126])

@@ -90,7 +90,7 @@ class SignStage(Stage[SignConfig]):
             number=int(mark["watermark"], 16),
             edits=config.edits,
             run={
-                "settings": {it.instance: it.config for it in manifests.values()},
+                "settings": {it.instance: _told(it.config) for it in manifests.values()},
                 "models": {name: digest for it in manifests.values() for name, digest in models(it).items()},
                 "label": mark.get("label"),
                 "consent": consent,
@@ -108,6 +108,11 @@ class SignStage(Stage[SignConfig]):
             "why": None,
             "consent": consent,
         }
+
+
+def _told(config: dict[str, Any]) -> dict[str, Any]:
+    """Settings for all to read: without the watermark's secret, which stands there as the digest of its file."""
+    return {name: value for name, value in config.items() if name != "watermark_key"}
 
 
 def models(stage: Manifest) -> dict[str, str]:

@@ -53,7 +53,7 @@ def read_key(path: Path | None) -> Key:
         raise TrustError(f"cannot read the watermark's key {path}: {error.strerror}") from error
     if len(content) < 16:
         raise TrustError(f"the watermark's key {path} has {len(content)} bytes: 16 at least make a secret")
-    return Key(hashlib.sha256(content).digest())
+    return Key(hashlib.sha256(b"vidgan watermark key\0" + content).digest())  # the plain digest is in manifests
 
 
 @dataclass(frozen=True)

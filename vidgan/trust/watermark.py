@@ -8,6 +8,8 @@ Legend: H, W pixels of a frame, h, w its cells (`vidgan.trust.pattern`).
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +22,14 @@ FLAT = 0.9
 TEXTURE = 0.4
 """Grey levels more for each grey level of local contrast."""
 LARGEST = 3.0
-NOISE_DB = 41.5
+"""Where texture hides most; times `gain`."""
+NOISE = 0.5
+"""Grey levels of local contrast that are a camera's noise: what is above them hides more in a small picture."""
+SMALL, MOST = 512.0, 4.0
+"""Pixels of the side of a square, below whose area a picture is small and a codec leaves little of it; and the largest
+`gain`.
+"""
+NOISE_DB = 40.8
 """Peak signal-to-noise ratio that no frame goes below."""
 
 DARK = 24.0
@@ -43,7 +52,7 @@ class Watermark:
     def __call__(self, rgb: NDArray[np.uint8], seconds: float) -> NDArray[np.uint8]:
         """A marked copy of one frame (H, W, 3) RGB shown `seconds` after the first."""
         height, width = rgb.shape[:2]
-        change = strength(luma_cells(rgb)) * self._pattern(seconds, *cells_of(width, height))
+        change = strength(luma_cells(rgb), gain(width, height)) * self._pattern(seconds, *cells_of(width, height))
         change *= min(1.0, _LIMIT / float(np.sqrt(np.mean(change * change)) + 1e-9))
         full = cv2.resize(change, (width, height), interpolation=cv2.INTER_LINEAR)
         return np.asarray(cv2.add(rgb, cv2.merge([full] * 3), dtype=cv2.CV_8U))
@@ -60,7 +69,12 @@ class Watermark:
 _LIMIT = 255 / 10 ** (NOISE_DB / 20)
 
 
-def strength(luma: Cells) -> Cells:
+def gain(width: int, height: int) -> float:
+    """How much more the mark takes of what texture hides in a picture of width x height pixels than in a large one."""
+    return min(max(SMALL / math.sqrt(width * height), 1.0) ** 3, MOST)
+
+
+def strength(luma: Cells, gain: float = 1.0) -> Cells:
     """How far a mark may go in each cell (h, w), in grey levels: as far as the texture all around a cell hides it.
 
     Folds and shadings hide nothing, so texture is what is finer than the mark's blobs. The least of it near by counts:
@@ -70,4 +84,5 @@ def strength(luma: Cells) -> Cells:
     contrast = np.sqrt(np.maximum(cv2.blur(fine * fine, _LOCAL), 0))  # its running sums fall below 0 where it is flat
     texture = cv2.blur(cv2.erode(contrast, _NEAR), _LOCAL)
     lit = np.minimum(luma / DARK, 1)
-    return np.asarray(np.minimum(FLAT + TEXTURE * texture, LARGEST) * lit, np.float32)
+    texture += (gain - 1) * np.maximum(texture - NOISE, 0)
+    return np.asarray(np.minimum(FLAT + TEXTURE * texture, gain * LARGEST) * lit, np.float32)
