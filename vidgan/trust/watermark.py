@@ -84,5 +84,5 @@ def strength(luma: Cells, gain: float = 1.0) -> Cells:
     contrast = np.sqrt(np.maximum(cv2.blur(fine * fine, _LOCAL), 0))  # its running sums fall below 0 where it is flat
     texture = cv2.blur(cv2.erode(contrast, _NEAR), _LOCAL)
     lit = np.minimum(luma / DARK, 1)
-    texture += (gain - 1) * np.maximum(texture - NOISE, 0)
-    return np.asarray(np.minimum(FLAT + TEXTURE * texture, gain * LARGEST) * lit, np.float32)
+    hiding = texture + (gain - 1) * np.maximum(texture - NOISE, 0)
+    return np.asarray(np.minimum(FLAT + TEXTURE * hiding, gain * LARGEST) * lit, np.float32)
