@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from benchmarks.common import FOLDER, only_one, run_stages
+from benchmarks.strangers import stranger
 from vidgan.display import choose_display
 from vidgan.errors import Interrupted
 from vidgan.performers.dance import MOVES, choreograph
 from vidgan.performers.pair import Setting, film
-from vidgan.performers.people import CAST, Person
 from vidgan.performers.performer import Performer, face_track
 from vidgan.performers.rig import Rig
 from vidgan.progress import EventProgress, Progress
@@ -49,24 +49,19 @@ FRAMES, SIZE = 200, 320
 HELD_SHARE = 0.15
 
 
-def dancer(number: int) -> Person:
-    """One of the cast in another's clothes with a third one's hair."""
-    people = [person for person in CAST if person.name not in HELD_OUT]
-    rng = np.random.default_rng((number, 20))
-    body = people[number % len(people)]
-    top, bottom, hair = (people[int(rng.integers(len(people)))] for _ in range(3))
-    return replace(body, top=top.top, bottom=bottom.bottom, shoes=bottom.shoes, hair=hair.hair)
-
-
 def film_dancer(number: int, path: Path, progress: Progress) -> None:
-    """A dancer, a dance and a room of their own, drawn from `number` alone."""
+    """A stranger, a dance and a room of their own, drawn from `number` alone; a third of them from near."""
     from vidgan.performers import chart
 
     rng = np.random.default_rng((number, 21))
-    performer, fps = Performer(dancer(number)), RATES[number % len(RATES)]
+    performer, fps = Performer(stranger(number, HELD_OUT)), RATES[number % len(RATES)]
     moves = tuple(map(str, rng.permutation(list(MOVES))))
     motion = Rig(chart.reference()).motion(choreograph(rng, FRAMES, fps, moves))
     setting = Setting((number, 22), performer.body.height)
+    if number % 3 == 2:
+        closer = float(rng.uniform(1.3, 1.7))
+        camera, tall = setting.camera, performer.body.height
+        setting.camera = replace(camera, focal=closer * camera.focal, aim=0.95 * tall - 0.5 * 1.2 * tall / closer)
     part = path.with_name(f"part-{path.name}")
     film(part, performer, motion, setting, face_track(performer.person, len(motion), fps, rng), SIZE, fps, progress)
     part.replace(path)

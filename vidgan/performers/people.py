@@ -76,7 +76,10 @@ class Shoes:
 
 @dataclass(frozen=True)
 class Person:
-    """One performer. `shape` is what `Body` takes; skin, lips and eyes are hex colours."""
+    """One performer. `shape` is what `Body` takes; skin, lips and eyes are hex colours.
+
+    marks: seed of what a skin has that nobody could guess: spots, lines, stains and make-up. None leaves it smooth.
+    """
 
     name: str
     shape: Mapping[str, float]
@@ -90,6 +93,7 @@ class Person:
     shoes: Shoes
     smile: float = 0.35
     face: Mapping[str, float] = field(default_factory=dict)
+    marks: int | None = None
 
 
 CAST: tuple[Person, ...] = (

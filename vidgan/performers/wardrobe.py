@@ -189,7 +189,32 @@ def paint_skin(chart: Chart, person: Person, lips: Array, lids: Array) -> Array:
     colour = mix(colour, rgb(person.lips), 0.85 * lips)
     mouth = step(0.0016 - np.abs(chart.z - 0.5795), 0.001) * step(0.026 - across, 0.004)
     colour = mix(colour, rgb(person.lips) * 0.35, 0.8 * mouth * facing)
-    return mix(colour, rgb(person.brows) * 0.5, 0.75 * lids)
+    colour = mix(colour, rgb(person.brows) * 0.5, 0.75 * lids)
+    return colour if person.marks is None else _marked(colour, chart, person.marks)
+
+
+def _marked(colour: Array, chart: Chart, seed: int) -> Array:
+    """Skin with what nobody could guess: stains, spots, lines, and paint about the eyes and on the cheeks."""
+    rng = np.random.default_rng((seed, 63))
+    seeds, amount = rng.integers(1 << 30, size=8), rng.uniform(0.2, 1.0, 5)
+    across, wavy = np.abs(chart.x), 0.006 * noise(chart.x, chart.z, 0.02, int(seeds[0]), 2)
+    u, v = chart.x + 0.7 * chart.y, chart.z + 0.3 * chart.y
+    for size, depth, number in zip((0.05, 0.018, 0.006), (0.16, 0.14, 0.12), seeds[1:4], strict=True):
+        tint = floats(rng.uniform(0.5, 1.0, 3))
+        colour = colour * (1 + depth * amount[0] * noise(u, v, size, int(number), 2)[..., None] * tint)
+    spots = step(noise(u, v, 0.007, int(seeds[4]), 1) - rng.uniform(0.3, 0.6), 0.1)
+    colour = mix(colour, colour * floats(rng.uniform(0.25, 0.6, 3)), amount[1] * spots)
+    lines = step(0.16 - np.abs(noise(u * 0.35, v + wavy, 0.012, int(seeds[5]), 1)), 0.1)
+    colour = mix(colour, colour * 0.6, 0.7 * amount[2] * lines * step(chart.z - 0.5, 0.02))
+    for place, wide in (
+        ((0.030, 0.652), (0.022, 0.014)),
+        ((0.042, 0.605), (0.020, 0.018)),
+        ((0.012, 0.72), (0.03, 0.02)),
+    ):
+        spot = np.exp(-(((across - place[0]) / wide[0]) ** 2) - ((chart.z + wavy - place[1]) / wide[1]) ** 2)
+        paint = 0.7 * rng.uniform() ** 2 * spot * step(chart.front - 0.1, 0.3)
+        colour = mix(colour, floats(rng.uniform(0.05, 0.95, 3)), paint)
+    return np.clip(colour, 0, 1).astype(np.float32)
 
 
 def paint_eye(chart: Chart, person: Person, centre: tuple[float, float]) -> Array:
