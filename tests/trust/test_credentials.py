@@ -189,6 +189,17 @@ def test_a_history_beside_an_input_is_kept_too(signed, keys, tmp_path, name):
     assert (found.state, found.history, found.earlier, found.spoiled) == ("trusted", 1, (NUMBER,), ())
 
 
+def test_inputs_of_one_name_keep_a_history_each(keys, clip, tmp_path):
+    films = [Path(folder, "film.mkv") for folder in (tmp_path / "a", tmp_path / "b")]
+    for number, film in enumerate(films, 1):
+        film.parent.mkdir()
+        sign(clip, film, Statement("film.mkv", number), [], keys[0])
+    made = [Ingredient(name, film) for name, film in zip(("source", "target"), films, strict=True)]
+    sign(clip, tmp_path / "next.mp4", Statement("next.mp4", 7), made, keys[0])
+    found = read_credentials(tmp_path / "next.mp4", keys[1])
+    assert (found.state, found.history, sorted(found.earlier)) == ("trusted", 2, [1, 2])
+
+
 @pytest.mark.parametrize("content", [b"", b"noise", b"{}"])
 def test_a_broken_history_beside_an_input_is_left_out_and_told(signed, keys, clip, tmp_path, content):
     film, told = signed("film.mkv"), []

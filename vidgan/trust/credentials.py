@@ -233,9 +233,10 @@ def _history_beside(builder: c2pa.Builder, ingredient: Ingredient, note: Callabl
     except (c2pa.C2paError, *_NO_FORM) as error:
         note(f"{beside.name} cannot be read ({_line(error)}): {ingredient.name} is named without its history")
         return {}
+    name = f"{ingredient.name}{SIDECAR}"  # inputs from different folders may have one name
     with beside.open("rb") as stream:
-        builder.add_resource(beside.name, stream)
-    return found | {"manifest_data": {"format": "application/c2pa", "identifier": beside.name}}
+        builder.add_resource(name, stream)
+    return found | {"manifest_data": {"format": "application/c2pa", "identifier": name}}
 
 
 def _advice(error: c2pa.C2paError, timestamp: str | None) -> str:
