@@ -29,8 +29,8 @@ SMALL, MOST = 512.0, 4.0
 """Pixels of the side of a square, below whose area a picture is small and a codec leaves little of it; and the largest
 `gain`.
 """
-NOISE_DB = 40.8
-"""Peak signal-to-noise ratio that no frame goes below."""
+NOISE_DB, SMALL_NOISE_DB = 41.5, 40.3
+"""Peak signal-to-noise ratio that no frame goes below, and no small one."""
 
 DARK = 24.0
 """Luma below which the mark fades out."""
@@ -52,8 +52,11 @@ class Watermark:
     def __call__(self, rgb: NDArray[np.uint8], seconds: float) -> NDArray[np.uint8]:
         """A marked copy of one frame (H, W, 3) RGB shown `seconds` after the first."""
         height, width = rgb.shape[:2]
-        change = strength(luma_cells(rgb), gain(width, height)) * self._pattern(seconds, *cells_of(width, height))
-        change *= min(1.0, _LIMIT / float(np.sqrt(np.mean(change * change)) + 1e-9))
+        luma, pattern = luma_cells(rgb), self._pattern(seconds, *cells_of(width, height))
+        change = strength(luma) * pattern
+        more = strength(luma, gain(width, height)) * pattern - change
+        change *= min(1.0, _noise(NOISE_DB) / float(np.sqrt(np.mean(change * change)) + 1e-9))
+        change += _room(change, more) * more
         full = cv2.resize(change, (width, height), interpolation=cv2.INTER_LINEAR)
         return np.asarray(cv2.add(rgb, cv2.merge([full] * 3), dtype=cv2.CV_8U))
 
@@ -66,7 +69,16 @@ class Watermark:
         return total
 
 
-_LIMIT = 255 / 10 ** (NOISE_DB / 20)
+def _noise(ratio: float) -> float:
+    """Grey levels, root mean square, at a peak signal-to-noise ratio in dB."""
+    return float(255 / 10 ** (ratio / 20))
+
+
+def _room(change: Cells, more: Cells) -> float:
+    """How much of `more`, 0 to 1, can be added to a small picture's change until the noise is at its limit."""
+    squares, products = float(np.mean(more * more)), float(np.mean(change * more))
+    left = max(_noise(SMALL_NOISE_DB) ** 2 - float(np.mean(change * change)), 0.0)
+    return min(1.0, (math.sqrt(products**2 + squares * left) - products) / (squares + 1e-9))
 
 
 def gain(width: int, height: int) -> float:
