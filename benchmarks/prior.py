@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 from benchmarks import prior_faces
-from benchmarks.common import FOLDER, run_stages
+from benchmarks.common import FOLDER, only_one, run_stages
 from benchmarks.company import Company
 from benchmarks.strangers import stranger
 from vidgan.display import choose_display
@@ -144,7 +144,7 @@ def main(
     ship: Path | None,
 ) -> None:  # fmt: skip
     """Train a generator on rendered people in FOLDER."""
-    folder.mkdir(parents=True, exist_ok=True)
+    click.get_current_context().with_resource(only_one(folder))
     kind = KINDS[name]
     with choose_display() as display:
         progress = EventProgress("prior", display.emit)

@@ -153,15 +153,20 @@ ATTACKS = (
 )
 
 
-def read_frames(path: Path, seconds: float) -> Iterator[Timed]:
-    """The first seconds of a clip, times from 0."""
-    with ClipReader(path) as clip:
+def read_frames(path: Path, seconds: float, side: int | None = None) -> Iterator[Timed]:
+    """The first seconds of a clip, times from 0, its longer side at most `side` pixels."""
+    with ClipReader(path, max_side=side) as clip:
         start = None
         for frame in clip:
             start = frame.time if start is None else start
             if frame.time - start >= seconds:
                 return
             yield frame.rgb, frame.time - start
+
+
+def smaller(clip: Path, seconds: float, side: int, path: Path) -> Path:
+    """The first seconds of a clip, brought down."""
+    return encode(read_frames(clip, seconds, side), path, ClipReader(clip).info.rate, 4)
 
 
 def marked(path: Path, seconds: float, mark: Watermark) -> Iterator[Timed]:
@@ -340,12 +345,19 @@ def unmarked(clips: tuple[Path, ...], keys: int) -> list[Row]:
 @click.command(help=__doc__.split("\n", 1)[0])
 @click.argument("clips", nargs=-1, required=True, type=FILE)
 @click.option("--seconds", default=6.0, show_default=True, help="Taken from each clip.")
+@click.option("--side", type=click.IntRange(16), help="Pixels that a clip's longer side is brought down to first.")
 @click.option("--unmarked", "clean", is_flag=True, help="Search in the clips as they are.")
 @click.option("--keys", default=1, show_default=True, help="Random keys that each unmarked clip is searched by, too.")
 @click.option("--only", default="", metavar="TEXT", help="Only what has this in its name.")
 @JSON_OPTION
-def main(clips: tuple[Path, ...], seconds: float, clean: bool, keys: int, only: str, json_file: Path | None) -> None:
+def main(
+    clips: tuple[Path, ...], seconds: float, side: int | None, clean: bool, keys: int, only: str,
+    json_file: Path | None,
+) -> None:  # fmt: skip
     """Measure and print the tables."""
+    if side:
+        folder = Path(click.get_current_context().with_resource(TemporaryDirectory()))
+        clips = tuple(smaller(clip, seconds, side, folder / f"{clip.stem}.mp4") for clip in clips)
     if clean:
         finish("Watermarks found in unmarked clips", unmarked(clips, keys), {}, json_file)
         return

@@ -7,6 +7,7 @@ import pytest
 
 from vidgan import api, resources
 from vidgan.errors import ConfigError, TrustError, UsageError
+from vidgan.trust.keys import new_keys
 
 
 @pytest.fixture
@@ -160,6 +161,12 @@ def test_consent_and_label_change_what_they_must(plan):
     labelled = plan(label=True)
     assert labelled.settings.encode.shown_label == "AI generated"
     assert {it.name for it in labelled.plan.stages if keys[it.name] != it.job.key} == {"encode", "sign", "report"}
+
+
+def test_a_studio_signs_with_its_own_certificate(plan, tmp_path):
+    files = new_keys(tmp_path / "studio", "Example Studio")
+    signing = plan(certificate=files).settings.sign
+    assert (signing.certificate, signing.private_key) == files
 
 
 def test_keys_that_will_not_do_are_refused_before_any_work(plan, tmp_path, own_keys):

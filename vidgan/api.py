@@ -90,6 +90,7 @@ def prepare(
     overrides: Sequence[str] = (),
     label: bool | str | None = None,
     consent: str | Path | None = None,
+    certificate: tuple[str | Path, str | Path] | None = None,
     marked: bool = True,
     device: str = "auto",
     seed: int = 0,
@@ -109,6 +110,7 @@ def prepare(
         overrides: `key=value` settings over all.
         label: a visible label, by its text or True for the usual one.
         consent: who agreed, a text or a file; written into the credentials.
+        certificate: the chain and the private key in PEM to sign with; the own ones when None.
         marked: False only where a person typed --no-mark.
         device: auto, cpu, cuda or cuda:N.
         seed: of all random numbers.
@@ -125,7 +127,8 @@ def prepare(
     check_destination(Path(output), files.values(), writing=not dry_run)
     store = Store(Path(work) if work else default_work(), writing=not dry_run)
     chosen, reason = choose_device(device)
-    marks = {"encode.label": label, "sign.consent": consent}
+    chain, key = certificate or (None, None)
+    marks = {"encode.label": label, "sign.consent": consent, "sign.certificate": chain, "sign.private_key": key}
     layer = _layer(spec, preset, config, overrides, {**(options or {}), **marks})
     model = settings_model(spec)
     _fill(layer, model, chosen, Path(output))
@@ -140,15 +143,17 @@ class RunOptions(TypedDict, total=False):
     """What every job takes.
 
     device: "auto", "cpu", "cuda" or "cuda:N"; seed: of all random numbers; label: a visible label, by its text or True
-    for the usual one; consent: who agreed, a text or a file, written into the credentials; config: a YAML file of
-    settings over the quality's; overrides: `key=value` settings over all; work: the work folder, in which an
-    interrupted run goes on; emit: takes the events of `vidgan.progress`.
+    for the usual one; consent: who agreed, a text or a file, written into the credentials; certificate: the chain and
+    the private key in PEM to sign with, the own ones without; config: a YAML file of settings over the quality's;
+    overrides: `key=value` settings over all; work: the work folder, in which an interrupted run goes on; emit: takes
+    the events of `vidgan.progress`.
     """
 
     device: str
     seed: int
     label: bool | str | None
     consent: str | Path | None
+    certificate: tuple[str | Path, str | Path] | None
     config: str | Path | None
     overrides: Sequence[str]
     work: str | Path | None

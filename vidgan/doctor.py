@@ -65,7 +65,7 @@ def checks() -> Iterator[Check]:
         (_performers, set[str]()),
         (_disk, {"numpy", "pydantic"}),
         (_memory, {"psutil"}),
-        (_decoder, set[str]()),
+        (_decoder, {"torch", "numpy", "pydantic"}),
     ):
         if not broken & needed:
             yield from _guarded(check)
@@ -211,23 +211,20 @@ def _memory() -> Iterator[Check]:
 
 
 def _decoder() -> Iterator[Check]:
-    """What the process that decodes files has given up (`vidgan.video.landlock`, `vidgan.video.seccomp`)."""
+    """What a process that decodes files, started for this, can no longer do, and by what (`vidgan.video.rights`)."""
+    from vidgan.device import choose_device
     from vidgan.video.landlock import landlock_version
+    from vidgan.video.rights import rights_left
     from vidgan.video.seccomp import seccomp_there
 
-    there, filtered = landlock_version(), seccomp_there()
-    if there:
-        write = "write files" if there > 2 or filtered else "write files (but empty them)"
-        given_up = [write, "run programs"] + ["connect by TCP"] * (there > 3) + ["signal others"] * (there > 5)
-        found = f"cannot {', '.join(given_up)} (Landlock {there})"
-    else:
-        found = "the kernel has no Landlock: it may write files"
-    if filtered:
-        found += "; cannot open sockets, start or signal processes, change permissions or times (seccomp)"
-    else:
-        found += "; seccomp is refused here: it may open sockets and change permissions and times"
-    whole = there and filtered
-    yield Check("decoder", "ok" if whole else "warning", found, "" if whole else "see SECURITY.md")
+    left, version = rights_left(Path(os.devnull)), landlock_version()
+    by = [f"Landlock {version}" if version else "the kernel has no Landlock"]
+    by += ["seccomp" if seccomp_there() else "seccomp is refused here"]
+    found = f"may {', '.join(left)}" if left else "may neither write, run programs, open sockets nor touch others"
+    found += f" ({', '.join(by)})"
+    if choose_device("auto")[0] != "cpu":
+        found += "; one that decodes on the GPU gives up nothing"
+    yield Check("decoder", "warning" if left else "ok", found, "see SECURITY.md" if left else "")
 
 
 def _installed(name: str) -> bool:

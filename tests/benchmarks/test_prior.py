@@ -13,6 +13,7 @@ import torch
 from click.testing import CliRunner
 
 from benchmarks import prior
+from benchmarks.common import only_one
 from benchmarks.company import Company
 from benchmarks.prior import HELD_OUT, KINDS, prepare
 from tests.subject.sticks import stick_subject
@@ -52,7 +53,7 @@ def bruno(tmp_path_factory):
 
 def score(footage, asked):
     config = RepairConfig(precision="32-true", perceptual="efficientnet-lite0", prior=asked)
-    weights, _ = load_prior(config, footage)
+    weights = load_prior(config, footage).weights
     return RepairTask(footage, config, launch("cpu", "32-true"), 0, weights).evaluate()["perceptual"]
 
 
@@ -121,6 +122,13 @@ def test_a_training_goes_on_for_the_same_options_alone(monkeypatch, tmp_path):
         assert isinstance(result.exception, Broken)
     assert folders[0] == folders[1]
     assert len(set(folders)) == 5
+
+
+def test_two_do_not_work_in_one_folder(tmp_path):
+    with only_one(tmp_path):
+        result = CliRunner().invoke(prior.main, [str(tmp_path)])
+    assert result.exit_code == 1
+    assert "another benchmark is at work there" in result.output
 
 
 def test_training_stops_where_asked_and_goes_on_from_there(people, tmp_path):

@@ -35,21 +35,29 @@ def test_two_providers_of_cv2_are_said(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("version", "filtered", "state", "says"),
+    ("version", "filtered", "left", "state", "says"),
     [
-        (0, True, "warning", "no Landlock: it may write files; cannot open sockets"),
-        (3, True, "ok", "write files, run programs (Landlock 3); cannot open sockets"),
-        (2, True, "ok", "write files, run programs (Landlock 2)"),
-        (2, False, "warning", "write files (but empty them)"),
-        (6, False, "warning", "seccomp is refused here: it may open sockets"),
+        (7, True, [], "ok", "may neither write, run programs, open sockets nor touch others (Landlock 7, seccomp)"),
+        (0, True, ["write files"], "warning", "may write files (the kernel has no Landlock, seccomp)"),
+        (3, False, ["open sockets"], "warning", "may open sockets (Landlock 3, seccomp is refused here)"),
+        (7, True, ["open sockets"], "warning", "may open sockets (Landlock 7, seccomp)"),
     ],
 )
-def test_what_the_decoder_has_given_up_is_said(monkeypatch, version, filtered, state, says):
+def test_what_a_decoder_may_still_do_is_said(monkeypatch, version, filtered, left, state, says):
     monkeypatch.setattr("vidgan.video.landlock.landlock_version", lambda: version)
     monkeypatch.setattr("vidgan.video.seccomp.seccomp_there", lambda: filtered)
+    monkeypatch.setattr("vidgan.video.rights.rights_left", lambda path: left)
     (check,) = doctor._decoder()
     assert check.state == state
-    assert says in check.found
+    assert check.found.startswith(says)
+
+
+@pytest.mark.parametrize(("device", "said"), [("cpu", False), ("cuda:0", True)])
+def test_decoders_on_a_gpu_are_said_to_be_free(monkeypatch, device, said):
+    monkeypatch.setattr("vidgan.device.choose_device", lambda asked: (device, "so"))
+    monkeypatch.setattr("vidgan.video.rights.rights_left", lambda path: [])
+    (check,) = doctor._decoder()
+    assert ("decodes on the GPU gives up nothing" in check.found) == said
 
 
 def test_missing_models_are_said(monkeypatch):

@@ -6,6 +6,8 @@ import pytest
 
 from tests.runs.conftest import strips, tiny_config, trained  # noqa: F401 - fixtures
 from vidgan import resources
+from vidgan.trust.credentials import read_credentials
+from vidgan.trust.keys import new_keys
 
 
 def test_clips_and_a_grid_in_a_folder(vidgan, trained, tmp_path):  # noqa: F811
@@ -32,6 +34,14 @@ def test_the_default_place_is_named_after_the_run(vidgan, trained, tmp_path, mon
     assert (tmp_path / "out" / "generate" / "run" / "grid.mp4").exists()
 
 
+def test_a_studio_signs_with_its_own_certificate(vidgan, trained, tmp_path):  # noqa: F811
+    files, out = new_keys(tmp_path / "studio", "Example Studio"), tmp_path / "a.mp4"
+    more = ("--certificate", *files, "--label", "--device", "cpu")
+    assert vidgan("generate", trained, "-n", 1, "-o", out, *more)[0] == 0
+    found = read_credentials(out, tmp_path / "studio" / "root.pem")
+    assert (found.state, found.signer) == ("trusted", "Example Studio")
+
+
 @pytest.mark.parametrize(
     ("args", "code", "says"),
     [
@@ -40,6 +50,7 @@ def test_the_default_place_is_named_after_the_run(vidgan, trained, tmp_path, mon
         (["RUN", "-o", "a.mp4", "--format", "gif"], 2, "is no gif"),
         (["RUN", "--truncation", 0], 2, "0.0 is not in the range"),
         (["RUN", "-n", 0], 2, "0 is not in the range"),
+        (["RUN", "--certificate", "none.pem", "none.key"], 1, "cannot read the certificate none.pem"),
     ],
 )
 def test_mistakes(vidgan, trained, tmp_path, monkeypatch, args, code, says):  # noqa: F811

@@ -88,6 +88,19 @@ def test_all_problems_are_shown():
     assert [text for name, text in _rows(verdict).items() if "problem" in name] == ["one", "two", "three", "four"]
 
 
+def test_a_certificate_that_does_not_hold_is_no_tampering():
+    verdict = Verdict("a.mp4", Credentials("unproven", signer="Studio"), Found(0, None, Guess()), Judgement(0.5))
+    assert verdict.code == 0
+    assert "certificate of “Studio” does not hold" in verdict.sentence
+    assert _rows(verdict)["credentials"] == "intact, but the certificate of Studio does not hold"
+
+
+def test_inputs_that_were_changed_are_told_apart():
+    credentials = Credentials("valid", ingredients=("a.mp4", "b.mp4"), spoiled=("a.mp4",))
+    verdict = Verdict("c.mp4", credentials, Found(0, None, Guess()), Judgement(0.5))
+    assert _rows(verdict)["from"] == "a.mp4 (changed after it was signed), b.mp4"
+
+
 def test_a_signer_who_is_trusted_and_a_name_that_bends_no_terminal(vidgan, files):
     code, out, _ = vidgan("verify", files / "both.mp4", "--trust", files / "root.pem")
     assert code == 0

@@ -33,11 +33,12 @@ def write_clip(path, flicker=0):
             writer.write(frame, Fraction(index, 25))
 
 
-def write_stage(folder, instance, facts=None, warnings=(), config=None):
+def write_stage(folder, instance, facts=None, warnings=(), config=None, files=None):
     folder.mkdir(exist_ok=True)
     Manifest(
         instance=instance, stage=instance, version=1, key="k", family="f", config=config or {}, inputs={},
         facts=facts or {}, warnings=list(warnings), seconds=2.5, memory_mb=300, device="cpu",
+        files=files or {},
     ).write(folder)  # fmt: skip
 
 

@@ -79,7 +79,7 @@ def made(film, tmp_path_factory):
 def test_a_face_that_was_never_met_is_mended_better_before_any_training(made):
     def score(asked):
         config = RepairConfig(precision="32-true", perceptual="efficientnet-lite0", prior=asked)
-        weights, _ = load_prior(config, footage)
+        weights = load_prior(config, footage).weights
         return RepairTask(footage, config, launch("cpu", "32-true"), 0, weights).evaluate()["perceptual"]
 
     footage = TakeFootage(Takes.load(made[0]), ExampleConfig())

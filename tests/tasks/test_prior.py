@@ -29,9 +29,9 @@ def footage():
 
 def test_it_says_what_a_run_starts_from(footage):
     steps = read_network(shipped_prior("repair"))[1]["steps"]
-    assert load_prior(RepairConfig(), footage)[1] == f"from what {steps} steps on rendered dancers taught"
-    assert load_prior(RepairConfig(prior="none"), footage) == (None, "from random weights, as asked")
-    weights, said = load_prior(RepairConfig(width=48), footage)
+    assert load_prior(RepairConfig(), footage).said == f"from what {steps} steps on rendered dancers taught"
+    assert load_prior(RepairConfig(prior="none"), footage) == (None, None, "from random weights, as asked")
+    weights, _, said = load_prior(RepairConfig(width=48), footage)
     assert weights is None
     assert said == "from random weights: what is shipped was trained with width 40, not 48"
 
@@ -43,10 +43,10 @@ def test_other_networks_start_from_random_weights(footage):
 def test_faces_start_from_what_heads_taught(footage, tmp_path):
     write_takes(tmp_path)
     face = TakeFootage(Takes.load(tmp_path), ExampleConfig())
-    weights, said = load_prior(RepairConfig(), face)
+    weights, _, said = load_prior(RepairConfig(), face)
     assert said == f"from what {read_network(shipped_prior('repair-face'))[1]['steps']} steps on rendered heads taught"
     RepairTask(face, RepairConfig(perceptual="efficientnet-lite0"), launch("cpu", "32-true"), 0, weights)
-    assert load_prior(RepairConfig(prior="none"), face) == (None, "from random weights, as asked")
+    assert load_prior(RepairConfig(prior="none"), face) == (None, None, "from random weights, as asked")
     assert load_prior(RepairConfig(width=56), face)[0] is None
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -11,6 +13,7 @@ import pytest
 
 from tests.trust.made import textured, write
 from vidgan.errors import TrustError
+from vidgan.trust import keys as keys_module
 from vidgan.trust.credentials import (
     Credentials,
     Ingredient,
@@ -176,6 +179,64 @@ def test_a_film_that_was_edited_is_opened_and_keeps_its_history(signed, keys, tm
     actions = next(it["data"]["actions"] for it in said["assertions"] if it["label"] == "c2pa.actions.v2")
     assert [it["action"] for it in actions] == ["c2pa.opened", "c2pa.edited", "c2pa.watermarked.bound"]
     assert [it["relationship"] for it in said["ingredients"]] == ["parentOf", "inputTo"]
+
+
+@pytest.mark.parametrize("name", ["film.mkv", "film.webm"])
+def test_a_history_beside_an_input_is_kept_too(signed, keys, tmp_path, name):
+    film = signed(name)
+    sign(film, tmp_path / "next.mp4", Statement("next.mp4", 7), [Ingredient("film", film)], keys[0])
+    found = read_credentials(tmp_path / "next.mp4", keys[1])
+    assert (found.state, found.history, found.earlier, found.spoiled) == ("trusted", 1, (NUMBER,), ())
+
+
+def test_inputs_of_one_name_keep_a_history_each(keys, clip, tmp_path):
+    films = [Path(folder, "film.mkv") for folder in (tmp_path / "a", tmp_path / "b")]
+    for number, film in enumerate(films, 1):
+        film.parent.mkdir()
+        sign(clip, film, Statement("film.mkv", number), [], keys[0])
+    made = [Ingredient(name, film) for name, film in zip(("source", "target"), films, strict=True)]
+    sign(clip, tmp_path / "next.mp4", Statement("next.mp4", 7), made, keys[0])
+    found = read_credentials(tmp_path / "next.mp4", keys[1])
+    assert (found.state, found.history, sorted(found.earlier)) == ("trusted", 2, [1, 2])
+
+
+@pytest.mark.parametrize("content", [b"", b"noise", b"{}"])
+def test_a_broken_history_beside_an_input_is_left_out_and_told(signed, keys, clip, tmp_path, content):
+    film, told = signed("film.mkv"), []
+    sidecar_of(film).write_bytes(content)
+    sign(clip, tmp_path / "next.mp4", Statement("n", 7), [Ingredient("film", film)], keys[0], note=told.append)
+    found = read_credentials(tmp_path / "next.mp4", keys[1])
+    assert (found.state, found.history, found.ingredients) == ("trusted", 0, ("film.mkv",))
+    assert "film.mkv.c2pa cannot be read" in told[0]
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv"])
+def test_an_input_that_was_changed_after_it_was_signed_is_told(signed, keys, clip, tmp_path, name):
+    film = signed(name)
+    content = bytearray(film.read_bytes())
+    content[-100] ^= 1
+    film.write_bytes(content)
+    made = [Ingredient("film", film), Ingredient("speech", clip)]
+    sign(clip, tmp_path / "next.mp4", Statement("next.mp4", 7), made, keys[0])
+    found = read_credentials(tmp_path / "next.mp4", keys[1])
+    assert (found.state, found.ingredients, found.spoiled) == ("trusted", (name, "clip.mp4"), (name,))
+
+
+def test_a_certificate_that_has_ended_is_no_tampering(clip, tmp_path, monkeypatch):
+    now = datetime.now(UTC)
+    monkeypatch.setattr(keys_module, "LIFE", timedelta(minutes=5, seconds=3))  # they begin five minutes ago
+    identity = load_identity(*new_keys(tmp_path / "short"))
+    film = tmp_path / "film.mp4"
+    sign(clip, film, Statement("film.mp4", 7), [], identity)
+    while datetime.now(UTC) <= now + timedelta(seconds=4):
+        time.sleep(0.1)
+    found = read_credentials(film, tmp_path / "short" / "root.pem")
+    assert (found.state, found.number) == ("unproven", 7)
+    assert "certificate expired" in found.problems[0]
+    content = bytearray(film.read_bytes())
+    content[-100] ^= 1
+    film.write_bytes(content)
+    assert read_credentials(film).state == "tampered"
 
 
 def test_the_actions_name_what_the_video_was_made_from(signed):

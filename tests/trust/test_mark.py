@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from vidgan.errors import TrustError
-from vidgan.trust.mark import consent_of, read_consent
+from vidgan.trust.mark import consent_of, read_consent, read_key
 
 
 @pytest.mark.parametrize(
@@ -28,3 +30,10 @@ def test_the_name_of_a_file_that_is_not_there_is_no_text(tmp_path, monkeypatch, 
     path.parent.mkdir(exist_ok=True)
     path.write_text("I agree.")
     assert read_consent(consent_of(name))["statement"] == "I agree."
+
+
+def test_a_key_is_not_the_digest_of_its_file(tmp_path):
+    """Which stands in manifests, for whoever reads the work folder."""
+    content = b"sixteen bytes or more"
+    (tmp_path / "secret").write_bytes(content)
+    assert read_key(tmp_path / "secret").secret != hashlib.sha256(content).digest()

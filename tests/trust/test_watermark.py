@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from tests.trust.made import HEIGHT, RATE, WIDTH, marked, textured, write
-from vidgan.trust import detect
+from vidgan.trust import detect, watermark
 from vidgan.trust.detect import Found, Guess, find_in, find_watermark
 from vidgan.trust.pattern import CYCLE, PATTERNS, Key, place, ring, share
 from vidgan.trust.payload import encode
-from vidgan.trust.watermark import NOISE_DB, Watermark, strength
+from vidgan.trust.watermark import NOISE_DB, SMALL_NOISE_DB, Watermark, gain, strength
 from vidgan.video.clip import Frame
 from vidgan.video.read import ClipReader
 
@@ -155,12 +155,13 @@ def test_a_mark_in_a_late_block_is_found(monkeypatch):
     assert find_in(clip, Key()).number == NUMBER
 
 
-def test_the_picture_hardly_changes_and_the_given_frame_not_at_all():
-    for rgb, time in textured(seconds=0.5):
+@pytest.mark.parametrize(("width", "height", "least"), [(WIDTH, HEIGHT, SMALL_NOISE_DB), (640, 480, NOISE_DB)])
+def test_the_picture_hardly_changes_and_the_given_frame_not_at_all(width, height, least):
+    for rgb, time in textured(seconds=0.5, width=width, height=height):
         before = rgb.copy()
         changed = Watermark(1)(rgb, float(time)).astype(float) - rgb
-        assert 10 * np.log10(255**2 / np.mean(changed**2)) > NOISE_DB - 0.3
-        assert np.abs(changed[: HEIGHT // 5]).max() <= 3  # the plain part
+        assert 10 * np.log10(255**2 / np.mean(changed**2)) > least - 0.3
+        assert np.abs(changed[: height // 5]).max() <= 3  # the plain part
         assert np.array_equal(rgb, before)
 
 
@@ -170,6 +171,29 @@ def test_black_stays_black_and_a_plain_wall_beside_an_edge_plain():
     luma = np.full((128, 128), 100, np.float32)
     luma[:, 64:] = 200
     assert strength(luma).max() < 1.1
+
+
+def test_texture_takes_more_of_the_mark_in_a_small_picture_and_a_wall_does_not():
+    luma = np.full((128, 128), 100, np.float32)
+    luma[:, 64:] += np.random.default_rng(0).normal(0, 5, (128, 64)).astype(np.float32)
+    small, large = strength(luma, gain(360, 288)), strength(luma, gain(1280, 720))
+    assert np.array_equal(small[:, :56], large[:, :56])
+    assert (small[:, 80:] > 2 * large[:, 80:]).all()
+
+
+def test_what_texture_takes_in_a_small_picture_is_not_taken_from_the_wall(monkeypatch):
+    rgb = np.full((256, 256, 3), 120, np.uint8)
+    rgb[:, 176:] = np.random.default_rng(0).integers(90, 150, (256, 80, 1))
+    small = Watermark(1)(rgb, 0.3).astype(float) - rgb
+    assert 10 * np.log10(255**2 / np.mean(small**2)) > SMALL_NOISE_DB - 0.3
+    monkeypatch.setattr(watermark, "gain", lambda width, height: 1.0)
+    large = Watermark(1)(rgb, 0.3).astype(float) - rgb
+    assert np.abs(small[:, 200:]).mean() > 1.2 * np.abs(large[:, 200:]).mean()
+    assert np.array_equal(small[:, :150], large[:, :150])
+
+
+def test_pictures_are_small_below_512_pixels_and_ever_more_so():
+    assert gain(1920, 1080) == gain(512, 512) == 1 < gain(450, 450) < gain(400, 400) < gain(64, 64) == 4
 
 
 @pytest.mark.parametrize("seed", [85, 112, 113, 126])

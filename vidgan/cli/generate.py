@@ -31,6 +31,7 @@ def command(
     device: str,
     label: bool | None,
     consent: str | None,
+    certificate: tuple[Path, Path] | None,
     marked: bool,
     as_json: bool,
     quiet: bool,
@@ -50,7 +51,7 @@ def command(
         opened = open_run(run, choose_device(device)[0])
         to = Destination.of(output or Path("out/generate") / opened.path.stem, kind)
         progress = EventProgress("generate", display.emit)
-        marks = default_marks(marked, bool(label), consent, progress.note)
+        marks = default_marks(marked, bool(label), consent, certificate, progress.note)
         files = generate(
             opened, to, progress, count=count, seed=seed, frames=frames, class_name=class_name, truncation=truncation,
             how=how, marks=marks,

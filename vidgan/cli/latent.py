@@ -101,7 +101,8 @@ def _make(run: Path | None, name: str, more: dict[str, Any], make: Callable[[Run
         to = Destination.of(more["output"] or Path("out/latent") / f"{opened.path.stem}-{name}.mp4", more["kind"])
         options = Options(class_number(opened, more["class_name"]), more["truncation"], more["frames"], more["how"])
         progress = EventProgress("latent", display.emit)
-        marks = default_marks(more["marked"], bool(more["label"]), more["consent"], progress.note)
+        given = more["marked"], bool(more["label"]), more["consent"], more["certificate"]
+        marks = default_marks(*given, progress.note)
         files = write_made(opened, to, make(opened, options), progress, marks)
         if as_json:
             display.emit({"event": "result", "grid": str(files[-1]), "clips": [str(path) for path in files[:-1]]})

@@ -22,6 +22,10 @@ FILE = click.Path(path_type=Path)
 MARK_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--label", is_flag=True, callback=lambda *it: it[2] or None, help='Show "AI generated" in a corner.'),
     click.option("--consent", metavar="FILE|TEXT", help="Who agreed; it is written into the credentials."),
+    click.option(
+        "--certificate", nargs=2, type=FILE, metavar="CHAIN KEY",
+        help="Whose certificate chain and private key (PEM) it is signed with.  [your own: vidgan trust keys show]",
+    ),
     # Flags whose default is not False differ between versions of click: the value is turned round here instead.
     click.option(
         "--no-mark", "marked", is_flag=True, callback=lambda *it: not it[2],

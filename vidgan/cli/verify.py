@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _STATES = {
     "trusted": "intact, signed by {} (trusted)",
     "valid": "intact, signed by {} (unknown: see --trust)",
+    "unproven": "intact, but the certificate of {} does not hold",
     "tampered": "TAMPERED WITH after {} signed",
     "none": "none",
 }
@@ -55,7 +56,9 @@ def _rows(verdict: Verdict) -> dict[str, object]:
     rows: dict[str, object] = {"credentials": _STATES[found.state].format(printable(found.signer or "somebody"))}
     if found.state != "none":
         rows["made by"] = printable(f"{found.tool or 'unknown'}, {found.made or 'origin not said'}")
-        rows["from"] = printable(", ".join(found.ingredients)) or "nothing that is named"
+        spoiled = " (changed after it was signed)"
+        named = [it + spoiled * (it in found.spoiled) for it in found.ingredients]
+        rows["from"] = printable(", ".join(named)) or "nothing that is named"
         rows["consent"] = printable(_consent(found.consent))
     for number, problem in enumerate(found.problems, 1):
         rows[f"problem {number}"] = printable(problem)

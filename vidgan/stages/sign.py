@@ -54,11 +54,11 @@ class SignStage(Stage[SignConfig]):
     """`video` (an encode directory) in, `output.<container>` out, and `c2pa` for containers that hold no credentials.
 
     All other inputs are told of in the credentials: files as ingredients by the input's name, stages by their settings,
-    and those that trained something by the digest of its weights.
+    and those that trained something by the digests of its weights and of those it began from.
     """
 
     name: ClassVar[str] = "sign"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     Config: ClassVar[type[Config]] = SignConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -90,8 +90,8 @@ class SignStage(Stage[SignConfig]):
             number=int(mark["watermark"], 16),
             edits=config.edits,
             run={
-                "settings": {it.instance: it.config for it in manifests.values()},
-                "models": {it.instance: digest for it in manifests.values() if (digest := model_digest(it))},
+                "settings": {it.instance: _told(it.config) for it in manifests.values()},
+                "models": {name: digest for it in manifests.values() for name, digest in models(it).items()},
                 "label": mark.get("label"),
                 "consent": consent,
             },
@@ -110,7 +110,13 @@ class SignStage(Stage[SignConfig]):
         }
 
 
-def model_digest(stage: Manifest) -> str | None:
-    """The SHA-256 of the weights that a stage trained, None where it trained nothing."""
-    weights = next((record for name, record in sorted(stage.files.items()) if name.endswith(".safetensors")), None)
-    return weights.sha256 if weights else None
+def _told(config: dict[str, Any]) -> dict[str, Any]:
+    """Settings for all to read: without the watermark's secret, which stands there as the digest of its file."""
+    return {name: value for name, value in config.items() if name != "watermark_key"}
+
+
+def models(stage: Manifest) -> dict[str, str]:
+    """The SHA-256 of the weights that a stage trained and, where they are shipped ones further trained, of these."""
+    trained = next((record for name, record in sorted(stage.files.items()) if name.endswith(".safetensors")), None)
+    found = {stage.instance: trained and trained.sha256, f"{stage.instance} began from": stage.facts.get("prior")}
+    return {name: digest for name, digest in found.items() if isinstance(digest, str)}

@@ -11,6 +11,7 @@ from torch import nn
 from vidgan.config import Config
 from vidgan.errors import PersonError
 from vidgan.stages.base import Stage, StageContext
+from vidgan.stages.manifest import file_digest
 from vidgan.subject.examples import BodyFootage
 from vidgan.subject.footage import ExampleConfig, Footage
 from vidgan.subject.model import Subject
@@ -29,8 +30,8 @@ class TrainStage(Stage[RepairConfig]):
     """Input: `subject`. Files: `generator.safetensors` (the best averaged state, its shape in the header),
     `stats.jsonl`, `tensorboard/`, `previews/`, `checkpoint.pt` and `best.pt`, from which a longer run goes on.
 
-    Facts: prior (whether it began from the shipped weights), steps, seconds, parameters, device, precision and the
-    feature network, each with its reason.
+    Facts: prior (the SHA-256 of the shipped weights it began from, None for random ones), steps, seconds, parameters,
+    device, precision and the feature network, each with its reason.
     """
 
     name = "train"
@@ -55,22 +56,22 @@ class TrainStage(Stage[RepairConfig]):
                 "use --quality draft"
             )
         precision, why = choose_precision(config.precision, context.device)
-        prior, beginning = load_prior(config, footage)
-        task = RepairTask(footage, config, launch(context.device, precision), context.seed, prior)
+        prior = load_prior(config, footage)
+        task = RepairTask(footage, config, launch(context.device, precision), context.seed, prior.weights)
         if not len(task.starts):
             raise PersonError(
                 f"what is learnt from never shows the person in {config.rollout} frames in a row, training needs that: "
                 "give a clip that keeps the person in view, or use --quality draft"
             )
         context.progress.note(
-            f"training on {context.device} in {precision} ({why}), {beginning}, {task.batch} sequences to a step, "
+            f"training on {context.device} in {precision} ({why}), {prior.said}, {task.batch} sequences to a step, "
             f"perceptual loss on {task.perceptual.feature_network}"
         )
         run, best = train(task, config, context.dir, context.progress, context.previous)
         task.ema.network.load_state_dict(best["ema"])
         facts = {
             "network": config.network,
-            "prior": prior is not None,
+            "prior": file_digest(prior.file) if prior.file else None,
             "size": footage.size,
             "maps": footage.rig.maps,
             "references": footage.references,

@@ -7,6 +7,7 @@ only to learn the person.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -30,19 +31,29 @@ def priors(config: RepairConfig) -> dict[str, Path]:
     return {name: shipped_prior(name) for name, _ in PRIORS.values()}
 
 
-def load_prior(config: RepairConfig, footage: Footage) -> tuple[dict[str, Tensor] | None, str]:
-    """The weights a run starts from, None for random ones, and what to say of it.
+class Prior(NamedTuple):
+    """What a run starts from: weights and the file they are of, both None for random ones, and what to say of it."""
 
-    Only a generator of the shape of the shipped one of its rig can take them. Raises TrainingError when the file is
-    damaged, DependencyError when there is none.
+    weights: dict[str, Tensor] | None
+    file: Path | None
+    said: str
+
+
+def load_prior(config: RepairConfig, footage: Footage) -> Prior:
+    """What a run starts from.
+
+    Only a generator of the shape of the shipped one of its rig can take its weights. Raises TrainingError when the file
+    is damaged, DependencyError when there is none.
     """
     if config.prior == "none":
-        return None, "from random weights, as asked"
+        return Prior(None, None, "from random weights, as asked")
     if config.network != "repair":
-        return None, "from random weights"
+        return Prior(None, None, "from random weights")
     name, people = PRIORS[footage.rig]
-    weights, facts = read_network(shipped_prior(name))
+    file = shipped_prior(name)
+    weights, facts = read_network(file)
     for what, given in {"references": footage.references, "width": config.width, "depth": config.depth}.items():
         if given != facts[what]:
-            return None, f"from random weights: what is shipped was trained with {what} {facts[what]}, not {given}"
-    return weights, f"from what {facts['steps']} steps on rendered {people} taught"
+            said = f"from random weights: what is shipped was trained with {what} {facts[what]}, not {given}"
+            return Prior(None, None, said)
+    return Prior(weights, file, f"from what {facts['steps']} steps on rendered {people} taught")

@@ -27,7 +27,10 @@ WATERMARK_NAME = "vidgan.1"
 """How the soft binding names the watermark's algorithm; it is not on the C2PA's public list."""
 STATEMENT = "vidgan.run"
 
-State = Literal["trusted", "valid", "tampered", "none"]
+State = Literal["trusted", "valid", "unproven", "tampered", "none"]
+"""Signed by somebody trusted; by somebody unknown; by a certificate that does not hold (it has ended, say), which
+tells nothing against the file; changed since; not signed.
+"""
 
 _HELD = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".gif": "image/gif", ".png": "image/png"}
 _OTHERS = {".mkv": "video/x-matroska", ".webm": "video/webm", ".wav": "audio/wav", ".mp3": "audio/mpeg",
@@ -35,6 +38,8 @@ _OTHERS = {".mkv": "video/x-matroska", ".webm": "video/webm", ".wav": "audio/wav
 _SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 _UNKNOWN = "application/octet-stream"
 _UNTRUSTED = "signingCredential.untrusted"
+_OF_SIGNER = ("signingCredential.", "timeStamp.")
+"""How faults begin (C2PA 2, section 15) that are the signer's and not the file's."""
 _STORE = re.compile(rb"jumb.{4}jumd", re.DOTALL)
 """How a manifest store begins, in whatever container (ISO 19566-5, JUMBF)."""
 
@@ -65,7 +70,8 @@ class Statement:
 class Credentials:
     """What was read. `signer`, `tool`, `ingredients` and so on are as the file says: text from outside.
 
-    history: how many manifests of ingredients come along; earlier: the runs' numbers in their watermarks.
+    spoiled: those ingredients that had been changed after they were signed; history: how many manifests of ingredients
+    come along; earlier: the runs' numbers in their watermarks.
     """
 
     state: State
@@ -75,6 +81,7 @@ class Credentials:
     number: int | None = None
     consent: Any = None
     ingredients: tuple[str, ...] = ()
+    spoiled: tuple[str, ...] = ()
     history: int = 0
     earlier: tuple[int, ...] = ()
     sidecar: bool = False
@@ -153,17 +160,11 @@ def read_credentials(path: Path, trust: Path | None = None) -> Credentials:
         TrustError: `trust` cannot be read.
     """
     anchors = _anchors(trust) if trust else None
-    beside = sidecar_of(path)
-    sidecar = not holds_credentials(path) and beside.is_file()
+    sidecar = _beside(path) is not None
     try:
-        with path.open("rb") as stream:
-            found = beside.read_bytes() if sidecar else None
-            reader = c2pa.Reader.try_create(_kind(path), stream, manifest_data=found, context=_context(anchors))
-            if reader is None:
-                return Credentials("none")
-            with reader:
-                return _found(json.loads(reader.json()), sidecar)
-    except (LookupError, TypeError, AttributeError, ValueError, RecursionError):
+        store = _store(path, anchors)
+        return Credentials("none") if store is None else _found(store, sidecar)
+    except _NO_FORM:
         return Credentials("tampered", sidecar=sidecar, problems=("what it says is in no form that is known",))
     except c2pa.C2paError as error:
         state: State = "tampered" if sidecar or _holds_store(path) else "none"
@@ -212,13 +213,30 @@ def _add(
     about = {"title": path.name, "relationship": relationship, "label": ingredient.name}
     with path.open("rb") as stream:
         try:
-            builder.add_ingredient(about, kind, stream)
+            builder.add_ingredient(about | _history_beside(builder, ingredient, note), kind, stream)
         except c2pa.C2paError:
             if kind == _UNKNOWN:
                 raise
             note(f"{ingredient.name} {path.name} is no {kind} inside: the credentials name it without its own history")
             stream.seek(0)
             builder.add_ingredient(about, _UNKNOWN, stream)
+
+
+def _history_beside(builder: c2pa.Builder, ingredient: Ingredient, note: Callable[[str], None]) -> dict[str, Any]:
+    """Of an ingredient whose credentials are in a file beside it, what brings their history along; else nothing."""
+    beside = _beside(ingredient.path)
+    if beside is None:
+        return {}
+    try:
+        store = _store(ingredient.path) or {}
+        found = {"active_manifest": store["active_manifest"], "validation_results": store["validation_results"]}
+    except (c2pa.C2paError, *_NO_FORM) as error:
+        note(f"{beside.name} cannot be read ({_line(error)}): {ingredient.name} is named without its history")
+        return {}
+    name = f"{ingredient.name}{SIDECAR}"  # inputs from different folders may have one name
+    with beside.open("rb") as stream:
+        builder.add_resource(name, stream)
+    return found | {"manifest_data": {"format": "application/c2pa", "identifier": name}}
 
 
 def _advice(error: c2pa.C2paError, timestamp: str | None) -> str:
@@ -268,6 +286,28 @@ def _line(error: Exception) -> str:
 
 # --- Reading ----------------------------------------------------------------------------------------------------------
 
+_NO_FORM = (LookupError, TypeError, AttributeError, ValueError, RecursionError)
+"""What reading credentials in no form that is known ends in."""
+
+
+def _beside(path: Path) -> Path | None:
+    """The file with the credentials of one that holds none itself, where there is one."""
+    beside = sidecar_of(path)
+    return beside if not holds_credentials(path) and beside.is_file() else None
+
+
+def _store(path: Path, anchors: str | None = None) -> dict[str, Any] | None:
+    """The manifest store of a file, or beside it, as the reader gives it; None without any. Raises C2paError."""
+    beside = _beside(path)
+    with path.open("rb") as stream:
+        found = beside.read_bytes() if beside else None
+        reader = c2pa.Reader.try_create(_kind(path), stream, manifest_data=found, context=_context(anchors))
+        if reader is None:
+            return None
+        with reader:
+            store: dict[str, Any] = json.loads(reader.json())
+            return store
+
 
 def _holds_store(path: Path) -> bool:
     """Whether there is a manifest store anywhere in a file, intact or not."""
@@ -279,8 +319,9 @@ def _holds_store(path: Path) -> bool:
 
 def _found(store: dict[str, Any], sidecar: bool) -> Credentials:
     """The active manifest of a manifest store as the reader gives it."""
-    state: State = {"Trusted": "trusted", "Valid": "valid"}.get(store.get("validation_state", ""), "tampered")  # type: ignore[assignment]
     failures = [it for it in store.get("validation_status", ()) if it.get("code") != _UNTRUSTED]
+    otherwise = "unproven" if failures and not _changed(failures) else "tampered"
+    state: State = {"Trusted": "trusted", "Valid": "valid"}.get(store.get("validation_state", ""), otherwise)  # type: ignore[assignment]
     others = dict(store["manifests"])
     manifest = others.pop(store["active_manifest"])
     said = _said(manifest)
@@ -296,11 +337,23 @@ def _found(store: dict[str, Any], sidecar: bool) -> Credentials:
         number=_number(said),
         consent=said.get(STATEMENT, {}).get("consent"),
         ingredients=tuple(str(it.get("title")) for it in manifest.get("ingredients", ())),
+        spoiled=tuple(str(it.get("title")) for it in manifest.get("ingredients", ()) if _changed(_failures(it))),
         history=len(others),
         earlier=tuple(number for it in others.values() if (number := _number(_said(it))) is not None),
         sidecar=sidecar,
         problems=tuple(dict.fromkeys(f"{it.get('code')}: {it.get('explanation', '')}" for it in failures)),
     )
+
+
+def _failures(ingredient: dict[str, Any]) -> list[dict[str, Any]]:
+    """What did not hold in the credentials of an ingredient when it was added."""
+    results = ingredient.get("validation_results", {}).get("activeManifest", {})
+    return list(results.get("failure", ()))
+
+
+def _changed(failures: list[dict[str, Any]]) -> bool:
+    """Whether any of the faults is the file's own."""
+    return any(not str(it.get("code")).startswith(_OF_SIGNER) for it in failures)
 
 
 def _said(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def read_key(path: Path | None) -> Key:
         raise TrustError(f"cannot read the watermark's key {path}: {error.strerror}") from error
     if len(content) < 16:
         raise TrustError(f"the watermark's key {path} has {len(content)} bytes: 16 at least make a secret")
-    return Key(hashlib.sha256(content).digest())
+    return Key(hashlib.sha256(b"vidgan watermark key\0" + content).digest())  # the plain digest is in manifests
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,8 @@ class Marks:
         """
         if self.identity is not None:
             number = number_of(name) if watermarked else None
-            statement = Statement(title, number, run={**run, "consent": self.consent})
+            label = self.label if watermarked else None  # pixels that get no watermark get no label either
+            statement = Statement(title, number, run={**run, "label": label, "consent": self.consent})
             sign(path, path, statement, (), self.identity)
 
 
@@ -107,18 +108,21 @@ def default_marks(
     marked: bool = True,
     label: bool = False,
     consent: str | None = None,
+    certificate: tuple[Path, Path] | None = None,
     note: Callable[[str], None] = lambda text: None,
 ) -> Marks:
-    """Marks signed with the own keys; when there are none they are made, and `note` is told.
+    """Marks signed with a certificate's chain and private key, or the own ones.
+
+    When there are none they are made, and `note` is told.
 
     Raises:
-        TrustError: the own keys or the file with the consent will not do.
+        TrustError: the keys or the file with the consent will not do.
     """
     said = read_consent(consent_of(consent))
     if not marked:
         note(f"not marked: {NO_MARK}")
         return Marks(None, LABEL if label else None, said)
-    *files, news = own_keys()
+    *files, news = (*certificate, None) if certificate else own_keys()
     if news:
         note(news)
     return Marks(load_identity(*files), LABEL if label else None, said)

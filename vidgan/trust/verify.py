@@ -62,6 +62,11 @@ class Verdict:
                 f"The file was not changed since it was signed, but anybody can sign as “{signer}”: give the "
                 "signer's root by --trust to know that it was them."
             )
+        if self.credentials.state == "unproven":
+            return (
+                f"The file was not changed since it was signed, but the certificate of “{signer}” does not hold (it "
+                "has ended, say, and no time-stamp shows that it was signed before): who signed it is not shown."
+            )
         if ours:
             return (
                 "vidgan's watermark is in the pictures, so vidgan made them, whole or in part, unless somebody copied "

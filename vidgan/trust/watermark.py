@@ -8,6 +8,8 @@ Legend: H, W pixels of a frame, h, w its cells (`vidgan.trust.pattern`).
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +22,15 @@ FLAT = 0.9
 TEXTURE = 0.4
 """Grey levels more for each grey level of local contrast."""
 LARGEST = 3.0
-NOISE_DB = 41.5
-"""Peak signal-to-noise ratio that no frame goes below."""
+"""Where texture hides most; times `gain`."""
+NOISE = 0.5
+"""Grey levels of local contrast that are a camera's noise: what is above them hides more in a small picture."""
+SMALL, MOST = 512.0, 4.0
+"""Pixels of the side of a square, below whose area a picture is small and a codec leaves little of it; and the largest
+`gain`.
+"""
+NOISE_DB, SMALL_NOISE_DB = 41.5, 40.3
+"""Peak signal-to-noise ratio that no frame goes below, and no small one."""
 
 DARK = 24.0
 """Luma below which the mark fades out."""
@@ -43,8 +52,11 @@ class Watermark:
     def __call__(self, rgb: NDArray[np.uint8], seconds: float) -> NDArray[np.uint8]:
         """A marked copy of one frame (H, W, 3) RGB shown `seconds` after the first."""
         height, width = rgb.shape[:2]
-        change = strength(luma_cells(rgb)) * self._pattern(seconds, *cells_of(width, height))
-        change *= min(1.0, _LIMIT / float(np.sqrt(np.mean(change * change)) + 1e-9))
+        luma, pattern = luma_cells(rgb), self._pattern(seconds, *cells_of(width, height))
+        change = strength(luma) * pattern
+        more = strength(luma, gain(width, height)) * pattern - change
+        change *= min(1.0, _noise(NOISE_DB) / float(np.sqrt(np.mean(change * change)) + 1e-9))
+        change += _room(change, more) * more
         full = cv2.resize(change, (width, height), interpolation=cv2.INTER_LINEAR)
         return np.asarray(cv2.add(rgb, cv2.merge([full] * 3), dtype=cv2.CV_8U))
 
@@ -57,10 +69,24 @@ class Watermark:
         return total
 
 
-_LIMIT = 255 / 10 ** (NOISE_DB / 20)
+def _noise(ratio: float) -> float:
+    """Grey levels, root mean square, at a peak signal-to-noise ratio in dB."""
+    return float(255 / 10 ** (ratio / 20))
 
 
-def strength(luma: Cells) -> Cells:
+def _room(change: Cells, more: Cells) -> float:
+    """How much of `more`, 0 to 1, can be added to a small picture's change until the noise is at its limit."""
+    squares, products = float(np.mean(more * more)), float(np.mean(change * more))
+    left = max(_noise(SMALL_NOISE_DB) ** 2 - float(np.mean(change * change)), 0.0)
+    return min(1.0, (math.sqrt(products**2 + squares * left) - products) / (squares + 1e-9))
+
+
+def gain(width: int, height: int) -> float:
+    """How much more the mark takes of what texture hides in a picture of width x height pixels than in a large one."""
+    return min(max(SMALL / math.sqrt(width * height), 1.0) ** 3, MOST)
+
+
+def strength(luma: Cells, gain: float = 1.0) -> Cells:
     """How far a mark may go in each cell (h, w), in grey levels: as far as the texture all around a cell hides it.
 
     Folds and shadings hide nothing, so texture is what is finer than the mark's blobs. The least of it near by counts:
@@ -70,4 +96,5 @@ def strength(luma: Cells) -> Cells:
     contrast = np.sqrt(np.maximum(cv2.blur(fine * fine, _LOCAL), 0))  # its running sums fall below 0 where it is flat
     texture = cv2.blur(cv2.erode(contrast, _NEAR), _LOCAL)
     lit = np.minimum(luma / DARK, 1)
-    return np.asarray(np.minimum(FLAT + TEXTURE * texture, LARGEST) * lit, np.float32)
+    hiding = texture + (gain - 1) * np.maximum(texture - NOISE, 0)
+    return np.asarray(np.minimum(FLAT + TEXTURE * hiding, gain * LARGEST) * lit, np.float32)
