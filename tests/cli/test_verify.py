@@ -96,9 +96,9 @@ def test_a_certificate_that_does_not_hold_is_no_tampering():
 
 
 def test_inputs_that_were_changed_are_told_apart():
-    credentials = Credentials("valid", ingredients=("a.mp4", "b.mp4"), spoiled=("a.mp4",))
+    credentials = Credentials("valid", ingredients=("a.mp4", "b.mp4", "a.mp4"), spoiled=(0,))
     verdict = Verdict("c.mp4", credentials, Found(0, None, Guess()), Judgement(0.5))
-    assert _rows(verdict)["from"] == "a.mp4 (changed after it was signed), b.mp4"
+    assert _rows(verdict)["from"] == "a.mp4 (changed after it was signed), b.mp4, a.mp4"
 
 
 def test_a_signer_who_is_trusted_and_a_name_that_bends_no_terminal(vidgan, files):

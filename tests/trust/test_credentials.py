@@ -211,6 +211,31 @@ def test_a_broken_history_beside_an_input_is_left_out_and_told(signed, keys, cli
 
 
 @pytest.mark.parametrize("name", ["film.mp4", "film.mkv"])
+def test_a_damaged_history_that_shows_only_on_signing_is_left_out_and_told(signed, keys, clip, tmp_path, name):
+    film, other, told = signed(name), signed("other.mp4"), []
+    holder = film if name == "film.mp4" else sidecar_of(film)
+    content = holder.read_bytes()
+    assert content.count(b"cafe1234") == 1
+    holder.write_bytes(content.replace(b"cafe1234", b"\xff\xff\xff\xff1234"))  # no text: its assertion cannot be read
+    made = [Ingredient("film", film), Ingredient("other", other)]
+    sign(clip, tmp_path / "next.mp4", Statement("next.mp4", 7), made, keys[0], note=told.append)
+    found = read_credentials(tmp_path / "next.mp4", keys[1])
+    assert (found.state, found.history, found.ingredients) == ("trusted", 1, (name, "other.mp4"))
+    assert found.earlier == (NUMBER,)
+    assert f"the credentials of {name} are damaged" in told[-1]
+
+
+def test_what_is_far_too_large_for_credentials_is_not_read(signed, keys, clip, tmp_path):
+    film, told = signed("film.mkv"), []
+    with sidecar_of(film).open("r+b") as file:
+        file.truncate(1 << 40)
+    assert read_credentials(film).state == "tampered"
+    sign(clip, tmp_path / "next.mp4", Statement("n", 7), [Ingredient("film", film)], keys[0], note=told.append)
+    assert read_credentials(tmp_path / "next.mp4").ingredients == ("film.mkv",)
+    assert "film.mkv.c2pa cannot be read (more than 64 MiB are no credentials)" in told[0]
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv"])
 def test_an_input_that_was_changed_after_it_was_signed_is_told(signed, keys, clip, tmp_path, name):
     film = signed(name)
     content = bytearray(film.read_bytes())
@@ -219,7 +244,7 @@ def test_an_input_that_was_changed_after_it_was_signed_is_told(signed, keys, cli
     made = [Ingredient("film", film), Ingredient("speech", clip)]
     sign(clip, tmp_path / "next.mp4", Statement("next.mp4", 7), made, keys[0])
     found = read_credentials(tmp_path / "next.mp4", keys[1])
-    assert (found.state, found.ingredients, found.spoiled) == ("trusted", (name, "clip.mp4"), (name,))
+    assert (found.state, found.ingredients, found.spoiled) == ("trusted", (name, "clip.mp4"), (0,))
 
 
 def test_a_certificate_that_has_ended_is_no_tampering(clip, tmp_path, monkeypatch):

@@ -57,7 +57,7 @@ def _rows(verdict: Verdict) -> dict[str, object]:
     if found.state != "none":
         rows["made by"] = printable(f"{found.tool or 'unknown'}, {found.made or 'origin not said'}")
         spoiled = " (changed after it was signed)"
-        named = [it + spoiled * (it in found.spoiled) for it in found.ingredients]
+        named = [it + spoiled * (place in found.spoiled) for place, it in enumerate(found.ingredients)]
         rows["from"] = printable(", ".join(named)) or "nothing that is named"
         rows["consent"] = printable(_consent(found.consent))
     for number, problem in enumerate(found.problems, 1):

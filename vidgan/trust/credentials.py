@@ -40,6 +40,8 @@ _UNKNOWN = "application/octet-stream"
 _UNTRUSTED = "signingCredential.untrusted"
 _OF_SIGNER = ("signingCredential.", "timeStamp.")
 """How faults begin (C2PA 2, section 15) that are the signer's and not the file's."""
+_LARGEST = 64 << 20
+"""Bytes of credentials beside a file that are read: a history without pictures has a few hundred kB."""
 _STORE = re.compile(rb"jumb.{4}jumd", re.DOTALL)
 """How a manifest store begins, in whatever container (ISO 19566-5, JUMBF)."""
 
@@ -70,8 +72,8 @@ class Statement:
 class Credentials:
     """What was read. `signer`, `tool`, `ingredients` and so on are as the file says: text from outside.
 
-    spoiled: those ingredients that had been changed after they were signed; history: how many manifests of ingredients
-    come along; earlier: the runs' numbers in their watermarks.
+    spoiled: the places, in `ingredients`, of those that had been changed after they were signed; history: how many
+    manifests of ingredients come along; earlier: the runs' numbers in their watermarks.
     """
 
     state: State
@@ -81,7 +83,7 @@ class Credentials:
     number: int | None = None
     consent: Any = None
     ingredients: tuple[str, ...] = ()
-    spoiled: tuple[str, ...] = ()
+    spoiled: tuple[int, ...] = ()
     history: int = 0
     earlier: tuple[int, ...] = ()
     sidecar: bool = False
@@ -118,7 +120,7 @@ def sign(
         identity: who signs.
         sidecar: where credentials go that the file cannot hold; beside `output` when None.
         timestamp: the URL of a time-stamp server (RFC 3161); nothing is sent anywhere without.
-        note: told of an ingredient whose content is not of the kind that its name says.
+        note: told of an ingredient whose content is not of the kind that its name says, or whose history is damaged.
 
     Raises:
         TrustError: the certificate is not one that C2PA takes, or the time-stamp server does not answer.
@@ -127,14 +129,27 @@ def sign(
     kind = _kind(output)
     held = holds_credentials(output)
     beside = partial_path(output)
-    try:
+
+    def write(bare: frozenset[str] = frozenset()) -> bytes:
+        """To `beside`, with the ingredients in `bare` without their histories."""
         with c2pa.Builder(_manifest(statement, ingredients), _context()) as builder:
             for ingredient in ingredients:
-                _add(builder, ingredient, statement, note)
+                _add(builder, ingredient, statement, ingredient.name in bare, note)
             if not held:
                 builder.set_no_embed()
             with path.open("rb") as source, beside.open("w+b") as signed:
-                manifest = builder.sign(_signer(identity, timestamp), kind, source, signed)
+                return builder.sign(_signer(identity, timestamp), kind, source, signed)
+
+    try:
+        try:
+            manifest = write()
+        except c2pa.C2paError as error:  # histories are looked into only now: a damaged one may be the cause
+            bare = frozenset(it.name for it in ingredients if read_credentials(it.path).state == "tampered")
+            if isinstance(error, c2pa.C2paError.Signature) or not bare:
+                raise
+            manifest = write(bare)
+            named = ", ".join(it.path.name for it in ingredients if it.name in bare)
+            note(f"the credentials of {named} are damaged ({_line(error)}): named without their history")
         beside.replace(output)
         if not held:
             (sidecar or sidecar_of(output)).write_bytes(manifest)
@@ -205,15 +220,19 @@ def _from(ingredients: list[str]) -> dict[str, Any]:
 
 
 def _add(
-    builder: c2pa.Builder, ingredient: Ingredient, statement: Statement, note: Callable[[str], None]
+    builder: c2pa.Builder, ingredient: Ingredient, statement: Statement, bare: bool, note: Callable[[str], None]
 ) -> None:  # fmt: skip
-    """Tell of an ingredient; one that is not what its name says (Matroska called .mp4) as a file of unknown kind."""
+    """Tell of an ingredient; one that is not what its name says (Matroska called .mp4) as a file of unknown kind.
+
+    So of a `bare` one: of a file of unknown kind no history is looked for.
+    """
     relationship = "parentOf" if ingredient.name == statement.edits else "inputTo"
-    path, kind = ingredient.path, _kind(ingredient.path)
+    path, kind = ingredient.path, _UNKNOWN if bare else _kind(ingredient.path)
     about = {"title": path.name, "relationship": relationship, "label": ingredient.name}
     with path.open("rb") as stream:
         try:
-            builder.add_ingredient(about | _history_beside(builder, ingredient, note), kind, stream)
+            history = {} if bare else _history_beside(builder, ingredient, note)
+            builder.add_ingredient(about | history, kind, stream)
         except c2pa.C2paError:
             if kind == _UNKNOWN:
                 raise
@@ -297,8 +316,13 @@ def _beside(path: Path) -> Path | None:
 
 
 def _store(path: Path, anchors: str | None = None) -> dict[str, Any] | None:
-    """The manifest store of a file, or beside it, as the reader gives it; None without any. Raises C2paError."""
+    """The manifest store of a file, or beside it, as the reader gives it; None without any.
+
+    Raises C2paError or one of `_NO_FORM`.
+    """
     beside = _beside(path)
+    if beside and beside.stat().st_size > _LARGEST:
+        raise ValueError(f"more than {_LARGEST >> 20} MiB are no credentials")
     with path.open("rb") as stream:
         found = beside.read_bytes() if beside else None
         reader = c2pa.Reader.try_create(_kind(path), stream, manifest_data=found, context=_context(anchors))
@@ -328,7 +352,7 @@ def _found(store: dict[str, Any], sidecar: bool) -> Credentials:
     actions = said.get("c2pa.actions.v2", said.get("c2pa.actions", {})).get("actions", ())
     kinds = [it["digitalSourceType"].rpartition("/")[2] for it in actions if it.get("digitalSourceType")]
     tool: dict[str, Any] = next(iter(manifest.get("claim_generator_info", ())), {})
-    signature = manifest.get("signature_info", {})
+    signature, ingredients = manifest.get("signature_info", {}), manifest.get("ingredients", ())
     return Credentials(
         state=state,
         signer=signature.get("common_name") or signature.get("issuer"),
@@ -336,8 +360,8 @@ def _found(store: dict[str, Any], sidecar: bool) -> Credentials:
         made=kinds[0] if kinds else None,
         number=_number(said),
         consent=said.get(STATEMENT, {}).get("consent"),
-        ingredients=tuple(str(it.get("title")) for it in manifest.get("ingredients", ())),
-        spoiled=tuple(str(it.get("title")) for it in manifest.get("ingredients", ()) if _changed(_failures(it))),
+        ingredients=tuple(str(it.get("title")) for it in ingredients),
+        spoiled=tuple(place for place, it in enumerate(ingredients) if _changed(_failures(it))),
         history=len(others),
         earlier=tuple(number for it in others.values() if (number := _number(_said(it))) is not None),
         sidecar=sidecar,
