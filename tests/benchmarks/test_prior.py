@@ -114,7 +114,7 @@ def test_a_training_goes_on_for_the_same_options_alone(monkeypatch, tmp_path):
     folders = []
     for name in ("prepare_all", "company", "RepairTask"):
         monkeypatch.setattr(prior, name, lambda *given: None)
-    for number in range(20):
+    for number in range(48):
         (tmp_path / f"{number:02d}.mp4").touch()  # films that are there are not filmed again
     monkeypatch.setattr(prior, "train", train)
     for options in ((), (), ("--films", "3"), ("--steps", "5"), ("--light", "0"), ("--kind", "face")):
