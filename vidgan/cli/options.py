@@ -73,7 +73,7 @@ def quality_options(default: str) -> Callable[[CommandT], CommandT]:
         )(command)
         return click.option(
             "--quality", type=click.Choice(["draft", "standard", "high"]), default=default, show_default=True,
-            help="draft trains no network that paints, high trains longer.",
+            help="draft trains no network that paints, high a larger one.",
         )(command)  # fmt: skip
 
     return add
