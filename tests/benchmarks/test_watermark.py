@@ -9,6 +9,7 @@ from benchmarks import watermark
 from tests.trust.made import textured, write
 from vidgan.trust import detect
 from vidgan.trust.mark import number_of
+from vidgan.trust.watermark import SMALL_NOISE_DB
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def test_the_public_key_makes_experts_and_a_secret_does_not(clips, tmp_path, mon
     expert = next(expert for expert in watermark.EXPERTS if expert.name == name)
     row = watermark._by_expert(expert, clips, [number_of(clip.name) for clip in clips], 2, tmp_path / "a.mp4")
     assert row["found (p < 1e-6)"] == f"{found} of 1"
-    assert row["PSNR, dB"] > 41
+    assert row["PSNR, dB"] > SMALL_NOISE_DB
 
 
 @pytest.mark.parametrize("change", [watermark.median, watermark.denoised, watermark.turned])
