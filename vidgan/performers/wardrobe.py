@@ -206,12 +206,8 @@ def _marked(colour: Array, chart: Chart, seed: int) -> Array:
     colour = mix(colour, colour * floats(rng.uniform(0.25, 0.6, 3)), amount[1] * spots)
     lines = step(0.16 - np.abs(noise(u * 0.35, v + wavy, 0.012, int(seeds[5]), 1)), 0.1)
     colour = mix(colour, colour * 0.6, 0.7 * amount[2] * lines * step(chart.z - 0.5, 0.02))
-    for place, wide in (
-        ((0.030, 0.652), (0.022, 0.014)),
-        ((0.042, 0.605), (0.020, 0.018)),
-        ((0.012, 0.72), (0.03, 0.02)),
-    ):
-        spot = np.exp(-(((across - place[0]) / wide[0]) ** 2) - ((chart.z + wavy - place[1]) / wide[1]) ** 2)
+    for x, z, wide, high in ((0.030, 0.652, 0.022, 0.014), (0.042, 0.605, 0.020, 0.018), (0.012, 0.72, 0.03, 0.02)):
+        spot = np.exp(-(((across - x) / wide) ** 2) - ((chart.z + wavy - z) / high) ** 2)
         paint = 0.7 * rng.uniform() ** 2 * spot * step(chart.front - 0.1, 0.3)
         colour = mix(colour, floats(rng.uniform(0.05, 0.95, 3)), paint)
     return np.clip(colour, 0, 1).astype(np.float32)

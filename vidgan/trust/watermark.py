@@ -86,7 +86,7 @@ def gain(width: int, height: int) -> float:
     return min(max(SMALL / math.sqrt(width * height), 1.0) ** 3, MOST)
 
 
-def strength(luma: Cells, gain: float = 1.0) -> Cells:
+def strength(luma: Cells, times: float = 1.0) -> Cells:
     """How far a mark may go in each cell (h, w), in grey levels: as far as the texture all around a cell hides it.
 
     Folds and shadings hide nothing, so texture is what is finer than the mark's blobs. The least of it near by counts:
@@ -96,5 +96,5 @@ def strength(luma: Cells, gain: float = 1.0) -> Cells:
     contrast = np.sqrt(np.maximum(cv2.blur(fine * fine, _LOCAL), 0))  # its running sums fall below 0 where it is flat
     texture = cv2.blur(cv2.erode(contrast, _NEAR), _LOCAL)
     lit = np.minimum(luma / DARK, 1)
-    hiding = texture + (gain - 1) * np.maximum(texture - NOISE, 0)
-    return np.asarray(np.minimum(FLAT + TEXTURE * hiding, gain * LARGEST) * lit, np.float32)
+    hiding = texture + (times - 1) * np.maximum(texture - NOISE, 0)
+    return np.asarray(np.minimum(FLAT + TEXTURE * hiding, times * LARGEST) * lit, np.float32)
