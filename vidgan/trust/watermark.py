@@ -53,10 +53,11 @@ class Watermark:
         """A marked copy of one frame (H, W, 3) RGB shown `seconds` after the first."""
         height, width = rgb.shape[:2]
         luma, pattern = luma_cells(rgb), self._pattern(seconds, *cells_of(width, height))
-        change = strength(luma) * pattern
-        more = strength(luma, gain(width, height)) * pattern - change
-        change *= min(1.0, _noise(NOISE_DB) / float(np.sqrt(np.mean(change * change)) + 1e-9))
-        change += _room(change, more) * more
+        plain, times = strength(luma) * pattern, gain(width, height)
+        change = plain * min(1.0, _noise(NOISE_DB) / float(np.sqrt(np.mean(plain * plain)) + 1e-9))
+        if times > 1:
+            more = strength(luma, times) * pattern - plain
+            change += _room(change, more) * more
         full = cv2.resize(change, (width, height), interpolation=cv2.INTER_LINEAR)
         return np.asarray(cv2.add(rgb, cv2.merge([full] * 3), dtype=cv2.CV_8U))
 
