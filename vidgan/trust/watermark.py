@@ -19,13 +19,13 @@ from vidgan.trust.payload import encode
 
 FLAT = 0.9
 """Grey levels, root mean square, where the picture is flat."""
-TEXTURE = 0.4
+TEXTURE = 0.6
 """Grey levels more for each grey level of local contrast."""
-LARGEST = 3.0
-"""Where texture hides most; times `gain`."""
-NOISE = 0.5
+LARGEST, SMALL_LARGEST = 3.0, 12.0
+"""Where texture hides most, times `gain`; and the most of it in a small picture."""
+NOISE = 0.3
 """Grey levels of local contrast that are a camera's noise: what is above them hides more in a small picture."""
-SMALL, MOST = 512.0, 4.0
+SMALL, MOST = 512.0, 9.0
 """Pixels of the side of a square, below whose area a picture is small and a codec leaves little of it; and the largest
 `gain`.
 """
@@ -35,7 +35,7 @@ NOISE_DB, SMALL_NOISE_DB = 41.5, 40.3
 DARK = 24.0
 """Luma below which the mark fades out."""
 
-_LOCAL = (5, 5)  # cells over which contrast is taken
+_LOCAL = (5, 5)  # cells over which contrast and its directions are taken
 _NEAR = np.ones((7, 7), np.uint8)  # cells that a mark's blobs reach
 
 
@@ -84,18 +84,29 @@ def _room(change: Cells, more: Cells) -> float:
 
 def gain(width: int, height: int) -> float:
     """How much more the mark takes of what texture hides in a picture of width x height pixels than in a large one."""
-    return min(max(SMALL / math.sqrt(width * height), 1.0) ** 3, MOST)
+    return min(max(SMALL / math.sqrt(width * height), 1.0) ** 5, MOST)
 
 
 def strength(luma: Cells, times: float = 1.0) -> Cells:
     """How far a mark may go in each cell (h, w), in grey levels: as far as the texture all around a cell hides it.
 
-    Folds and shadings hide nothing, so texture is what is finer than the mark's blobs. The least of it near by counts:
-    a plain wall beside an edge stays plain. Black shows anything.
+    Folds and shadings hide nothing, so texture is what is finer than the mark's blobs, and edges little, so it is what
+    goes every way. The least of it near by counts: a plain wall beside it stays plain. Black shows anything.
     """
     fine = luma - cv2.blur(luma, (3, 3))
     contrast = np.sqrt(np.maximum(cv2.blur(fine * fine, _LOCAL), 0))  # its running sums fall below 0 where it is flat
-    texture = cv2.blur(cv2.erode(contrast, _NEAR), _LOCAL)
+    texture = cv2.blur(cv2.erode(contrast, _NEAR), _LOCAL) * _every_way(luma)
     lit = np.minimum(luma / DARK, 1)
     hiding = texture + (times - 1) * np.maximum(texture - NOISE, 0)
-    return np.asarray(np.minimum(FLAT + TEXTURE * hiding, times * LARGEST) * lit, np.float32)
+    return np.asarray(np.minimum(FLAT + TEXTURE * hiding, min(times * LARGEST, SMALL_LARGEST)) * lit, np.float32)
+
+
+def _every_way(luma: Cells) -> Cells:
+    """How far the picture at each cell (h, w) goes every way: 1 where all directions are alike, 0 along an edge.
+
+    The root of the roundness of the structure tensor (Foerstner and Guelch 1987, "A fast operator for detection and
+    precise location of distinct points"), as 1 less the eigenvalues' difference over their sum.
+    """
+    across, down = (cv2.Sobel(luma, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
+    xx, yy, xy = (cv2.blur(product, _LOCAL) for product in (across * across, down * down, across * down))
+    return np.sqrt(np.clip(1 - np.hypot(xx - yy, 2 * xy) / np.maximum(xx + yy, 1e-9), 0, 1))
