@@ -11,7 +11,17 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from tests.pose.skeletons import figure
 from tests.subject.sticks import stick_subject
 from vidgan.pose.track import JOINT
-from vidgan.subject.references import ReferenceConfig, choose, descriptor, doubts, fades, pose_distances, steadiest_path
+from vidgan.subject.references import (
+    Compared,
+    ReferenceConfig,
+    choose,
+    descriptor,
+    doubts,
+    fades,
+    hidden,
+    pose_distances,
+    steadiest_path,
+)
 
 
 def cost_of(path, costs, switch_cost):
@@ -98,8 +108,12 @@ def test_distances_are_squared_euclidean():
     assert pose_distances(a, a).min() >= 0
 
 
+def compared(points, heights, facing):
+    return Compared(descriptor(points, heights, facing, 0.05), hidden(points, heights))
+
+
 def described(count):
-    return descriptor(*poses(count), 0.05)
+    return compared(*poses(count))
 
 
 def test_a_motion_through_the_footage_is_followed_frame_by_frame():
@@ -112,7 +126,8 @@ def test_a_motion_through_the_footage_is_followed_frame_by_frame():
 def test_slots_show_different_moments():
     target = described(60)
     config = ReferenceConfig(count=3, apart=8)
-    choice = choose(target[::2], target, np.zeros(60, np.float32), config)
+    driving = Compared(target.descriptors[::2], target.hidden[::2])
+    choice = choose(driving, target, np.zeros(60, np.float32), config)
     assert choice.index.shape == choice.fade.shape == (30, 3)
     for a, b in ((0, 1), (0, 2), (1, 2)):
         assert np.abs(choice.index[:, a] - choice.index[:, b]).min() >= 8
@@ -120,13 +135,58 @@ def test_slots_show_different_moments():
     assert choice.fade.max() <= 1
 
 
+def twice(poses):
+    """The first of the poses, two times."""
+    return Compared(*(np.repeat(value[:1], 2, axis=0) for value in vars(poses).values()))
+
+
 def test_of_two_equal_frames_the_one_without_handicap_is_taken():
-    target = np.repeat(described(2)[:1], 2, axis=0)
+    target = twice(described(2))
     for better in (0, 1):
         handicap = np.float32([0.1, 0.1])
         handicap[better] = 0
-        chosen = choose(target[:1].repeat(5, 0), target, handicap, ReferenceConfig(count=1))
+        chosen = choose(target, target, handicap, ReferenceConfig(count=1))
         assert set(chosen.index[:, 0]) == {better}
+
+
+def folded(points, to):
+    """The poses with the left forearm and hand laid to a place of the body."""
+    moved = points.copy()
+    for share, name in enumerate(("elbow", "wrist", "index", "pinky", "thumb")):
+        moved[:, JOINT[f"left_{name}"]] = to + np.float32([0.05 - 0.03 * min(share, 2), 0]) * 0.7
+    return moved
+
+
+def test_what_lies_behind_a_hand_is_hidden_and_nothing_else():
+    points, heights, _ = poses(3)
+    assert not hidden(points, heights).any()  # arms beside the body
+    chest = points[:, [JOINT["left_shoulder"], JOINT["right_shoulder"]]].mean(1) + np.float32([0, 0.1]) * 0.7
+    assert 0.02 < hidden(folded(points, chest), heights).mean() < 0.2
+    nose = points[:, JOINT["nose"]]
+    thigh = points[:, [JOINT["left_hip"], JOINT["left_knee"]]].mean(1)
+    for place in (nose, thigh):
+        assert hidden(folded(points, place), heights).any(1).all()
+    np.testing.assert_array_equal(
+        hidden(folded(points, chest) * 3 + 1, heights * 3), hidden(folded(points, chest), heights)
+    )
+
+
+def test_what_one_slot_hides_another_shows():
+    points = np.stack([figure(0.7, (0.5, 0.9), knees=(apart, apart)) for apart in np.linspace(0, 0.4, 60)])
+    points, heights, facing = points.astype(np.float32), np.full(60, 0.7, np.float32), np.zeros(60, np.float32)
+    chest = points[:, [JOINT["left_shoulder"], JOINT["right_shoulder"]]].mean(1) + np.float32([0, 0.1]) * 0.7
+    target = np.where(np.arange(60)[:, None, None] < 50, folded(points, chest), points)
+    given, handicap = compared(target, heights, facing), np.zeros(60, np.float32)
+    handicap[50:] = 0.05
+
+    def chosen(driving, **config):
+        driving = compared(driving, heights[:1], facing[:1])
+        return choose(driving, given, handicap, ReferenceConfig(count=3, apart=2, **config)).index[0]
+
+    shown = chosen(points[:1])
+    assert (chosen(points[:1], hidden_weight=0) < 50).all()
+    assert sum(shown >= 50) == 1  # one is enough
+    assert (chosen(target[:1]) < 50).all()  # who hides the same needs none
 
 
 @pytest.fixture

@@ -56,6 +56,9 @@ PARTS: tuple[Part, ...] = (
 )
 """The 14 parts, the head's axis running from the neck to the middle of the skull."""
 
+SLEEVE = 1.8
+"""How far a forearm or a hand hides what is behind it, in its radii: sleeves are wider than arms."""
+
 PART = {part.name: index for index, part in enumerate(PARTS)}
 
 HEAD = tuple(name for name in JOINT if name.startswith(("nose", "mouth")) or name.endswith("ear") or "eye" in name)

@@ -38,7 +38,7 @@ class HeldoutStage(Stage[HeldoutConfig]):
     """
 
     name = "heldout"
-    version = 6
+    version = 7
     Config: ClassVar[type[Config]] = HeldoutConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:

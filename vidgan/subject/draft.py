@@ -76,14 +76,15 @@ def warp_references(pictures: Tensor, flow: Flow, fade: Tensor, size: int) -> Wa
     """Pull the references to the driving pose.
 
     pictures: (B, K, 4, S, S), colour in [-1, 1] spread beyond the matte, then the matte; fade: (B, K).
-    Outside the driving body, a pixel that lands on another part than its own (the other leg) is not the person.
+    Outside the driving body, a pixel that lands on another part than its own (the other leg) is not the person. What an
+    arm hides in a reference is taken from others.
     """
     fine = resize_flow(flow, (size, size))
     pulled = sample(pictures, fine.where)
     own = ((fine.confidence - GATE_LOW) / (GATE_HIGH - GATE_LOW)).clamp(0, 1)
     pulled[:, :, 3] *= torch.maximum(own, fine.inside[:, None]) * fine.near[:, None]
     pulled = feathered(pulled, fine)
-    return Warped(pulled[:, :, :3], pulled[:, :, 3], fine.confidence * fade[..., None, None])
+    return Warped(pulled[:, :, :3], pulled[:, :, 3], fine.confidence * fine.shown * fade[..., None, None])
 
 
 def blend_logits(warped: Warped) -> Tensor:

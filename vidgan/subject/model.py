@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from vidgan.pose.body import facing
 from vidgan.pose.track import PoseTrack
-from vidgan.subject.references import descriptor, doubts
+from vidgan.subject.references import Compared, descriptor, doubts, hidden
 from vidgan.subject.window import crop, statures, to_window, windows
 
 Array = NDArray[np.float32]
@@ -49,6 +49,10 @@ class Motion:
     def descriptors(self, facing_weight: float) -> Array:
         """Pose descriptors for comparing, (T, D)."""
         return descriptor(self.points, self.heights, self.facing, facing_weight)
+
+    def compared(self, facing_weight: float) -> Compared:
+        """What references are chosen by."""
+        return Compared(self.descriptors(facing_weight), hidden(self.points, self.heights))
 
 
 def nearest_in(sorted_values: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 import torch
 from torch import Tensor
 
-from vidgan.pose.body import PARTS, Part
+from vidgan.pose.body import PARTS, SLEEVE, Part
 from vidgan.pose.track import JOINT
 
 TEMPERATURE = 0.25
@@ -23,6 +23,9 @@ AGREEMENT = 0.025
 """Parts are mixed as far as they agree where a pixel comes from: to exp(-1/2) at this distance in heights. Mixing those
 that do not, such as an arm and the trunk behind it, would sweep over all that lies between them in the reference.
 """
+
+SLEEVE_EDGE = 0.4
+"""Half the width of the edge at `SLEEVE` over which an arm hides less and less of what lies behind it, in its radii."""
 
 SLIGHT = 0.005
 """Parts that weigh less than this, all together, are not looked for behind the others."""
@@ -34,6 +37,7 @@ RIGID = 1.25
 """The same for hands and feet: too short to measure a stretch by."""
 
 TORSO = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
+BODY, ARMS = ("head", "torso", "thigh"), ("lower_arm", "hand")
 FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "mouth_left", "mouth_right")
 
 WIDE = {"torso": (TORSO, 0.08, 1.5), "head": (FACE, 0.06, 1.25)}
@@ -45,13 +49,16 @@ and the factor by which it is stretched or shortened at most.
 @dataclass(frozen=True)
 class PartTable:
     """The parts as tensors: `start` and `end` (P, J) average the landmarks of a part's ends; `radius` (P,) is a share
-    of person height; `stretch` (P,) how far a part may be stretched along its bone.
+    of person height; `stretch` (P,) how far a part may be stretched along its bone; `arms` (P,) bool, the forearms and
+    hands, which lie before the `body` (P,) bool: trunk, head and thighs.
     """
 
     start: Tensor
     end: Tensor
     radius: Tensor
     stretch: Tensor
+    body: Tensor
+    arms: Tensor
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -73,6 +80,8 @@ def part_table(device: torch.device | str = "cpu", parts: tuple[Part, ...] = PAR
         end=torch.stack([_mean_of(part.end) for part in parts]).to(device),
         radius=torch.tensor([part.radius for part in parts]).to(device),
         stretch=torch.tensor([RIGID if part.name.endswith(("hand", "foot")) else STRETCH for part in parts]).to(device),
+        body=torch.tensor([part.name.endswith(BODY) for part in parts]).to(device),
+        arms=torch.tensor([part.name.endswith(ARMS) for part in parts]).to(device),
     )
 
 
@@ -242,18 +251,24 @@ class PartMotion:
         """The two ends of the references' parts, (B, K, P, 2) both."""
         return bones(self.reference, part_table(self.reference.device))
 
-    def at(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """For pixels (B, N, 2): where they come from (B, K, N, 2), confidence (B, K, N), and the squared distance to
-        the driving body's nearest bone (B, N), in part radii.
+    def at(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """For pixels (B, N, 2): where they come from (B, K, N, 2), confidence and what is shown (B, K, N), and the
+        squared distance to the driving body's nearest bone (B, N), in part radii.
 
         The confidence is the Bhattacharyya coefficient of the part weights at both ends: 1 where the pixel lands on the
-        part it came from, low where another part lies there (occlusion), 0 outside the reference's window.
+        part it came from, low where another part lies there, 0 outside the reference's window. Shown is 1 but for
+        pixels of trunk, head and thighs that land on a forearm or a hand, which hide them.
         """
-        distances = bone_distances(self.driving, points, self.height_d, part_table(self.driving.device))
+        table = part_table(self.driving.device)
+        distances = bone_distances(self.driving, points, self.height_d, table)
         where, weights = self._mixed(points, distances)
-        agreement = (weights * self._belongs(where)).clamp_min(1e-12).sqrt().sum(2)
+        there = self._distances(where)
+        agreement = (weights * part_weights(there).unflatten(0, where.shape[:2])).clamp_min(1e-12).sqrt().sum(2)
         inside = ((where > 0) & (where < 1)).all(-1)
-        return where, agreement * inside, distances.amin(1)
+        arms = there[:, table.arms].amin(1).sqrt().view(agreement.shape)
+        hidden = ((SLEEVE + SLEEVE_EDGE - arms) / (2 * SLEEVE_EDGE)).clamp(0, 1)
+        shown = 1 - weights[:, :, table.body].sum(2) * hidden
+        return where, agreement * inside, shown, distances.amin(1)
 
     def _mixed(self, points: Tensor, distances: Tensor) -> tuple[Tensor, Tensor]:
         """Where pixels (B, N, 2) at `bone_distances` (B, P, N) come from, (B, K, N, 2), and the weights of the parts
@@ -288,12 +303,11 @@ class PartMotion:
         agrees = mine * _agreement(lands, rival, height[:, None], 1)
         agreeing[b[seen], k[seen], :, n[seen]] = agrees[seen]
 
-    def _belongs(self, where: Tensor) -> Tensor:
-        """The part weights of the references' own pixels: (B, K, N, 2) → (B, K, P, N)."""
-        table = part_table(where.device)
+    def _distances(self, where: Tensor) -> Tensor:
+        """Of the references' own pixels (B, K, N, 2) to their bones: (B * K, P, N), see `segment_distances`."""
         start, end = (ends.flatten(0, 1) for ends in self.bones)
-        distances = segment_distances(start, end, where.flatten(0, 1), self.height_r.flatten(), table)
-        return part_weights(distances).unflatten(0, where.shape[:2])
+        table = part_table(where.device)
+        return segment_distances(start, end, where.flatten(0, 1), self.height_r.flatten(), table)
 
     def _matte(self, b: Tensor, k: Tensor, where: Tensor) -> Tensor:
         """The mattes of references b, k (m,) at the places (m, 2) in them, the nearest pixel's and 0 outside: (m,)."""

@@ -65,10 +65,9 @@ class Painter:
 
     def choose(self, motion: Motion, among: Positions) -> Choice:
         """References for a motion among the subject's positions."""
-        weight = self.config.facing_weight
-        target = self.subject.motion[among].descriptors(weight)
+        driving, target = (poses.compared(self.config.facing_weight) for poses in (motion, self.subject.motion[among]))
         handicap = self.config.blur_weight * self.subject.blur + self.config.doubt_weight * self.subject.doubts
-        choice = choose(motion.descriptors(weight), target, handicap[among], self.config)
+        choice = choose(driving, target, handicap[among], self.config)
         return Choice(index=among[choice.index], fade=choice.fade)
 
     def pose(self, motion: Motion, choice: Choice) -> Pose:

@@ -1,6 +1,7 @@
 """Which of the target's frames show a driving pose best, chosen so that the choice changes seldom and smoothly.
 
-Legend: T driving frames, N target frames, K slots, J landmarks; points in window units.
+Legend: T driving frames, N target frames, K slots, J landmarks, C places of trunk, thighs and face; points in window
+units.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidgan.config import Config
-from vidgan.pose.body import HIPS, PARTS, point
+from vidgan.pose.body import HIPS, PARTS, SLEEVE, point
 from vidgan.pose.track import JOINT, LANDMARKS
 
 Array = NDArray[np.float32]
@@ -23,19 +24,22 @@ _WEIGHTS = {
 
 _ALONG = np.linspace(0.1, 0.9, 9, dtype=np.float32)
 
+_FACE = ("nose", "left_eye", "right_eye", "mouth_left", "mouth_right")
+
 SEEN = 0.5
 """The visibility from which on a landmark should be inside the matte."""
 
 
 class ReferenceConfig(Config):
     """How references are chosen. Distances are squared, in units of the person's height; unsharp frames and such whose
-    mask and landmarks disagree count as farther.
+    mask and landmarks disagree count as farther, and those whose arms hide what no slot before shows.
     """
 
     count: int = 3
     facing_weight: float = 0.03
     blur_weight: float = 0.01
     doubt_weight: float = 0.25
+    hidden_weight: float = 0.5
     switch_cost: float = 0.012
     apart: int = 8
     fade: int = 3
@@ -93,6 +97,31 @@ def doubts(mattes: NDArray[np.uint8], points: Array, visibility: Array) -> Array
     return np.asarray((missed & np.concatenate(seen, 1)).mean(1), np.float32)
 
 
+def hidden(points: Array, heights: Array) -> Array:
+    """Which places of trunk, thighs and face lie behind a forearm or a hand: (T, C) float32, 0 or 1.
+
+    points: (T, J, 2), heights: (T,). Arms are taken to be before the body, whose depth is not asked.
+    """
+    left, right = (_along(points, f"{side}_shoulder", f"{side}_hip") for side in ("left", "right"))
+    trunk = [left + share * (right - left) for share in _ALONG]
+    thighs = [_along(points, f"{side}_hip", f"{side}_knee") for side in ("left", "right")]
+    places = np.concatenate([*trunk, *thighs, points[:, [JOINT[name] for name in _FACE]]], 1)
+    covered = np.zeros(places.shape[:2], np.float32)
+    for part in (part for part in PARTS if part.name.endswith(("lower_arm", "hand"))):
+        start, end = (point(points, ends)[:, None] for ends in (part.start, part.end))
+        axis, offset = end - start, places - start
+        along = (offset * axis).sum(-1) / np.maximum((axis**2).sum(-1), 1e-8)
+        apart = np.linalg.norm(offset - along.clip(0, 1)[..., None] * axis, axis=-1)
+        covered = np.maximum(covered, apart < SLEEVE * part.radius * heights[:, None])
+    return covered
+
+
+def _along(points: Array, start: str, end: str) -> Array:
+    """Places between two landmarks: (T, 9, 2)."""
+    first, last = (points[:, JOINT[name], None] for name in (start, end))
+    return first + _ALONG[:, None] * (last - first)
+
+
 def pose_distances(driving: Array, target: Array) -> Array:
     """Squared distances (T, N) between descriptors."""
     squares = (driving**2).sum(1)[:, None] + (target**2).sum(1)[None] - 2 * driving @ target.T
@@ -130,18 +159,32 @@ def fades(path: NDArray[np.int64], length: int) -> Array:
     return np.minimum(1, nearest / length).astype(np.float32)
 
 
-def choose(driving: Array, target: Array, handicap: Array, config: ReferenceConfig) -> Choice:
+@dataclass(frozen=True)
+class Compared:
+    """What poses are compared by: descriptors (T, D) and `hidden` places (T, C)."""
+
+    descriptors: Array
+    hidden: Array
+
+    def __len__(self) -> int:
+        return len(self.descriptors)
+
+
+def choose(driving: Compared, target: Compared, handicap: Array, config: ReferenceConfig) -> Choice:
     """References for every driving frame.
 
-    driving: (T, D), target: (N, D) descriptors; handicap: (N,), the distance by which a target frame counts as farther.
-    Slot 0 follows the cheapest steady path; each further slot does the same among frames at least `apart` away from
-    those already taken at that moment, so that slots show different moments and seldom change together.
+    handicap: (N,), the distance by which a target frame counts as farther. Slot 0 follows the cheapest steady path;
+    each further slot does the same among frames at least `apart` away from those already taken at that moment, so that
+    slots show different moments and seldom change together. What the driving pose shows and no earlier slot does,
+    hidden by an arm, costs the further slots: an arm across the chest in all references would be painted on the chest.
     """
-    costs = pose_distances(driving, target) + handicap[None]
+    costs = pose_distances(driving.descriptors, target.descriptors) + handicap[None]
     own = np.arange(len(target))
+    missing = (1 - driving.hidden) * np.float32(config.hidden_weight / driving.hidden.shape[1])
     paths: list[NDArray[np.int64]] = []
     for _ in range(min(config.count, len(target))):
-        path = steadiest_path(costs, config.switch_cost)
+        path = steadiest_path(costs + missing @ target.hidden.T if paths else costs, config.switch_cost)
+        missing = missing * target.hidden[path]
         paths.append(path)
         near = np.abs(own[None] - path[:, None]) < min(config.apart, max(1, len(target) // (2 * config.count)))
         costs = costs + near * np.float32(1e3)

@@ -112,7 +112,8 @@ class FaceRig:
         known = 1 - ((distance.amin(-1) - NEAR) / (FAR - NEAR)).clamp(0, 1)
         known = known.view(-1, grid, grid)
         k = reference.shape[1]
-        return Flow(where.view(-1, k, grid, grid, 2), known[:, None].expand(-1, k, -1, -1), known, known)
+        confidence = known[:, None].expand(-1, k, -1, -1)
+        return Flow(where.view(-1, k, grid, grid, 2), confidence, torch.ones_like(confidence), known, known)
 
     def conditioning(self, points: Tensor, visibility: Tensor, size: int) -> Tensor:
         """See `Rig.conditioning`; landmarks are all taken as seen."""

@@ -42,14 +42,15 @@ def grid_points(size: tuple[int, int], device: torch.device | str = "cpu") -> Te
 
 @dataclass(frozen=True)
 class Flow:
-    """Backward flow: where (B, K, h, w, 2) in window units of the reference; confidence (B, K, h, w) in [0, 1];
-    inside (B, h, w) in [0, 1], 1 where the driving body's capsules are; near (B, h, w), 0 beyond the parts' reach;
-    parts: what it follows from, None for a flow without cuts; cuts: (B, h * w) bool, where there may be one, of a flow
-    that was resized.
+    """Backward flow: where (B, K, h, w, 2) in window units of the reference; confidence (B, K, h, w) in [0, 1]; shown
+    (B, K, h, w) in [0, 1], low where an arm lies before it in the reference; inside (B, h, w) in [0, 1], 1 where the
+    driving body's capsules are; near (B, h, w), 0 beyond the parts' reach; parts: what it follows from, None for a flow
+    without cuts; cuts: (B, h * w) bool, where there may be one, of a flow that was resized.
     """
 
     where: Tensor
     confidence: Tensor
+    shown: Tensor
     inside: Tensor
     near: Tensor
     parts: PartMotion | None = None
@@ -62,10 +63,13 @@ def part_flow(parts: PartMotion, size: tuple[int, int]) -> Flow:
     size: (h, w) of the grid, which may be coarser than the picture: but for its cuts, where `resize_flow` computes it
     anew, the flow is smooth.
     """
-    where, confidence, nearest = parts.at(grid_points(size, parts.driving.device).expand(len(parts.driving), -1, -1))
+    where, confidence, shown, nearest = parts.at(
+        grid_points(size, parts.driving.device).expand(len(parts.driving), -1, -1)
+    )
     return Flow(
         where=where.unflatten(2, size),
         confidence=confidence.unflatten(2, size),
+        shown=shown.unflatten(2, size),
         inside=torch.sigmoid((1 - nearest) / 0.2).unflatten(1, size),
         near=(REACH + 1 - nearest.sqrt()).clamp(0, 1).unflatten(1, size),
         parts=parts,
@@ -78,16 +82,16 @@ def resize_flow(flow: Flow, size: tuple[int, int]) -> Flow:
         return flow
     k = flow.confidence.shape[1]
     where = rearrange(flow.where, "b k h w c -> b (k c) h w")
-    stacked = torch.cat([where, flow.confidence, flow.inside[:, None], flow.near[:, None]], 1)
+    stacked = torch.cat([where, flow.confidence, flow.shown, flow.inside[:, None], flow.near[:, None]], 1)
     fine = F.interpolate(stacked, size, mode="bilinear", align_corners=False)
     where = rearrange(fine[:, : 2 * k], "b (k c) h w -> b k (h w) c", c=2).contiguous()
-    confidence = fine[:, 2 * k : 3 * k].flatten(2).contiguous()
+    confidence, shown = (fine[:, start : start + k].flatten(2).contiguous() for start in (2 * k, 3 * k))
     cuts = None
     if flow.parts is not None:
         cuts = _cuts(flow, size)
-        _recompute(flow.parts, cuts, size, where, confidence)
-    where, confidence = where.unflatten(2, size), confidence.unflatten(2, size)
-    return Flow(where, confidence, fine[:, -2], fine[:, -1], flow.parts, cuts)
+        _recompute(flow.parts, cuts, size, where, confidence, shown)
+    where, confidence, shown = (value.unflatten(2, size) for value in (where, confidence, shown))
+    return Flow(where, confidence, shown, fine[:, -2], fine[:, -1], flow.parts, cuts)
 
 
 def _cuts(flow: Flow, size: tuple[int, int]) -> Tensor:
@@ -106,17 +110,20 @@ def _cuts(flow: Flow, size: tuple[int, int]) -> Tensor:
     return cells[:, rows[:, None], columns].flatten(1)
 
 
-def _recompute(parts: PartMotion, wanted: Tensor, size: tuple[int, int], where: Tensor, confidence: Tensor) -> None:
-    """Write the exact flow at the `wanted` pixels (B, N) into where (B, K, N, 2) and confidence (B, K, N)."""
+def _recompute(
+    parts: PartMotion, wanted: Tensor, size: tuple[int, int], where: Tensor, confidence: Tensor, shown: Tensor
+) -> None:
+    """Write the exact flow at the `wanted` pixels (B, N) into where (B, K, N, 2), confidence and shown (B, K, N)."""
     most = int(wanted.sum(1).amax())
     # As many for each pose: what fills up the shorter lists is computed anew as well.
     index = wanted.byte().topk(most, dim=1).indices
     at = grid_points(size, wanted.device)
     for some in index.split(CHUNK, 1):
-        exact, trust, _ = parts.at(at[some])
+        exact, trust, seen, _ = parts.at(at[some])
         place = some[:, None].expand(trust.shape)
         where.scatter_(2, place[..., None].expand(exact.shape), exact)
         confidence.scatter_(2, place, trust)
+        shown.scatter_(2, place, seen)
 
 
 def sample(pictures: Tensor, where: Tensor, mode: str = "bilinear") -> Tensor:
