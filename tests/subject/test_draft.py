@@ -4,8 +4,21 @@ import numpy as np
 import pytest
 import torch
 
+from tests.pose.skeletons import figure
 from tests.subject.sticks import picture_of, pose_of, references_of, stick_subject
-from vidgan.subject.draft import FIRMNESS, Warped, blend_logits, blended, composite, firm, flows, mix, warp_references
+from vidgan.pose.track import JOINT
+from vidgan.subject.draft import (
+    FIRMNESS,
+    Pose,
+    Warped,
+    blend_logits,
+    blended,
+    composite,
+    firm,
+    flows,
+    mix,
+    warp_references,
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +58,26 @@ def test_the_draft_is_as_large_as_asked(subject):
     assert matte.shape == (1, 1, 48, 48)
     assert matte.min() >= 0
     assert matte.max() <= 1
+
+
+def test_what_an_arm_hides_is_taken_from_another_reference():
+    """A red arm before a green chest: where another reference shows the chest, nothing red is on it."""
+    body = figure(0.75, (0.5, 0.92))
+    folded = body.copy()
+    chest = body[[JOINT["left_shoulder"], JOINT["right_shoulder"]]].mean(0) + np.float64([0, 0.08])
+    for name in ("wrist", "index", "pinky", "thumb"):
+        folded[JOINT[f"left_{name}"]] = chest - np.float64([0.05, 0])
+    folded[JOINT["left_elbow"]] = chest + np.float64([0.05, 0])
+    driving, poses = (torch.tensor(np.float32(points)) for points in (body[None], np.stack([folded, body])[None]))
+    height, y, x = torch.tensor([0.75]), int(chest[1] * 64), int(chest[0] * 64)
+    pictures = torch.ones(1, 2, 4, 64, 64)
+    pictures[:, :, [0, 2]] = -1  # green, all of it the person
+    red = torch.tensor([1.0, -1.0, -1.0, 1.0])
+    pictures[0, 0, :, y - 3 : y + 4, x - 6 : x + 7] = red[:, None, None]
+    pose = Pose(driving, height, poses, height[None].expand(1, 2), torch.ones(1, 2))
+    colour, _ = blended(warp_references(pictures, flows(pose, pictures, 64), pose.fade, 64))
+    assert colour[0, 1, y, x] > 0.9
+    assert colour[0, 0, y, x] < -0.9
 
 
 def test_a_faded_reference_counts_less(subject):

@@ -161,7 +161,7 @@ def test_what_lies_behind_a_hand_is_hidden_and_nothing_else():
     points, heights, _ = poses(3)
     assert not hidden(points, heights).any()  # arms beside the body
     chest = points[:, [JOINT["left_shoulder"], JOINT["right_shoulder"]]].mean(1) + np.float32([0, 0.1]) * 0.7
-    assert 0.02 < hidden(folded(points, chest), heights).mean() < 0.2
+    assert 0.02 < hidden(folded(points, chest), heights).mean() < 0.3
     nose = points[:, JOINT["nose"]]
     thigh = points[:, [JOINT["left_hip"], JOINT["left_knee"]]].mean(1)
     for place in (nose, thigh):

@@ -186,6 +186,34 @@ def test_what_another_part_covers_in_the_reference_is_not_trusted():
     assert covered < flow.confidence[0, 0, y, x] - 0.05
 
 
+def armed(points):
+    """The pose with its left forearm and hand across the chest, and the middle of it."""
+    folded, across = points.clone(), points[0, [JOINT["left_elbow"], *(JOINT[name] for name in LEFT_HAND)]].clone()
+    chest = points[0, [JOINT["left_shoulder"], JOINT["right_shoulder"]]].mean(0) + torch.tensor([0.0, 0.08])
+    across[:] = chest - torch.tensor([0.05, 0.0])
+    across[0] = chest + torch.tensor([0.05, 0.0])
+    folded[0, [JOINT["left_elbow"], *(JOINT[name] for name in LEFT_HAND)]] = across
+    return folded, chest
+
+
+def test_what_an_arm_hides_in_the_reference_is_not_shown_by_it_and_all_else_is():
+    driving, size = pose(), (96, 96)
+    reference, chest = armed(driving)
+    flow = resize_flow(flow_between(driving, reference, (48, 48)), size)
+    shown = flow.shown[0, 0]
+    y, x = at([chest], size)[0]
+    assert shown[y, x] < 0.1
+    below = [driving[0, JOINT[name]] for name in ("left_hip", "right_hip", "left_knee", "right_ankle", "right_wrist")]
+    assert all(shown[y, x] > 0.95 for y, x in at([*below, driving[0, JOINT["nose"]]], size))
+
+
+def test_an_arm_that_is_asked_for_before_the_chest_is_shown():
+    reference, chest = armed(pose())
+    flow = flow_between(reference, reference, (96, 96))
+    y, x = at([chest], (96, 96))[0]
+    assert flow.shown[0, 0, y, x] > 0.45  # half of it counts as trunk, which is as near
+
+
 def test_nothing_outside_the_references_window_is_trusted():
     reference, _ = similarity(pose(), 0.0, 1.0, (0.0, -0.6))
     flow = flow_between(pose(), reference)
