@@ -12,6 +12,7 @@ import c2pa
 import pytest
 
 from tests.trust.made import textured, write
+from tests.trust.time_stamps import time_stamp_server
 from vidgan.errors import TrustError
 from vidgan.trust import keys as keys_module
 from vidgan.trust.credentials import (
@@ -262,6 +263,22 @@ def test_a_certificate_that_has_ended_is_no_tampering(clip, tmp_path, monkeypatc
     content[-100] ^= 1
     film.write_bytes(content)
     assert read_credentials(film).state == "tampered"
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the time stamps")
+def test_a_time_stamp_outlives_the_certificate(clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(keys_module, "LIFE", timedelta(minutes=5, seconds=6))  # they begin five minutes ago
+    film, root = tmp_path / "film.mp4", tmp_path / "short" / "root.pem"
+    with time_stamp_server(tmp_path / "time") as url:
+        identity, ends = load_identity(*new_keys(tmp_path / "short")), datetime.now(UTC) + timedelta(seconds=7)
+        sign(clip, film, Statement("film.mp4", 7), [], identity, timestamp=url)
+    while datetime.now(UTC) <= ends:
+        time.sleep(0.1)
+    assert read_credentials(film, root).state == "unproven"  # nobody says that the server is to be believed
+    both = tmp_path / "both.pem"
+    both.write_bytes(root.read_bytes() + (tmp_path / "time" / "root.pem").read_bytes())
+    found = read_credentials(film, both)
+    assert (found.state, found.number, found.problems) == ("trusted", 7, ())
 
 
 def test_the_actions_name_what_the_video_was_made_from(signed):
