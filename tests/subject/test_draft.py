@@ -60,24 +60,43 @@ def test_the_draft_is_as_large_as_asked(subject):
     assert matte.max() <= 1
 
 
-def test_what_an_arm_hides_is_taken_from_another_reference():
-    """A red arm before a green chest: where another reference shows the chest, nothing red is on it."""
+@pytest.fixture
+def red_arm():
+    """Drafts of a green person from two references, of which the first has a red forearm before the chest; the chest's
+    pixel.
+    """
     body = figure(0.75, (0.5, 0.92))
     folded = body.copy()
     chest = body[[JOINT["left_shoulder"], JOINT["right_shoulder"]]].mean(0) + np.float64([0, 0.08])
     for name in ("wrist", "index", "pinky", "thumb"):
         folded[JOINT[f"left_{name}"]] = chest - np.float64([0.05, 0])
     folded[JOINT["left_elbow"]] = chest + np.float64([0.05, 0])
-    driving, poses = (torch.tensor(np.float32(points)) for points in (body[None], np.stack([folded, body])[None]))
-    height, y, x = torch.tensor([0.75]), int(chest[1] * 64), int(chest[0] * 64)
+    y, x = int(chest[1] * 64), int(chest[0] * 64)
     pictures = torch.ones(1, 2, 4, 64, 64)
-    pictures[:, :, [0, 2]] = -1  # green, all of it the person
-    red = torch.tensor([1.0, -1.0, -1.0, 1.0])
-    pictures[0, 0, :, y - 3 : y + 4, x - 6 : x + 7] = red[:, None, None]
-    pose = Pose(driving, height, poses, height[None].expand(1, 2), torch.ones(1, 2))
-    colour, _ = blended(warp_references(pictures, flows(pose, pictures, 64), pose.fade, 64))
-    assert colour[0, 1, y, x] > 0.9
-    assert colour[0, 0, y, x] < -0.9
+    pictures[:, :, [0, 2]] = -1
+    pictures[0, 0, :, y - 3 : y + 4, x - 6 : x + 7] = torch.tensor([1.0, -1.0, -1.0, 1.0])[:, None, None]
+
+    def draft(arm):
+        driving, poses = (np.float32(one) for one in ((folded if arm else body)[None], np.stack([folded, body])[None]))
+        height = torch.tensor([0.75])
+        pose = Pose(torch.tensor(driving), height, torch.tensor(poses), height[None].expand(1, 2), torch.ones(1, 2))
+        return blended(warp_references(pictures, flows(pose, pictures, 64), pose.fade, 64))[0][0]
+
+    return draft, (slice(y - 1, y + 2), x)
+
+
+def test_what_an_arm_hides_is_taken_from_another_reference(red_arm):
+    draft, chest = red_arm
+    red, green, _ = draft(arm=False)
+    assert (green[chest] > 0.9).all()
+    assert (red[chest] < -0.9).all()
+
+
+def test_an_arm_before_the_chest_that_is_asked_for_stays(red_arm):
+    draft, chest = red_arm
+    red, green, _ = draft(arm=True)
+    assert (red[chest] > 0.5).all()
+    assert (green[chest] < -0.5).all()
 
 
 def test_a_faded_reference_counts_less(subject):

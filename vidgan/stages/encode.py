@@ -186,7 +186,7 @@ class EncodeStage(Stage[EncodeConfig]):
     """
 
     name: ClassVar[str] = "encode"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     isolated: ClassVar[bool] = True  # sound is copied out of the inputs' containers, which are strangers' files
     Config: ClassVar[type[Config]] = EncodeConfig
 

@@ -97,7 +97,7 @@ def pull(previous: Previous, points: Tensor, heights: Tensor, size: int, rig: Ri
     if picture.shape[-1] != size:
         picture = F.interpolate(picture, (size, size), mode="area")
     inner = rig.columns(points, size)
-    where, confidence = flow.where[:, :, :, inner], flow.confidence[:, 0, :, inner]
+    where, confidence = flow.where[:, :, :, inner], (flow.confidence * flow.shown)[:, 0, :, inner]
     # Sampled again and again from frame to frame, a picture read between its pixels by straight lines washes out.
     pulled = sample(picture[:, None], where, mode="bicubic")[:, 0]
     centres = grid_points((size, size), points.device).view(size, size, 2)[:, inner]

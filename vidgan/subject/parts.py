@@ -27,6 +27,9 @@ that do not, such as an arm and the trunk behind it, would sweep over all that l
 SLEEVE_EDGE = 0.4
 """Half the width of the edge at `SLEEVE` over which an arm hides less and less of what lies behind it, in its radii."""
 
+HARDLY = 0.03
+"""How far what an arm hides counts as shown: less than what another reference shows, more than what none does."""
+
 SLIGHT = 0.005
 """Parts that weigh less than this, all together, are not looked for behind the others."""
 
@@ -37,7 +40,7 @@ RIGID = 1.25
 """The same for hands and feet: too short to measure a stretch by."""
 
 TORSO = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
-BODY, ARMS = ("head", "torso", "thigh"), ("lower_arm", "hand")
+BEHIND, BEFORE = ("head", "torso", "thigh"), ("lower_arm", "hand")
 FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "mouth_left", "mouth_right")
 
 WIDE = {"torso": (TORSO, 0.08, 1.5), "head": (FACE, 0.06, 1.25)}
@@ -49,8 +52,8 @@ and the factor by which it is stretched or shortened at most.
 @dataclass(frozen=True)
 class PartTable:
     """The parts as tensors: `start` and `end` (P, J) average the landmarks of a part's ends; `radius` (P,) is a share
-    of person height; `stretch` (P,) how far a part may be stretched along its bone; `arms` (P,) bool, the forearms and
-    hands, which lie before the `body` (P,) bool: trunk, head and thighs.
+    of person height; `stretch` (P,) how far a part may be stretched along its bone; `arms`, the indices of
+    forearms and hands, which lie before the `body`: (P,), 1 for trunk, head and thighs.
     """
 
     start: Tensor
@@ -80,8 +83,8 @@ def part_table(device: torch.device | str = "cpu", parts: tuple[Part, ...] = PAR
         end=torch.stack([_mean_of(part.end) for part in parts]).to(device),
         radius=torch.tensor([part.radius for part in parts]).to(device),
         stretch=torch.tensor([RIGID if part.name.endswith(("hand", "foot")) else STRETCH for part in parts]).to(device),
-        body=torch.tensor([part.name.endswith(BODY) for part in parts]).to(device),
-        arms=torch.tensor([part.name.endswith(ARMS) for part in parts]).to(device),
+        body=torch.tensor([float(part.name.endswith(BEHIND)) for part in parts]).to(device),
+        arms=torch.tensor([i for i, part in enumerate(parts) if part.name.endswith(BEFORE)]).to(device),
     )
 
 
@@ -257,7 +260,7 @@ class PartMotion:
 
         The confidence is the Bhattacharyya coefficient of the part weights at both ends: 1 where the pixel lands on the
         part it came from, low where another part lies there, 0 outside the reference's window. Shown is 1 but for
-        pixels of trunk, head and thighs that land on a forearm or a hand, which hide them.
+        pixels of trunk, head and thighs, free in the driving pose, that land on a forearm or a hand: these hide them.
         """
         table = part_table(self.driving.device)
         distances = bone_distances(self.driving, points, self.height_d, table)
@@ -265,9 +268,11 @@ class PartMotion:
         there = self._distances(where)
         agreement = (weights * part_weights(there).unflatten(0, where.shape[:2])).clamp_min(1e-12).sqrt().sum(2)
         inside = ((where > 0) & (where < 1)).all(-1)
-        arms = there[:, table.arms].amin(1).sqrt().view(agreement.shape)
-        hidden = ((SLEEVE + SLEEVE_EDGE - arms) / (2 * SLEEVE_EDGE)).clamp(0, 1)
-        shown = 1 - weights[:, :, table.body].sum(2) * hidden
+        # An arm that the driving pose has there as well hides nothing that is asked for.
+        hidden = (_behind_arms(there, table).view(agreement.shape) - _behind_arms(distances, table)[:, None]).clamp_min(
+            0
+        )
+        shown = 1 - (1 - HARDLY) * hidden * (weights * table.body[:, None]).sum(2)
         return where, agreement * inside, shown, distances.amin(1)
 
     def _mixed(self, points: Tensor, distances: Tensor) -> tuple[Tensor, Tensor]:
@@ -315,6 +320,12 @@ class PartMotion:
         x, y = (where[..., 0] * w).long(), (where[..., 1] * h).long()
         inside = ((where >= 0) & (where < 1)).all(-1)
         return self.mattes[b, k, y.clamp(0, h - 1), x.clamp(0, w - 1)] * inside
+
+
+def _behind_arms(distances: Tensor, table: PartTable) -> Tensor:
+    """How far pixels at `bone_distances` (B, P, N) lie on or behind a forearm or a hand: (B, N) in [0, 1]."""
+    nearest = distances.index_select(1, table.arms).amin(1).sqrt()
+    return ((SLEEVE + SLEEVE_EDGE - nearest) / (2 * SLEEVE_EDGE)).clamp(0, 1)
 
 
 def _agreement(landing: Tensor, leading: Tensor, height: Tensor, way: int) -> Tensor:

@@ -95,18 +95,20 @@ def strength(luma: Cells, times: float = 1.0) -> Cells:
     """
     fine = luma - cv2.blur(luma, (3, 3))
     contrast = np.sqrt(np.maximum(cv2.blur(fine * fine, _LOCAL), 0))  # its running sums fall below 0 where it is flat
-    texture = cv2.blur(cv2.erode(contrast, _NEAR), _LOCAL) * _every_way(luma)
+    texture = cv2.blur(cv2.erode(contrast, _NEAR), _LOCAL) * _isotropy(luma)
     lit = np.minimum(luma / DARK, 1)
     hiding = texture + (times - 1) * np.maximum(texture - NOISE, 0)
     return np.asarray(np.minimum(FLAT + TEXTURE * hiding, min(times * LARGEST, SMALL_LARGEST)) * lit, np.float32)
 
 
-def _every_way(luma: Cells) -> Cells:
-    """How far the picture at each cell (h, w) goes every way: 1 where all directions are alike, 0 along an edge.
+def _isotropy(luma: Cells) -> Cells:
+    """How far the picture at each cell (h, w) goes every way: near 1 where all directions are alike, 0 along an edge.
 
-    The root of the roundness of the structure tensor (Foerstner and Guelch 1987, "A fast operator for detection and
-    precise location of distinct points"), as 1 less the eigenvalues' difference over their sum.
+    The root of one less the coherence of the structure tensor, the difference of its eigenvalues over their sum (Bigun
+    and Granlund 1987, "Optimal orientation detection of linear symmetry").
     """
-    across, down = (cv2.Sobel(luma, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
+    slopes = (cv2.Sobel(luma, cv2.CV_32F, *order)[1:-1, 1:-1] for order in ((1, 0), (0, 1)))
+    # At the border Sobel would mirror the picture, and bend an edge that runs into it.
+    across, down = (cv2.copyMakeBorder(slope, 1, 1, 1, 1, cv2.BORDER_REPLICATE) for slope in slopes)
     xx, yy, xy = (cv2.blur(product, _LOCAL) for product in (across * across, down * down, across * down))
     return np.sqrt(np.clip(1 - np.hypot(xx - yy, 2 * xy) / np.maximum(xx + yy, 1e-9), 0, 1))
