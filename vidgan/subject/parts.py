@@ -53,7 +53,7 @@ and the factor by which it is stretched or shortened at most.
 class PartTable:
     """The parts as tensors: `start` and `end` (P, J) average the landmarks of a part's ends; `radius` (P,) is a share
     of person height; `stretch` (P,) how far a part may be stretched along its bone; `arms`, the indices of
-    forearms and hands, which lie before the `body`: (P,), 1 for trunk, head and thighs.
+    forearms and hands, which lie before the `body`, those of trunk, head and thighs.
     """
 
     start: Tensor
@@ -75,6 +75,10 @@ def _mean_of(names: tuple[str, ...]) -> Tensor:
     return row
 
 
+def _indices(parts: tuple[Part, ...], endings: tuple[str, ...]) -> Tensor:
+    return torch.tensor([index for index, part in enumerate(parts) if part.name.endswith(endings)])
+
+
 @lru_cache(maxsize=8)
 def part_table(device: torch.device | str = "cpu", parts: tuple[Part, ...] = PARTS) -> PartTable:
     """The body's parts on a device."""
@@ -83,8 +87,8 @@ def part_table(device: torch.device | str = "cpu", parts: tuple[Part, ...] = PAR
         end=torch.stack([_mean_of(part.end) for part in parts]).to(device),
         radius=torch.tensor([part.radius for part in parts]).to(device),
         stretch=torch.tensor([RIGID if part.name.endswith(("hand", "foot")) else STRETCH for part in parts]).to(device),
-        body=torch.tensor([float(part.name.endswith(BEHIND)) for part in parts]).to(device),
-        arms=torch.tensor([i for i, part in enumerate(parts) if part.name.endswith(BEFORE)]).to(device),
+        body=_indices(parts, BEHIND).to(device),
+        arms=_indices(parts, BEFORE).to(device),
     )
 
 
@@ -272,7 +276,7 @@ class PartMotion:
         hidden = (_behind_arms(there, table).view(agreement.shape) - _behind_arms(distances, table)[:, None]).clamp_min(
             0
         )
-        shown = 1 - (1 - HARDLY) * hidden * (weights * table.body[:, None]).sum(2)
+        shown = 1 - (1 - HARDLY) * hidden * weights.index_select(2, table.body).sum(2)
         return where, agreement * inside, shown, distances.amin(1)
 
     def _mixed(self, points: Tensor, distances: Tensor) -> tuple[Tensor, Tensor]:
