@@ -273,9 +273,8 @@ class PartMotion:
         agreement = (weights * part_weights(there).unflatten(0, where.shape[:2])).clamp_min(1e-12).sqrt().sum(2)
         inside = ((where > 0) & (where < 1)).all(-1)
         # An arm that the driving pose has there as well hides nothing that is asked for.
-        hidden = (_behind_arms(there, table).view(agreement.shape) - _behind_arms(distances, table)[:, None]).clamp_min(
-            0
-        )
+        free = 1 - _behind_arms(distances, table)[:, None]
+        hidden = (_behind_arms(there, table).view(agreement.shape) + free - 1).clamp_min(0)
         shown = 1 - (1 - HARDLY) * hidden * weights.index_select(2, table.body).sum(2)
         return where, agreement * inside, shown, distances.amin(1)
 
