@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from vidgan.config import Config
 from vidgan.pose.body import HIPS, PARTS, SLEEVE, point
 from vidgan.pose.track import JOINT, LANDMARKS
+from vidgan.subject.parts import BEFORE, bone_distances, part_table
 
 Array = NDArray[np.float32]
 
@@ -106,14 +108,9 @@ def hidden(points: Array, heights: Array) -> Array:
     trunk = [left + share * (right - left) for share in _ALONG]
     thighs = [_along(points, f"{side}_hip", f"{side}_knee") for side in ("left", "right")]
     places = np.concatenate([*trunk, *thighs, points[:, [JOINT[name] for name in _FACE]]], 1)
-    covered = np.zeros(places.shape[:2], np.float32)
-    for part in (part for part in PARTS if part.name.endswith(("lower_arm", "hand"))):
-        start, end = (point(points, ends)[:, None] for ends in (part.start, part.end))
-        axis, offset = end - start, places - start
-        along = (offset * axis).sum(-1) / np.maximum((axis**2).sum(-1), 1e-8)
-        apart = np.linalg.norm(offset - along.clip(0, 1)[..., None] * axis, axis=-1)
-        covered = np.maximum(covered, apart < SLEEVE * part.radius * heights[:, None])
-    return covered
+    at, bodies, tall = (torch.from_numpy(np.asarray(value, np.float32)) for value in (places, points, heights))
+    arms = part_table("cpu", tuple(part for part in PARTS if part.name.endswith(BEFORE)))
+    return (bone_distances(bodies, at, tall, arms).amin(1) < SLEEVE**2).float().numpy()
 
 
 def _along(points: Array, start: str, end: str) -> Array:
