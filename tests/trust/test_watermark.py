@@ -13,7 +13,7 @@ from vidgan.trust import detect, watermark
 from vidgan.trust.detect import Found, Guess, find_in, find_watermark
 from vidgan.trust.pattern import CYCLE, PATTERNS, Key, place, ring, share
 from vidgan.trust.payload import encode
-from vidgan.trust.watermark import MOST, NOISE_DB, SMALL_NOISE_DB, Watermark, gain, strength
+from vidgan.trust.watermark import MOST, NOISE_DB, SMALL_NOISE_DB, Watermark, gain, strength, texture
 from vidgan.video.clip import Frame
 from vidgan.video.read import ClipReader
 
@@ -170,7 +170,7 @@ def test_black_stays_black_and_a_plain_wall_beside_an_edge_plain():
     assert not Watermark(1)(black, 0.3).any()
     luma = np.full((128, 128), 100, np.float32)
     luma[:, 64:] = 200
-    assert strength(luma).max() < 1.1
+    assert strength(luma, texture(luma)).max() < 1.1
 
 
 @pytest.mark.parametrize("degrees", [0, 20, 45])
@@ -179,13 +179,14 @@ def test_edges_close_to_each_other_are_hardly_texture(size, degrees):
     down = np.arange(512)[:, None] + np.tan(np.radians(degrees)) * (np.arange(512) - 256)
     wall = 150.0 + 40 * ((down > 240) & (down < 252)) - 30 * ((down > 252) & (down < 272))
     luma = cv2.resize(wall.astype(np.float32), (128, 128), interpolation=cv2.INTER_AREA)
-    assert strength(luma, gain(*size)).max() < 1.4  # a skirting board as high as the mark's blobs; plain walls have 0.9
+    # A skirting board as high as the mark's blobs; plain walls have 0.9.
+    assert strength(luma, texture(luma), gain(*size)).max() < 1.4
 
 
 def test_texture_takes_more_of_the_mark_in_a_small_picture_and_a_wall_does_not():
     luma = np.full((128, 128), 100, np.float32)
     luma[:, 64:] += np.random.default_rng(0).normal(0, 5, (128, 64)).astype(np.float32)
-    small, large = strength(luma, gain(360, 288)), strength(luma, gain(1280, 720))
+    small, large = strength(luma, texture(luma), gain(360, 288)), strength(luma, texture(luma), gain(1280, 720))
     assert np.array_equal(small[:, :56], large[:, :56])
     assert (small[:, 80:] > 2 * large[:, 80:]).all()
 
@@ -211,7 +212,7 @@ def test_a_flat_field_below_texture_has_a_strength(seed):
     luma = np.full((128, 128), rng.uniform(1, 250), np.float32)
     rows = int(rng.integers(90, 124))
     luma[:rows] += rng.normal(0, 40, (rows, 128)).astype(np.float32)
-    assert np.isfinite(strength(luma)).all()
+    assert np.isfinite(strength(luma, texture(luma))).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (16, 16), (31, 64), (64, 900), (900, 64)])

@@ -53,10 +53,11 @@ class Watermark:
         """A marked copy of one frame (H, W, 3) RGB shown `seconds` after the first."""
         height, width = rgb.shape[:2]
         luma, pattern = luma_cells(rgb), self._pattern(seconds, *cells_of(width, height))
-        plain, times = strength(luma) * pattern, gain(width, height)
+        fine, times = texture(luma), gain(width, height)
+        plain = strength(luma, fine) * pattern
         change = plain * min(1.0, _noise(NOISE_DB) / float(np.sqrt(np.mean(plain * plain)) + 1e-9))
         if times > 1:
-            more = strength(luma, times) * pattern - plain
+            more = strength(luma, fine, times) * pattern - plain
             change += _room(change, more) * more
         full = cv2.resize(change, (width, height), interpolation=cv2.INTER_LINEAR)
         return np.asarray(cv2.add(rgb, cv2.merge([full] * 3), dtype=cv2.CV_8U))
@@ -87,17 +88,23 @@ def gain(width: int, height: int) -> float:
     return min(max(SMALL / math.sqrt(width * height), 1.0) ** 5, MOST)
 
 
-def strength(luma: Cells, times: float = 1.0) -> Cells:
-    """How far a mark may go in each cell (h, w), in grey levels: as far as the texture all around a cell hides it.
+def texture(luma: Cells) -> Cells:
+    """The texture all around each cell (h, w), in grey levels of local contrast.
 
     Folds and shadings hide nothing, so texture is what is finer than the mark's blobs, and edges little, so it is what
-    goes every way. The least of it near by counts: a plain wall beside it stays plain. Black shows anything.
+    goes every way. The least of it near by counts: a plain wall beside it stays plain.
     """
     fine = luma - cv2.blur(luma, (3, 3))
     contrast = np.sqrt(np.maximum(cv2.blur(fine * fine, _LOCAL), 0))  # its running sums fall below 0 where it is flat
-    texture = cv2.blur(cv2.erode(contrast, _NEAR), _LOCAL) * _isotropy(luma)
+    return np.asarray(cv2.blur(cv2.erode(contrast, _NEAR), _LOCAL) * _isotropy(luma), np.float32)
+
+
+def strength(luma: Cells, fine: Cells, times: float = 1.0) -> Cells:
+    """How far a mark may go in each cell (h, w), in grey levels: as far as `fine`, its `texture`, hides it; times: see
+    `gain`. Black shows anything.
+    """
     lit = np.minimum(luma / DARK, 1)
-    hiding = texture + (times - 1) * np.maximum(texture - NOISE, 0)
+    hiding = fine + (times - 1) * np.maximum(fine - NOISE, 0)
     return np.asarray(np.minimum(FLAT + TEXTURE * hiding, min(times * LARGEST, SMALL_LARGEST)) * lit, np.float32)
 
 
