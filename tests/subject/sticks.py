@@ -108,9 +108,10 @@ def picture_of(crops):
 def pose_of(subject, driving, references, fade=1.0):
     """Driving frame `driving` from reference frames, as tensors of a batch of one."""
     points, heights = torch.from_numpy(subject.motion.points), torch.from_numpy(subject.motion.heights)
+    facing = torch.from_numpy(subject.motion.facing)
     return Pose(
-        points[[driving]], heights[[driving]], points[references][None], heights[references][None],
-        torch.full((1, len(references)), fade),
+        points[[driving]], heights[[driving]], facing[[driving]], points[references][None], heights[references][None],
+        facing[references][None], torch.full((1, len(references)), fade),
     )  # fmt: skip
 
 

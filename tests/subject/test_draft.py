@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from tests.subject.sticks import picture_of, pose_of, references_of, stick_subje
 from vidgan.pose.track import JOINT
 from vidgan.subject.draft import (
     FIRMNESS,
+    TURN,
     Pose,
     Warped,
     blend_logits,
@@ -78,8 +81,11 @@ def red_arm():
 
     def draft(arm):
         driving, poses = (np.float32(one) for one in ((folded if arm else body)[None], np.stack([folded, body])[None]))
-        height = torch.tensor([0.75])
-        pose = Pose(torch.tensor(driving), height, torch.tensor(poses), height[None].expand(1, 2), torch.ones(1, 2))
+        height, facing = torch.tensor([0.75]), torch.zeros(1, 2)
+        pose = Pose(
+            torch.tensor(driving), height, facing[:, 0], torch.tensor(poses), height[None].expand(1, 2), facing,
+            torch.ones(1, 2),
+        )  # fmt: skip
         return blended(warp_references(pictures, flows(pose, pictures, 64), pose.fade, 64))[0][0]
 
     return draft, (slice(y - 1, y + 2), x)
@@ -97,6 +103,43 @@ def test_an_arm_before_the_chest_that_is_asked_for_stays(red_arm):
     red, green, _ = draft(arm=True)
     assert (red[chest] > 0.5).all()
     assert (green[chest] < -0.5).all()
+
+
+def facing_pose(driving, references):
+    """One pose from as many references, all the same but for where they face, in degrees."""
+    body = torch.tensor(np.float32(figure(0.75, (0.5, 0.92))))[None]
+    height, facing = torch.tensor([0.75]), torch.tensor([references]).deg2rad()
+    every = torch.ones_like(facing)
+    bodies = body[None].expand(1, len(references), -1, -1)
+    return Pose(body, height, torch.tensor([driving]).deg2rad(), bodies, 0.75 * every, facing, every)
+
+
+def test_how_far_trunks_face_alike_is_counted_from_the_one_that_is_turned_least():
+    alike = facing_pose(170.0, [-170.0, 130.0, 170.0 - math.degrees(TURN)]).alike
+    turned = np.deg2rad([20, 40, math.degrees(TURN)])
+    np.testing.assert_allclose(alike[0], np.exp((turned[0] ** 2 - turned**2) / (2 * TURN**2)), rtol=1e-4)
+    torch.testing.assert_close(facing_pose(0.0, [50.0, 50.0]).alike, torch.ones(1, 2))
+
+
+@pytest.mark.parametrize("nearer", [0, 1])
+def test_a_print_on_the_trunk_is_taken_from_the_reference_that_faces_as_asked(nearer):
+    facing = [10.0, 10.0]
+    facing[nearer] = 50.0
+    pose = facing_pose(55.0, facing)
+    pictures = torch.ones(1, 2, 4, 64, 64)
+    pictures[0, nearer, :3] = -1  # dark where it faces as asked, bright where it does not
+    body = pose.driving[0]
+    colour = blended(warp_references(pictures, flows(pose, pictures, 64), pose.fade, 64))[0][0, 0]
+
+    def at(*names):
+        x, y = (64 * body[[JOINT[name] for name in names]].mean(0)).long()
+        return float(colour[y, x])
+
+    assert at("left_shoulder", "right_shoulder", "left_hip", "right_hip") < -0.9
+    even = facing_pose(30.0, [30.0, 30.0])
+    shown = blended(warp_references(pictures, flows(even, pictures, 64), even.fade, 64))[0][0, 0]
+    shin = tuple((64 * body[[JOINT["left_knee"], JOINT["left_ankle"]]].mean(0)).long().flip(0))
+    torch.testing.assert_close(colour[shin], shown[shin])  # of limbs it says nothing
 
 
 def test_a_faded_reference_counts_less(subject):

@@ -109,7 +109,7 @@ class RenderStage(Stage[RenderConfig]):
     """
 
     name = "render"
-    version = 7
+    version = 8
     Config: ClassVar[type[Config]] = RenderConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:

@@ -28,6 +28,11 @@ FIRMNESS = {"draft": 1.6, "trained": 1.3}
 leave a hand, and not a shade of it. A generator settles most of that itself, and firmer mattes flicker more.
 """
 
+TURN = 0.45
+"""A trunk turned by so many radians more than another reference's counts exp(-1/2) of it, before `SHARPNESS`: what is
+printed on it lies elsewhere.
+"""
+
 GATE_LOW, GATE_HIGH = 0.5, 0.95
 """Outside the body, mattes fade out as the confidence falls from the upper to the lower of these."""
 
@@ -36,14 +41,26 @@ GATE_LOW, GATE_HIGH = 0.5, 0.95
 class Pose:
     """Driving poses and their references' poses in window units.
 
-    driving: (B, J, 2); height: (B,); reference: (B, K, J, 2); reference_height: (B, K); fade: (B, K) in [0, 1].
+    driving: (B, J, 2); height: (B,); facing: (B,) radians; the same of the references, (B, K, J, 2) and (B, K);
+    fade: (B, K) in [0, 1].
     """
 
     driving: Tensor
     height: Tensor
+    facing: Tensor
     reference: Tensor
     reference_height: Tensor
+    reference_facing: Tensor
     fade: Tensor
+
+    @property
+    def alike(self) -> Tensor:
+        """How far the trunk faces in each reference as it does in the one that is turned least from the driving pose:
+        (B, K) in (0, 1].
+        """
+        apart = self.reference_facing - self.facing[:, None]
+        turned = torch.atan2(apart.sin(), apart.cos()).square()
+        return torch.exp((turned.amin(1, keepdim=True) - turned) / (2 * TURN**2))
 
     def at(self, some: slice) -> Pose:
         """Some of the poses."""
@@ -69,7 +86,8 @@ def flows(pose: Pose, pictures: Tensor, size: int) -> Flow:
     """
     grid = max(16, size // FLOW_STRIDE)
     mattes = pictures[:, :, 3]
-    return part_flow(PartMotion(pose.driving, pose.reference, pose.height, pose.reference_height, mattes), (grid, grid))
+    motion = PartMotion(pose.driving, pose.reference, pose.height, pose.reference_height, mattes, pose.alike)
+    return part_flow(motion, (grid, grid))
 
 
 def warp_references(pictures: Tensor, flow: Flow, fade: Tensor, size: int) -> Warped:

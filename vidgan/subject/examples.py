@@ -27,18 +27,23 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class BodySequences(Sequences):
-    """references: (B, R, K, 4, S, S); reference_points: (B, R, K, J, 2); reference_heights and fade: (B, R, K)."""
+    """references: (B, R, K, 4, S, S); reference_points: (B, R, K, J, 2); facing: (B, R);
+    reference_heights, reference_facing and fade: (B, R, K).
+    """
 
     references: Tensor
     reference_points: Tensor
     reference_heights: Tensor
+    facing: Tensor
+    reference_facing: Tensor
     fade: Tensor
 
     def pose(self) -> Pose:
         """All frames of all sequences as one batch of poses, (B * R)."""
         return Pose(
-            self.points.flatten(0, 1), self.heights.flatten(0, 1), self.reference_points.flatten(0, 1),
-            self.reference_heights.flatten(0, 1), self.fade.flatten(0, 1),
+            self.points.flatten(0, 1), self.heights.flatten(0, 1), self.facing.flatten(0, 1),
+            self.reference_points.flatten(0, 1), self.reference_heights.flatten(0, 1),
+            self.reference_facing.flatten(0, 1), self.fade.flatten(0, 1),
         )  # fmt: skip
 
     def warped(self) -> Warped:
@@ -70,7 +75,7 @@ class BodyFootage(Footage):
         self.nearest = self._nearest(pose_distances(vectors, vectors[self.train]))
         self.motion = {
             name: torch.from_numpy(np.ascontiguousarray(getattr(subject.motion, name))).to(device)
-            for name in ("points", "heights", "visibility")
+            for name in ("points", "heights", "facing", "visibility")
         }
 
     def _nearest(self, distances: Array) -> list[Positions]:
@@ -104,6 +109,7 @@ class BodyFootage(Footage):
             picture=crops[:, :, :3], matte=(crops[:, :, 3:] + 1) / 2, plate=plate,
             references=with_matte(references), points=points, heights=heights, visibility=visibility,
             reference_points=self.motion["points"][picks], reference_heights=self.motion["heights"][picks],
+            facing=self.motion["facing"][at], reference_facing=self.motion["facing"][picks],
             fade=fade.to(device), light=torch.ones(len(starts), 3, device=device),
         )  # fmt: skip
 

@@ -238,7 +238,8 @@ class PartMotion:
     """What the flow of a body follows from, at whatever pixels it is asked for.
 
     driving: (B, J, 2); reference: (B, K, J, 2); height_d: (B,), height_r: (B, K) person heights, in window units;
-    mattes: (B, K, h, w) of the references.
+    mattes: (B, K, h, w) of the references; alike: (B, K) in [0, 1], how far each shows the trunk as it is turned, None
+    for all alike.
     """
 
     driving: Tensor
@@ -246,6 +247,7 @@ class PartMotion:
     height_d: Tensor
     height_r: Tensor
     mattes: Tensor
+    alike: Tensor | None = None
 
     @cached_property
     def affines(self) -> Tensor:
@@ -276,6 +278,8 @@ class PartMotion:
         free = 1 - _behind_arms(distances, table)[:, None]
         hidden = (_behind_arms(there, table).view(agreement.shape) + free - 1).clamp_min(0)
         shown = 1 - (1 - HARDLY) * hidden * weights.index_select(2, table.body).sum(2)
+        if self.alike is not None:
+            shown = shown * (1 - (1 - self.alike[..., None]) * weights[:, :, table.names.index("torso")])
         return where, agreement * inside, shown, distances.amin(1)
 
     def _mixed(self, points: Tensor, distances: Tensor) -> tuple[Tensor, Tensor]:

@@ -73,7 +73,9 @@ class Painter:
     def pose(self, motion: Motion, choice: Choice) -> Pose:
         """A motion and its references' poses as tensors."""
         own = self.subject.motion
-        values = (motion.points, motion.heights, own.points[choice.index], own.heights[choice.index], choice.fade)
+        index = choice.index
+        references = (own.points[index], own.heights[index], own.facing[index])
+        values = (motion.points, motion.heights, motion.facing, *references, choice.fade)
         return Pose(*(_tensor(value).to(self.device) for value in values))
 
     @torch.inference_mode()
