@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -12,13 +11,12 @@ from numpy.typing import NDArray
 
 from benchmarks.common import run_stages
 from benchmarks.strangers import stranger
-from benchmarks.talking_head import FPS, Head
+from benchmarks.talking_head import FPS, Act, Head, film
 from vidgan.errors import PersonError
 from vidgan.progress import Progress
 from vidgan.subject.footage import ExampleConfig
 from vidgan.subject.takes import TakeFootage, Takes
 from vidgan.video.read import ClipReader
-from vidgan.video.write import ClipWriter
 
 HELD_OUT = ("Ada", "Finn", "Ines")
 """Those of `samples/faces`: nobody has a share of their bodies."""
@@ -28,9 +26,6 @@ FRAMES, SIZE = 112, 256
 SETTINGS = {"own_weight": 1.0, "choose_after": 1.0, "discriminator_frames": 3}
 """Of the training, as at `standard` of `reanimate` and `dub`."""
 
-Act = tuple[float, float, float, dict[str, float]]
-"""Degrees of yaw, pitch and roll, and facial actions."""
-
 
 def film_head(number: int, path: Path, progress: Progress) -> None:
     """A stranger who turns, talks, blinks and looks about in a room of their own, drawn from `number` alone."""
@@ -38,10 +33,7 @@ def film_head(number: int, path: Path, progress: Progress) -> None:
     head = Head(stranger(number, HELD_OUT), number, SIZE, float(rng.uniform(0.25, 0.31)))
     acts = living(rng, FRAMES)
     part = path.with_name(f"part-{path.name}")
-    with ClipWriter(part, SIZE, SIZE, Fraction(FPS), crf=int(rng.integers(16, 27))) as clip:
-        for index, (yaw, pitch, roll, actions) in enumerate(acts):
-            clip.write(head.draw(yaw, pitch, actions, roll), Fraction(index, FPS))
-            progress.advance()
+    film(part, head, acts, SIZE, crf=int(rng.integers(16, 27)), progress=progress)
     part.replace(path)
 
 

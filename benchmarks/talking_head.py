@@ -25,6 +25,7 @@ from vidgan.performers.performer import Performer
 from vidgan.performers.rig import turn
 from vidgan.performers.room import CameraSpec, make_light, make_room
 from vidgan.performers.stage import Stage
+from vidgan.progress import Progress
 from vidgan.video.write import ClipWriter
 
 FPS = 25
@@ -53,13 +54,17 @@ class Head:
         return self.stage.draw(points.astype(np.float32), self.camera, 0.0)[0]
 
 
+Act = tuple[float, float, float, dict[str, float]]
+"""Degrees of yaw, pitch and roll, and facial actions."""
+
+
 def of_cast(name: str) -> Person:
     """The one of the cast who is called so."""
     return next(one for one in CAST if one.name == name)
 
 
-def acting(frames: int, seed: int, reach: float) -> list[tuple[float, float, dict[str, float]]]:
-    """Yaw, pitch and facial actions of every frame; `reach` degrees of yaw at most."""
+def acting(frames: int, seed: int, reach: float) -> list[Act]:
+    """What a head does in every frame; `reach` degrees of yaw at most."""
     rng = np.random.default_rng(seed)
     time = np.arange(frames) / FPS
     phase = rng.uniform(0, 6, 4)
@@ -70,7 +75,7 @@ def acting(frames: int, seed: int, reach: float) -> list[tuple[float, float, dic
     blink = sum(np.exp(-(((time - moment) / 0.07) ** 2)) for moment in (1.2, 2.3, 3.5))
     smile = 0.5 * rest * (1 + np.sin(2 * np.pi * 0.2 * time + phase[2]))
     return [
-        (float(y), float(p), {
+        (float(y), float(p), 0.0, {
             "eyeBlinkLeft": float(b), "eyeBlinkRight": float(b), "jawOpen": float(0.55 * r * s),
             "mouthSmileLeft": float(m), "mouthSmileRight": float(m), "browInnerUp": float(0.4 * m),
         })
@@ -78,26 +83,30 @@ def acting(frames: int, seed: int, reach: float) -> list[tuple[float, float, dic
     ]  # fmt: skip
 
 
-def saying(said: Talk, frames: int, seed: int) -> list[tuple[float, float, dict[str, float]]]:
+def saying(said: Talk, frames: int, seed: int) -> list[Act]:
     """As `acting`, of somebody who says this."""
     mouths = zip(*said.mouth(np.arange(frames) / FPS), strict=True)
     return [
-        (
-            yaw,
-            pitch,
-            face | {"jawOpen": float(jaw)} | dict.fromkeys(("mouthSmileLeft", "mouthSmileRight"), float(smile)),
-        )
-        for (yaw, pitch, face), (jaw, smile) in zip(acting(frames, seed, 7.0), mouths, strict=True)
+        (*turns, face | {"jawOpen": float(jaw)} | dict.fromkeys(("mouthSmileLeft", "mouthSmileRight"), float(smile)))
+        for (*turns, face), (jaw, smile) in zip(acting(frames, seed, 7.0), mouths, strict=True)
     ]
 
 
 def film(
-    path: Path, head: Head, acts: list[tuple[float, float, dict[str, float]]], size: int, sound: Path | None = None
+    path: Path,
+    head: Head,
+    acts: list[Act],
+    size: int,
+    sound: Path | None = None,
+    crf: int = 20,
+    progress: Progress | None = None,
 ) -> None:
     """Draw and write a clip."""
-    with ClipWriter(path, size, size, Fraction(FPS), crf=20, audio=sound) as clip:
-        for index, (yaw, pitch, actions) in enumerate(acts):
-            clip.write(head.draw(yaw, pitch, actions), Fraction(index, FPS))
+    with ClipWriter(path, size, size, Fraction(FPS), crf=crf, audio=sound) as clip:
+        for index, (yaw, pitch, roll, actions) in enumerate(acts):
+            clip.write(head.draw(yaw, pitch, actions, roll), Fraction(index, FPS))
+            if progress:
+                progress.advance()
 
 
 def main() -> None:

@@ -89,3 +89,12 @@ def mirrored(image, frames, landmarks=slice(None)):
     for frame in frames:
         swapped[frame, landmarks] = np.asarray(image)[frame, other][landmarks]
     return swapped
+
+
+def folded(points, to, reach=0.05):
+    """The poses (..., 33, 2) with the left forearm laid across the places `to` (..., 2), the hand at its end."""
+    moved, across = np.array(points), np.asarray([reach, 0], np.float32)
+    moved[..., JOINT["left_elbow"], :] = to + across
+    for name in ("wrist", "index", "pinky", "thumb"):
+        moved[..., JOINT[f"left_{name}"], :] = to - across
+    return moved

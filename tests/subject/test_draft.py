@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.pose.skeletons import figure
+from tests.pose.skeletons import figure, folded
 from tests.subject.sticks import picture_of, pose_of, references_of, stick_subject
 from vidgan.pose.track import JOINT
 from vidgan.subject.draft import (
@@ -69,18 +69,15 @@ def red_arm():
     pixel.
     """
     body = figure(0.75, (0.5, 0.92))
-    folded = body.copy()
     chest = body[[JOINT["left_shoulder"], JOINT["right_shoulder"]]].mean(0) + np.float64([0, 0.08])
-    for name in ("wrist", "index", "pinky", "thumb"):
-        folded[JOINT[f"left_{name}"]] = chest - np.float64([0.05, 0])
-    folded[JOINT["left_elbow"]] = chest + np.float64([0.05, 0])
+    armed = folded(body, chest)
     y, x = int(chest[1] * 64), int(chest[0] * 64)
     pictures = torch.ones(1, 2, 4, 64, 64)
     pictures[:, :, [0, 2]] = -1
     pictures[0, 0, :, y - 3 : y + 4, x - 6 : x + 7] = torch.tensor([1.0, -1.0, -1.0, 1.0])[:, None, None]
 
     def draft(arm):
-        driving, poses = (np.float32(one) for one in ((folded if arm else body)[None], np.stack([folded, body])[None]))
+        driving, poses = (np.float32(one) for one in ((armed if arm else body)[None], np.stack([armed, body])[None]))
         height, facing = torch.tensor([0.75]), torch.zeros(1, 2)
         pose = Pose(
             torch.tensor(driving), height, facing[:, 0], torch.tensor(poses), height[None].expand(1, 2), facing,

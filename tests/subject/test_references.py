@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from tests.pose.skeletons import figure
+from tests.pose.skeletons import figure, folded
 from tests.subject.sticks import stick_subject
 from vidgan.pose.track import JOINT
 from vidgan.subject.references import (
@@ -147,14 +147,6 @@ def test_of_two_equal_frames_the_one_without_handicap_is_taken():
         handicap[better] = 0
         chosen = choose(target, target, handicap, ReferenceConfig(count=1))
         assert set(chosen.index[:, 0]) == {better}
-
-
-def folded(points, to):
-    """The poses with the left forearm and hand laid to a place of the body."""
-    moved = points.copy()
-    for share, name in enumerate(("elbow", "wrist", "index", "pinky", "thumb")):
-        moved[:, JOINT[f"left_{name}"]] = to + np.float32([0.05 - 0.03 * min(share, 2), 0]) * 0.7
-    return moved
 
 
 def test_what_lies_behind_a_hand_is_hidden_and_nothing_else():
