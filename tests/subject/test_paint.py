@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from tests.subject.sticks import pose_of, references_of, stick_subject
 from vidgan.nets.repair import Repair, RepairGenerator
@@ -257,3 +258,15 @@ def test_pose_maps_come_at_half_the_size(subject):
     assert maps.shape == (2, MAPS, S // 2, S // 2)
     assert maps.min() >= 0
     assert maps.max() <= 1
+
+
+@pytest.mark.parametrize(("shape", "cell"), [((33, 40), 1), ((48, 32), 2), ((50, 47), 3), ((31, 122), 5)])
+def test_what_a_last_picture_is_held_to_is_the_range_of_max_pooling(shape, cell):
+    last, now = torch.randn(2, 2, 4, *shape, generator=torch.Generator().manual_seed(0)).unbind(0)
+
+    def highest(values):
+        cells = F.max_pool2d(F.max_pool2d(values, cell, ceil_mode=True), 3, 1, 1)
+        return F.interpolate(cells, scale_factor=cell, mode="bilinear")[..., : shape[0], : shape[1]]
+
+    wanted = last.clamp(-highest(-now), highest(now))
+    torch.testing.assert_close(held(last, now, cell), wanted)

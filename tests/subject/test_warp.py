@@ -21,7 +21,7 @@ from vidgan.subject.parts import (
     part_table,
     part_weights,
 )
-from vidgan.subject.warp import feathered, grid_points, part_flow, resize_flow, sample
+from vidgan.subject.warp import feathered, grid_points, part_flow, reached, resize_flow, sample
 
 HEIGHT = torch.tensor([0.75])
 GRID = (32, 32)
@@ -40,7 +40,7 @@ def similarity(points, angle, scale, shift):
 
 def flow_between(driving, reference, size=GRID, scale=1.0, matte=None):
     mattes = torch.ones(1, 1, 8, 8) if matte is None else matte[None, None]
-    return part_flow(PartMotion(driving, reference[:, None], HEIGHT, scale * HEIGHT[:, None], mattes), size)
+    return part_flow(PartMotion(driving, reference[:, None], HEIGHT, scale * HEIGHT[:, None], mattes), size[0])
 
 
 def at(points, size=GRID):
@@ -125,7 +125,7 @@ def test_between_parts_that_come_from_afar_the_flow_has_a_cut():
 
 def test_a_finer_grid_keeps_cuts_sharp():
     driving, reference = lowered_and_raised()
-    fine = resize_flow(flow_between(driving, reference, (24, 24)), (96, 96))
+    fine = resize_flow(flow_between(driving, reference, (24, 24)), 96)
     exact = flow_between(driving, reference, (96, 96))
     smeared = (fine.where - exact.where).norm(dim=-1)[:, 0] > 0.02
     assert smeared[exact.near > 0.5].float().mean() < 0.03
@@ -134,7 +134,7 @@ def test_a_finer_grid_keeps_cuts_sharp():
 def test_along_a_cut_and_nowhere_else_pictures_are_averaged():
     size = (512, 512)
     driving, reference = lowered_and_raised()
-    flow = resize_flow(flow_between(driving, reference, (128, 128)), size)
+    flow = resize_flow(flow_between(driving, reference, (128, 128)), size[0])
     picture = torch.rand(1, 1, 3, *size, generator=torch.Generator().manual_seed(0))
     soft = feathered(picture, flow)
     means = torch.nn.functional.avg_pool2d(picture[0], 3, 1, 1)[None]
@@ -195,7 +195,7 @@ def armed(points):
 def test_what_an_arm_hides_in_the_reference_is_not_shown_by_it_and_all_else_is():
     driving, size = pose(), (96, 96)
     reference, chest = armed(driving)
-    flow = resize_flow(flow_between(driving, reference, (48, 48)), size)
+    flow = resize_flow(flow_between(driving, reference, (48, 48)), size[0])
     shown = flow.shown[0, 0]
     y, x = at([chest], size)[0]
     assert shown[y, x] < 0.1
@@ -248,22 +248,22 @@ def test_part_weights_sum_to_one_and_prefer_the_nearest():
 def test_a_flow_is_resized_without_being_moved():
     reference, affine = similarity(pose(), 0.2, 1.0, (0.05, 0.0))
     coarse = flow_between(pose(), reference, (16, 16))
-    fine = resize_flow(coarse, (64, 64))
+    fine = resize_flow(coarse, 64)
     assert fine.confidence.shape == (1, 1, 64, 64)
     assert fine.inside.shape == fine.near.shape == (1, 64, 64)
     wanted = (grid_points((64, 64)) @ affine[:, :2].T + affine[:, 2]).reshape(64, 64, 2)
     torch.testing.assert_close(fine.where[0, 0, 4:-4, 4:-4], wanted[4:-4, 4:-4], atol=1e-3, rtol=0)
-    assert resize_flow(coarse, (16, 16)) is coarse
+    assert resize_flow(coarse, 16) is coarse
 
 
 def test_several_references_are_resized_each_on_its_own():
     first, _ = similarity(pose(), 0.0, 1.0, (0.1, 0.0))
     second, _ = similarity(pose(), 0.0, 1.0, (0.0, 0.1))
     references = torch.stack([first, second], 1)
-    both = part_flow(PartMotion(pose(), references, HEIGHT, HEIGHT.expand(1, 2), torch.ones(1, 2, 8, 8)), (16, 16))
-    fine = resize_flow(both, (32, 32))
+    both = part_flow(PartMotion(pose(), references, HEIGHT, HEIGHT.expand(1, 2), torch.ones(1, 2, 8, 8)), 16)
+    fine = resize_flow(both, 32)
     for index, reference in enumerate((first, second)):
-        alone = resize_flow(flow_between(pose(), reference, (16, 16)), (32, 32))
+        alone = resize_flow(flow_between(pose(), reference, (16, 16)), 32)
         torch.testing.assert_close(fine.where[:, index], alone.where[:, 0])
         torch.testing.assert_close(fine.confidence[:, index], alone.confidence[:, 0])
 
@@ -292,7 +292,7 @@ def test_sampling_beyond_the_picture_gives_zero():
 def test_no_pose_gives_anything_but_numbers(driving, reference, heights):
     poses = (torch.from_numpy(driving)[None], torch.from_numpy(reference)[None, None])
     mattes = grid_points((8, 8)).sum(-1).reshape(1, 1, 8, 8) / 2
-    flow = part_flow(PartMotion(*poses, torch.tensor(heights[:1]), torch.tensor([heights[1:]]), mattes), (8, 8))
+    flow = part_flow(PartMotion(*poses, torch.tensor(heights[:1]), torch.tensor([heights[1:]]), mattes), 8)
     assert torch.isfinite(flow.where).all()
     for share in (flow.confidence, flow.inside, flow.near):
         assert share.min() >= 0
@@ -306,3 +306,23 @@ def test_a_person_without_extent_gives_numbers(collapsed):
         flow = flow_between(driving, reference)
         assert torch.isfinite(flow.where).all()
         assert torch.isfinite(flow.confidence).all()
+
+
+@pytest.mark.parametrize("size", [96, 100])
+@pytest.mark.parametrize("arms", [(0.1, 0.1), (1.5, 0.2)])
+def test_a_flow_in_the_columns_that_the_body_reaches_is_that_of_the_whole_window(size, arms):
+    """At 96 pixels, four for each of the grid; and at 100, whose columns lie across the grid's borders."""
+    driving, reference = pose(arms=arms), pose(arms=(0.9, 1.1))
+    parts = PartMotion(driving, reference[:, None], HEIGHT, HEIGHT[:, None], torch.ones(1, 1, 8, 8))
+    columns = reached(parts, 24, 96)
+    assert 0 < columns.start < columns.stop <= 24
+    whole, some = (resize_flow(part_flow(parts, 24, one), size) for one in (slice(None), columns))
+    beyond = torch.ones(size, dtype=torch.bool)
+    beyond[some.columns] = False
+    assert some.near.shape[-1] == size - int(beyond.sum())
+    assert whole.near[..., beyond].sum() == 0
+    near = some.near[0] > 0
+    torch.testing.assert_close(whole.near[..., ~beyond], some.near, rtol=0, atol=1e-5)
+    for name in ("where", "confidence", "shown"):
+        full, part = (getattr(flow, name)[0, 0] for flow in (whole, some))
+        torch.testing.assert_close(full[:, ~beyond][near], part[near], rtol=0, atol=1e-5)

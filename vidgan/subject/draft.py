@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from vidgan.subject.parts import PartMotion
-from vidgan.subject.warp import Flow, feathered, part_flow, resize_flow, sample
+from vidgan.subject.warp import ALL, Flow, feathered, part_flow, reached, resize_flow, sample
 
 FLOW_STRIDE = 4
 """The flow is computed on a grid this much coarser than the picture and interpolated."""
@@ -87,7 +88,7 @@ def flows(pose: Pose, pictures: Tensor, size: int) -> Flow:
     grid = max(16, size // FLOW_STRIDE)
     mattes = pictures[:, :, 3]
     motion = PartMotion(pose.driving, pose.reference, pose.height, pose.reference_height, mattes, pose.alike)
-    return part_flow(motion, (grid, grid))
+    return part_flow(motion, grid, reached(motion, grid, size))
 
 
 def warp_references(pictures: Tensor, flow: Flow, fade: Tensor, size: int) -> Warped:
@@ -97,12 +98,19 @@ def warp_references(pictures: Tensor, flow: Flow, fade: Tensor, size: int) -> Wa
     Outside the driving body, a pixel that lands on another part than its own (the other leg) is not the person. What an
     arm hides in a reference is taken from others.
     """
-    fine = resize_flow(flow, (size, size))
+    fine = resize_flow(flow, size)
     pulled = sample(pictures, fine.where)
     own = ((fine.confidence - GATE_LOW) / (GATE_HIGH - GATE_LOW)).clamp(0, 1)
     pulled[:, :, 3] *= torch.maximum(own, fine.inside[:, None]) * fine.near[:, None]
     pulled = feathered(pulled, fine)
-    return Warped(pulled[:, :, :3], pulled[:, :, 3], fine.confidence * fine.shown * fade[..., None, None])
+    trusted = (fine.confidence * fine.shown * fade[..., None, None])[:, :, None]
+    whole = widened(torch.cat([pulled, trusted], 2), fine.columns, size)
+    return Warped(whole[:, :, :3], whole[:, :, 3], whole[:, :, 4])
+
+
+def widened(pictures: Tensor, columns: slice, size: int) -> Tensor:
+    """Pictures (..., H, w) of some columns of a window that is `size` pixels wide: (..., H, size), zero beyond."""
+    return pictures if columns == ALL else F.pad(pictures, (columns.start, size - columns.stop))
 
 
 def blend_logits(warped: Warped) -> Tensor:

@@ -10,7 +10,9 @@ s pixels at the network's size, S at the picture's size.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +21,7 @@ from torch.nn import functional as F
 from vidgan.nets.repair import Repair
 from vidgan.subject.draft import FLOW_STRIDE, Warped, blend_logits, composite, mix
 from vidgan.subject.rig import Rig
-from vidgan.subject.warp import grid_points, resize_flow, sample
+from vidgan.subject.warp import about, grid_points, resize_flow, sample
 
 STEADINESS = 0.65
 """The share of a body's last picture, pulled along by the motion, in its next one."""
@@ -32,6 +34,9 @@ LEAP = 0.25
 
 NOBODY = -20.0
 """A matte's logit where there is nobody."""
+
+
+Furthest = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -93,14 +98,16 @@ def pull(previous: Previous, points: Tensor, heights: Tensor, size: int, rig: Ri
     grid = max(16, size // FLOW_STRIDE)
     picture = previous.picture
     poses = (points, previous.points[:, None], heights, previous.heights[:, None])
-    flow = resize_flow(rig.flow(*poses, picture[:, 3:], grid), (size, size))
+    inner = rig.columns(points, size)
+    flow = resize_flow(rig.flow(*poses, picture[:, 3:], grid, about(inner, grid, size)), size)
     if picture.shape[-1] != size:
         picture = F.interpolate(picture, (size, size), mode="area")
-    inner = rig.columns(points, size)
-    where, confidence = flow.where[:, :, :, inner], (flow.confidence * flow.shown)[:, 0, :, inner]
+    first = flow.columns.start or 0
+    here = slice(inner.start - first, inner.stop - first)
+    where, confidence = flow.where[:, :, :, here], (flow.confidence * flow.shown)[:, 0, :, here]
     # Sampled again and again from frame to frame, a picture read between its pixels by straight lines washes out.
     pulled = sample(picture[:, None], where, mode="bicubic")[:, 0]
-    centres = grid_points((size, size), points.device).view(size, size, 2)[:, inner]
+    centres = grid_points((size, size), points.device, inner).view(size, -1, 2)
     moved = torch.hypot(*(where[:, 0] - centres).unbind(-1)) / heights[:, None, None]
     confidence = confidence * (1 - moved / LEAP).clamp(0, 1) * previous.trust[:, None, None]
     stacked = torch.cat([pulled[:, :3].clamp(-1, 1), pulled[:, 3:].clamp(0, 1), confidence[:, None]], 1)
@@ -215,12 +222,22 @@ def held(last: Tensor, now: Tensor, cell: int) -> Tensor:
     """A last picture (B, C, h, w) held to the range of the present one's values about each pixel: in its own cell of so
     many pixels a side and those that touch it, between cells as a mixture of both.
     """
-    return torch.minimum(torch.maximum(last, -_highest(-now, cell)), _highest(now, cell))
+    low, high = (_extreme(now, cell, furthest) for furthest in (torch.minimum, torch.maximum))
+    return torch.minimum(torch.maximum(last, low), high)
 
 
 @torch.no_grad()
-def _highest(values: Tensor, cell: int) -> Tensor:
+def _extreme(values: Tensor, cell: int, furthest: Furthest) -> Tensor:
+    """The lowest or highest of the values (B, C, h, w) in each cell and those that touch it, between cells a mixture.
+
+    By maxima of shifted pictures: max_pool2d keeps track of places, which takes four times as long.
+    """
     h, w = values.shape[-2:]
-    around = F.max_pool2d(F.max_pool2d(values, cell, ceil_mode=True), 3, 1, 1)
+    around = F.pad(values, (0, -w % cell, 0, -h % cell), mode="replicate")
+    for dim in (-2, -1):
+        around = reduce(furthest, around.unflatten(dim, (-1, cell)).unbind(dim))
+        first, last = (around.narrow(dim, at, 1) for at in (0, around.shape[dim] - 1))
+        wide = torch.cat([first, around, last], dim)
+        around = reduce(furthest, (wide.narrow(dim, at, around.shape[dim]) for at in range(3)))
     grown = F.interpolate(around, scale_factor=cell, mode="bilinear", align_corners=False) if cell > 1 else around
     return grown[..., :h, :w]

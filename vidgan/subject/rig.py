@@ -46,10 +46,17 @@ class Rig(Protocol):
     agreement: float
 
     def flow(
-        self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, mattes: Tensor, grid: int
+        self,
+        driving: Tensor,
+        reference: Tensor,
+        height_d: Tensor,
+        height_r: Tensor,
+        mattes: Tensor,
+        grid: int,
+        columns: slice,
     ) -> Flow:
         """The backward flow of every reference on a grid x grid: driving (B, J, 2), reference (B, K, J, 2), heights
-        (B,) and (B, K), mattes of the references (B, K, S, S).
+        (B,) and (B, K), mattes of the references (B, K, S, S); in those of its columns that are asked for.
         """
         ...
 
@@ -72,10 +79,17 @@ class BodyRig:
     agreement = 0.15
 
     def flow(
-        self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, mattes: Tensor, grid: int
+        self,
+        driving: Tensor,
+        reference: Tensor,
+        height_d: Tensor,
+        height_r: Tensor,
+        mattes: Tensor,
+        grid: int,
+        columns: slice,
     ) -> Flow:
         """See `Rig.flow`."""
-        return part_flow(PartMotion(driving, reference, height_d, height_r, mattes), (grid, grid))
+        return part_flow(PartMotion(driving, reference, height_d, height_r, mattes), grid, columns)
 
     def conditioning(self, points: Tensor, visibility: Tensor, size: int) -> Tensor:
         """See `Rig.conditioning`."""
@@ -98,22 +112,28 @@ class FaceRig:
     agreement = 0.6
 
     def flow(
-        self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, mattes: Tensor, grid: int
+        self,
+        driving: Tensor,
+        reference: Tensor,
+        height_d: Tensor,
+        height_r: Tensor,
+        mattes: Tensor,
+        grid: int,
+        columns: slice,
     ) -> Flow:
         """See `Rig.flow`: the landmarks' displacements, averaged with Gaussian weights (Nadaraya 1964), for the small
         motion from one frame to the next; `vidgan.face.mesh` is for larger ones.
         """
         carried = list(_CARRIERS)
-        at = grid_points((grid, grid), driving.device).expand(len(driving), -1, -1)
+        at = grid_points((grid, grid), driving.device, columns).expand(len(driving), -1, -1)
         distance = torch.cdist(at, driving[:, carried]) / height_d[:, None, None]
         weights = torch.softmax(-0.5 * (distance / SPREAD).square(), -1)
         shift = reference[:, :, carried] - driving[:, None, carried]
-        where = at[:, None] + weights[:, None] @ shift
+        where = (at[:, None] + weights[:, None] @ shift).unflatten(2, (grid, -1))
         known = 1 - ((distance.amin(-1) - NEAR) / (FAR - NEAR)).clamp(0, 1)
-        known = known.view(-1, grid, grid)
-        k = reference.shape[1]
-        confidence = known[:, None].expand(-1, k, -1, -1)
-        return Flow(where.view(-1, k, grid, grid, 2), confidence, torch.ones_like(confidence), known, known)
+        known = known.unflatten(1, (grid, -1))
+        confidence = known[:, None].expand(-1, reference.shape[1], -1, -1)
+        return Flow(where, confidence, torch.ones_like(confidence), known, known, columns=columns)
 
     def conditioning(self, points: Tensor, visibility: Tensor, size: int) -> Tensor:
         """See `Rig.conditioning`; landmarks are all taken as seen."""

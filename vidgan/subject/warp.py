@@ -9,14 +9,15 @@ window's side being 1, x right and y down.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 import torch
 from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
-from vidgan.subject.parts import PartMotion
+from vidgan.subject.parts import PartMotion, bones, part_table
 
 CUT = 3.0
 """Neighbours on a coarse grid whose origins are this many times their own distance apart lie on two sides of a cut."""
@@ -31,12 +32,15 @@ REACH = 2.4
 """How far beyond its bone, in part radii, a part may show: hair and loose clothes, but no smears."""
 
 
-def grid_points(size: tuple[int, int], device: torch.device | str = "cpu") -> Tensor:
-    """The pixel centres of an (h, w) grid over the window: (h * w, 2) in window units."""
+ALL = slice(None)
+"""All columns of a window."""
+
+
+def grid_points(size: tuple[int, int], device: torch.device | str = "cpu", columns: slice = ALL) -> Tensor:
+    """The pixel centres of an (h, w) grid over the window, or its `columns`: (h * w, 2) in window units."""
     h, w = size
-    y, x = torch.meshgrid(
-        (torch.arange(h, device=device) + 0.5) / h, (torch.arange(w, device=device) + 0.5) / w, indexing="ij"
-    )
+    down, across = ((torch.arange(n, device=device) + 0.5) / n for n in (h, w))
+    y, x = torch.meshgrid(down, across[columns], indexing="ij")
     return torch.stack([x, y], -1).reshape(-1, 2)
 
 
@@ -45,7 +49,8 @@ class Flow:
     """Backward flow: where (B, K, h, w, 2) in window units of the reference; confidence (B, K, h, w) in [0, 1]; shown
     (B, K, h, w) in [0, 1], low where an arm lies before it in the reference; inside (B, h, w) in [0, 1], 1 where the
     driving body's capsules are; near (B, h, w), 0 beyond the parts' reach; parts: what it follows from, None for a flow
-    without cuts; cuts: (B, h * w) bool, where there may be one, of a flow that was resized.
+    without cuts; cuts: (B, h * w) bool, where there may be one, of a flow that was resized; columns: those w, of the h
+    of its grid, in which it is known.
     """
 
     where: Tensor
@@ -55,17 +60,18 @@ class Flow:
     near: Tensor
     parts: PartMotion | None = None
     cuts: Tensor | None = None
+    columns: slice = field(default_factory=lambda: ALL)
 
 
-def part_flow(parts: PartMotion, size: tuple[int, int]) -> Flow:
+def part_flow(parts: PartMotion, grid: int, columns: slice = ALL) -> Flow:
     """One backward flow for each reference, from the part transforms.
 
-    size: (h, w) of the grid, which may be coarser than the picture: but for its cuts, where `resize_flow` computes it
-    anew, the flow is smooth.
+    grid: its rows and columns, which may be fewer than the picture's: but for its cuts, where `resize_flow` computes it
+    anew, the flow is smooth. columns: those that are asked for.
     """
-    where, confidence, shown, nearest = parts.at(
-        grid_points(size, parts.driving.device).expand(len(parts.driving), -1, -1)
-    )
+    at = grid_points((grid, grid), parts.driving.device, columns)
+    where, confidence, shown, nearest = parts.at(at.expand(len(parts.driving), -1, -1))
+    size = (grid, len(at) // grid)
     return Flow(
         where=where.unflatten(2, size),
         confidence=confidence.unflatten(2, size),
@@ -73,25 +79,71 @@ def part_flow(parts: PartMotion, size: tuple[int, int]) -> Flow:
         inside=torch.sigmoid((1 - nearest) / 0.2).unflatten(1, size),
         near=(REACH + 1 - nearest.sqrt()).clamp(0, 1).unflatten(1, size),
         parts=parts,
+        columns=columns,
     )
 
 
-def resize_flow(flow: Flow, size: tuple[int, int]) -> Flow:
-    """The flow on a finer grid: bilinear, and computed anew about its cuts."""
-    if flow.confidence.shape[-2:] == size:
+def reached(parts: PartMotion, grid: int, size: int) -> slice:
+    """The columns of a grid x grid within the reach of the driving bodies' parts, as `about` has them: about half of
+    all for a standing person.
+    """
+    table = part_table(parts.driving.device)
+    ends = torch.stack(bones(parts.driving, table))[..., 0]
+    reach = (REACH + 1) * table.radius * parts.height_d[:, None]
+    sides = torch.stack([(ends.amin(0) - reach).amin(), (ends.amax(0) + reach).amax()]) * size
+    first, last = sides.clamp(0, size).tolist()
+    return about(slice(int(first), math.ceil(last)), grid, size)
+
+
+def about(columns: slice, grid: int, size: int) -> slice:
+    """The columns of a grid x grid that hold those of size x size pixels, with one more to each side: what is
+    interpolated in them is as if there were all. All, where pixels lie across the grid's borders.
+    """
+    if size % grid:
+        return ALL
+    factor = size // grid
+    return slice(max(0, columns.start // factor - 1), min(grid, -(-columns.stop // factor) + 1))
+
+
+def resize_flow(flow: Flow, size: int) -> Flow:
+    """The flow on a finer grid of size x size, in the same columns, if the one's borders are the other's, and else in
+    all: bilinear, and computed anew about its cuts.
+    """
+    grid = flow.confidence.shape[-2]
+    if grid == size:
         return flow
-    k = flow.confidence.shape[1]
+    if size % grid:
+        flow = _whole(flow)
+    width = flow.confidence.shape[-1]
+    k, columns = flow.confidence.shape[1], finer_columns(flow.columns, size // grid)
+    shape = (size, size * width // grid)
     where = rearrange(flow.where, "b k h w c -> b (k c) h w")
     stacked = torch.cat([where, flow.confidence, flow.shown, flow.inside[:, None], flow.near[:, None]], 1)
-    fine = F.interpolate(stacked, size, mode="bilinear", align_corners=False)
+    fine = F.interpolate(stacked, shape, mode="bilinear", align_corners=False)
     where = rearrange(fine[:, : 2 * k], "b (k c) h w -> b k (h w) c", c=2).contiguous()
     confidence, shown = (fine[:, start : start + k].flatten(2).contiguous() for start in (2 * k, 3 * k))
     cuts = None
     if flow.parts is not None:
-        cuts = _cuts(flow, size)
-        _recompute(flow.parts, cuts, size, where, confidence, shown)
-    where, confidence, shown = (value.unflatten(2, size) for value in (where, confidence, shown))
-    return Flow(where, confidence, shown, fine[:, -2], fine[:, -1], flow.parts, cuts)
+        cuts = _cuts(flow, shape)
+        at = grid_points((size, size), cuts.device, columns)
+        _recompute(flow.parts, cuts, at, where, confidence, shown)
+    where, confidence, shown = (value.unflatten(2, shape) for value in (where, confidence, shown))
+    return Flow(where, confidence, shown, fine[:, -2], fine[:, -1], flow.parts, cuts, columns)
+
+
+def _whole(flow: Flow) -> Flow:
+    """The flow in all columns: in those that it is not known in, nobody is."""
+    if flow.columns == ALL:
+        return flow
+    grid = flow.confidence.shape[-2]
+    sides = (flow.columns.start, grid - flow.columns.stop)
+    confidence, shown, inside, near = (F.pad(v, sides) for v in (flow.confidence, flow.shown, flow.inside, flow.near))
+    return Flow(F.pad(flow.where, (0, 0, *sides)), confidence, shown, inside, near, flow.parts)
+
+
+def finer_columns(columns: slice, factor: int) -> slice:
+    """The columns of a grid with `factor` times as many that lie in those."""
+    return columns if columns == ALL else slice(columns.start * factor, columns.stop * factor)
 
 
 def _cuts(flow: Flow, size: tuple[int, int]) -> Tensor:
@@ -110,14 +162,13 @@ def _cuts(flow: Flow, size: tuple[int, int]) -> Tensor:
     return cells[:, rows[:, None], columns].flatten(1)
 
 
-def _recompute(
-    parts: PartMotion, wanted: Tensor, size: tuple[int, int], where: Tensor, confidence: Tensor, shown: Tensor
-) -> None:
-    """Write the exact flow at the `wanted` pixels (B, N) into where (B, K, N, 2), confidence and shown (B, K, N)."""
+def _recompute(parts: PartMotion, wanted: Tensor, at: Tensor, where: Tensor, confidence: Tensor, shown: Tensor) -> None:
+    """Write the exact flow at the `wanted` (B, N) of the pixels `at` (N, 2) into where (B, K, N, 2), confidence and
+    shown (B, K, N).
+    """
     most = int(wanted.sum(1).amax())
     # As many for each pose: what fills up the shorter lists is computed anew as well.
     index = wanted.byte().topk(most, dim=1).indices
-    at = grid_points(size, wanted.device)
     for some in index.split(CHUNK, 1):
         exact, trust, seen, _ = parts.at(at[some])
         place = some[:, None].expand(trust.shape)
