@@ -91,9 +91,9 @@ def mirrored(image, frames, landmarks=slice(None)):
     return swapped
 
 
-def folded(points, to, reach=0.05):
+def folded(points, to):
     """The poses (..., 33, 2) with the left forearm laid across the places `to` (..., 2), the hand at its end."""
-    moved, across = np.array(points), np.asarray([reach, 0], np.float32)
+    moved, across = np.array(points), np.array([0.05, 0], np.float32)
     moved[..., JOINT["left_elbow"], :] = to + across
     for name in ("wrist", "index", "pinky", "thumb"):
         moved[..., JOINT[f"left_{name}"], :] = to - across

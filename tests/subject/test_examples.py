@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -89,6 +91,16 @@ def test_references_are_training_frames_some_way_off(subject, parts, examples):
                     assert index != start
                     wanted = torch.from_numpy(subject.motion.points[index])
                     torch.testing.assert_close(batch.reference_points[sequence, frame, slot], wanted)
+
+
+def test_sequences_say_where_the_subject_and_its_references_face(subject):
+    facing = np.linspace(-1, 1, 30, dtype=np.float32)
+    turned = replace(subject, motion=replace(subject.motion, facing=facing))
+    batch = drawn(BodyFootage(turned, 0.2, ReferenceConfig(count=COUNT), CONFIG))
+    pose = batch.pose()
+    np.testing.assert_array_equal(pose.facing.view(3, 3), [facing[start : start + 3] for start in (0, 7, 12)])
+    seen = {which(turned, picture) for picture in batch.references.flatten(0, 2)}
+    assert set(pose.reference_facing.flatten().tolist()) == set(facing[sorted(seen)].tolist())
 
 
 def test_references_mostly_stay_and_at_times_change_within_a_sequence(subject, examples):

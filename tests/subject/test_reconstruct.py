@@ -198,3 +198,13 @@ def test_frames_warped_together_are_those_warped_one_by_one(subject, painter, si
         assert np.abs(one.picture.astype(int) - other.picture).mean() < 0.1
         assert np.abs(one.matte.astype(int) - other.matte).mean() < 0.1
     assert np.abs(alone[0].picture.astype(int) - alone[3].picture).mean() > 1
+
+
+def test_the_pose_says_where_both_face(subject):
+    turned = replace(subject, motion=replace(subject.motion, facing=np.linspace(-1, 1, 30, dtype=np.float32)))
+    motion = replace(turned.motion, facing=turned.motion.facing + 4)[HELD]
+    painter = Painter(turned, None, CONFIG)
+    choice = painter.choose(motion, TRAIN)
+    pose = painter.pose(motion, choice)
+    np.testing.assert_array_equal(pose.facing, motion.facing)
+    np.testing.assert_array_equal(pose.reference_facing, turned.motion.facing[choice.index])

@@ -21,7 +21,7 @@ from vidgan.subject.parts import (
     part_table,
     part_weights,
 )
-from vidgan.subject.warp import feathered, grid_points, part_flow, reached, resize_flow, sample
+from vidgan.subject.warp import ALL, feathered, grid_points, part_flow, reached, resize_flow, sample
 
 HEIGHT = torch.tensor([0.75])
 GRID = (32, 32)
@@ -316,9 +316,10 @@ def test_a_flow_in_the_columns_that_the_body_reaches_is_that_of_the_whole_window
     parts = PartMotion(driving, reference[:, None], HEIGHT, HEIGHT[:, None], torch.ones(1, 1, 8, 8))
     columns = reached(parts, 24, 96)
     assert 0 < columns.start < columns.stop <= 24
-    whole, some = (resize_flow(part_flow(parts, 24, one), size) for one in (slice(None), columns))
+    whole, some = (resize_flow(part_flow(parts, 24, one), size) for one in (ALL, columns))
     beyond = torch.ones(size, dtype=torch.bool)
     beyond[some.columns] = False
+    assert beyond.any() == (size == 96)
     assert some.near.shape[-1] == size - int(beyond.sum())
     assert whole.near[..., beyond].sum() == 0
     near = some.near[0] > 0
@@ -326,3 +327,12 @@ def test_a_flow_in_the_columns_that_the_body_reaches_is_that_of_the_whole_window
     for name in ("where", "confidence", "shown"):
         full, part = (getattr(flow, name)[0, 0] for flow in (whole, some))
         torch.testing.assert_close(full[:, ~beyond][near], part[near], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("aside", [-1.5, -0.6, 0.6, 1.5])
+def test_a_body_beyond_its_window_flows_all_the_same(aside):
+    driving = pose() + torch.tensor([aside, 0.0])
+    parts = PartMotion(driving, pose()[:, None], HEIGHT, HEIGHT[:, None], torch.ones(1, 1, 8, 8))
+    flow = resize_flow(part_flow(parts, 16, reached(parts, 16, 64)), 64)
+    assert flow.near.isfinite().all()
+    assert (flow.near.sum() == 0) == (abs(aside) > 1)

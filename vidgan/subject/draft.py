@@ -29,9 +29,9 @@ FIRMNESS = {"draft": 1.6, "trained": 1.3}
 leave a hand, and not a shade of it. A generator settles most of that itself, and firmer mattes flicker more.
 """
 
-TURN = 0.45
-"""A trunk turned by so many radians more than another reference's counts exp(-1/2) of it, before `SHARPNESS`: what is
-printed on it lies elsewhere.
+TURN, TURNED = 0.45, 0.15
+"""A trunk turned by TURN radians from the driving pose counts exp(-1/2) of one that is not, before `SHARPNESS`: what is
+printed on it lies elsewhere. It never counts less than TURNED.
 """
 
 GATE_LOW, GATE_HIGH = 0.5, 0.95
@@ -56,12 +56,10 @@ class Pose:
 
     @property
     def alike(self) -> Tensor:
-        """How far the trunk faces in each reference as it does in the one that is turned least from the driving pose:
-        (B, K) in (0, 1].
-        """
+        """How far each reference's trunk faces as the driving pose's does: (B, K) in (0, 1]."""
         apart = self.reference_facing - self.facing[:, None]
         turned = torch.atan2(apart.sin(), apart.cos()).square()
-        return torch.exp((turned.amin(1, keepdim=True) - turned) / (2 * TURN**2))
+        return torch.exp(-turned / (2 * TURN**2)).clamp_min(TURNED)
 
     def at(self, some: slice) -> Pose:
         """Some of the poses."""
@@ -81,14 +79,14 @@ class Warped:
         return Warped(*(value[some] for value in vars(self).values()))
 
 
-def flows(pose: Pose, pictures: Tensor, size: int) -> Flow:
+def flows(pose: Pose, pictures: Tensor, size: int, whole: bool = True) -> Flow:
     """The backward flow of every reference on the coarse grid for a window of size x size pixels; pictures as in
-    `warp_references`.
+    `warp_references`. whole: also in columns that no part reaches. A draft shows nobody there, a generator sees them.
     """
     grid = max(16, size // FLOW_STRIDE)
     mattes = pictures[:, :, 3]
-    motion = PartMotion(pose.driving, pose.reference, pose.height, pose.reference_height, mattes, pose.alike)
-    return part_flow(motion, grid, reached(motion, grid, size))
+    motion = PartMotion(pose.driving, pose.reference, pose.height, pose.reference_height, mattes, pose.alike, pose.fade)
+    return part_flow(motion, grid, ALL if whole else reached(motion, grid, size))
 
 
 def warp_references(pictures: Tensor, flow: Flow, fade: Tensor, size: int) -> Warped:

@@ -36,9 +36,6 @@ NOBODY = -20.0
 """A matte's logit where there is nobody."""
 
 
-Furthest = Callable[[Tensor, Tensor], Tensor]
-
-
 @dataclass(frozen=True)
 class Previous:
     """The previous output: picture (B, 4, S, S), colour in [-1, 1] and matte, its pose (B, J, 2) and height (B,) in the
@@ -222,22 +219,22 @@ def held(last: Tensor, now: Tensor, cell: int) -> Tensor:
     """A last picture (B, C, h, w) held to the range of the present one's values about each pixel: in its own cell of so
     many pixels a side and those that touch it, between cells as a mixture of both.
     """
-    low, high = (_extreme(now, cell, furthest) for furthest in (torch.minimum, torch.maximum))
+    low, high = (_about(now, cell, extreme) for extreme in (torch.minimum, torch.maximum))
     return torch.minimum(torch.maximum(last, low), high)
 
 
 @torch.no_grad()
-def _extreme(values: Tensor, cell: int, furthest: Furthest) -> Tensor:
+def _about(values: Tensor, cell: int, extreme: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     """The lowest or highest of the values (B, C, h, w) in each cell and those that touch it, between cells a mixture.
 
-    By maxima of shifted pictures: max_pool2d keeps track of places, which takes four times as long.
+    By comparing shifted pictures: max_pool2d keeps track of places, which takes three times as long.
     """
     h, w = values.shape[-2:]
     around = F.pad(values, (0, -w % cell, 0, -h % cell), mode="replicate")
     for dim in (-2, -1):
-        around = reduce(furthest, around.unflatten(dim, (-1, cell)).unbind(dim))
+        around = reduce(extreme, around.unflatten(dim, (-1, cell)).unbind(dim))
         first, last = (around.narrow(dim, at, 1) for at in (0, around.shape[dim] - 1))
         wide = torch.cat([first, around, last], dim)
-        around = reduce(furthest, (wide.narrow(dim, at, around.shape[dim]) for at in range(3)))
+        around = reduce(extreme, (wide.narrow(dim, at, around.shape[dim]) for at in range(3)))
     grown = F.interpolate(around, scale_factor=cell, mode="bilinear", align_corners=False) if cell > 1 else around
     return grown[..., :h, :w]

@@ -238,8 +238,8 @@ class PartMotion:
     """What the flow of a body follows from, at whatever pixels it is asked for.
 
     driving: (B, J, 2); reference: (B, K, J, 2); height_d: (B,), height_r: (B, K) person heights, in window units;
-    mattes: (B, K, h, w) of the references; alike: (B, K) in [0, 1], how far each shows the trunk as it is turned, None
-    for all alike.
+    mattes: (B, K, h, w) of the references; alike: (B, K) in (0, 1], how far each shows the trunk turned as it is asked,
+    None for all alike; fade: (B, K), how far each is faded in, or 1 for all.
     """
 
     driving: Tensor
@@ -248,6 +248,7 @@ class PartMotion:
     height_r: Tensor
     mattes: Tensor
     alike: Tensor | None = None
+    fade: Tensor | float = 1.0
 
     @cached_property
     def affines(self) -> Tensor:
@@ -279,8 +280,16 @@ class PartMotion:
         hidden = (_behind_arms(there, table).view(agreement.shape) + free - 1).clamp_min(0)
         shown = 1 - (1 - HARDLY) * hidden * weights.index_select(2, table.body).sum(2)
         if self.alike is not None:
-            shown = shown * (1 - (1 - self.alike[..., None]) * weights[:, :, table.names.index("torso")])
+            shown = shown * self._turned(shown, weights[:, :, table.names.index("torso")])
         return where, agreement * inside, shown, distances.amin(1)
+
+    def _turned(self, shown: Tensor, trunk: Tensor) -> Tensor:
+        """How much pixels that belong to the trunk so far count beside those of the reference that shows them best:
+        faces most as asked, is faded in and hides nothing. All (B, K, N).
+        """
+        assert self.alike is not None
+        best = (shown * (self.fade * self.alike)[..., None]).amax(1, keepdim=True)
+        return 1 - (1 - (self.alike[..., None] / best).clamp_max(1)) * trunk
 
     def _mixed(self, points: Tensor, distances: Tensor) -> tuple[Tensor, Tensor]:
         """Where pixels (B, N, 2) at `bone_distances` (B, P, N) come from, (B, K, N, 2), and the weights of the parts

@@ -118,7 +118,7 @@ class Painter:
         pictures = self.subject.references if size > small else self.subject.small_references
         references = with_matte(as_pictures(pictures[index], self.device))
         plate = narrow = as_pictures(plates, self.device)
-        flow = flows(pose, references, size)
+        flow = flows(pose, references, size, whole=self.generator is not None)
         warped = fewer = warp_references(references, flow, pose.fade, size)
         if self.generator is not None and small != size:
             narrow = F.interpolate(plate, (small, small), mode="area")

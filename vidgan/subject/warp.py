@@ -47,10 +47,10 @@ def grid_points(size: tuple[int, int], device: torch.device | str = "cpu", colum
 @dataclass(frozen=True)
 class Flow:
     """Backward flow: where (B, K, h, w, 2) in window units of the reference; confidence (B, K, h, w) in [0, 1]; shown
-    (B, K, h, w) in [0, 1], low where an arm lies before it in the reference; inside (B, h, w) in [0, 1], 1 where the
-    driving body's capsules are; near (B, h, w), 0 beyond the parts' reach; parts: what it follows from, None for a flow
-    without cuts; cuts: (B, h * w) bool, where there may be one, of a flow that was resized; columns: those w, of the h
-    of its grid, in which it is known.
+    (B, K, h, w) in [0, 1], low where an arm lies before it in the reference, or the trunk is turned away; inside
+    (B, h, w) in [0, 1], 1 where the driving body's capsules are; near (B, h, w), 0 beyond the parts' reach; parts: what
+    it follows from, None for a flow without cuts; cuts: (B, h * w) bool, where there may be one, of a flow that was
+    resized; columns: of its grid, which has as many as rows, the w in which it is known.
     """
 
     where: Tensor
@@ -60,7 +60,7 @@ class Flow:
     near: Tensor
     parts: PartMotion | None = None
     cuts: Tensor | None = None
-    columns: slice = field(default_factory=lambda: ALL)
+    columns: slice = field(default_factory=lambda: ALL)  # not hashable before Python 3.12, so no plain default
 
 
 def part_flow(parts: PartMotion, grid: int, columns: slice = ALL) -> Flow:
@@ -102,12 +102,13 @@ def about(columns: slice, grid: int, size: int) -> slice:
     if size % grid:
         return ALL
     factor = size // grid
-    return slice(max(0, columns.start // factor - 1), min(grid, -(-columns.stop // factor) + 1))
+    start = min(max(0, columns.start // factor - 1), grid - 2)
+    return slice(start, max(start + 2, min(grid, -(-columns.stop // factor) + 1)))
 
 
 def resize_flow(flow: Flow, size: int) -> Flow:
-    """The flow on a finer grid of size x size, in the same columns, if the one's borders are the other's, and else in
-    all: bilinear, and computed anew about its cuts.
+    """The flow on a finer grid of size x size, in the same columns, in all where `size` is no multiple of its own:
+    bilinear, and computed anew about its cuts.
     """
     grid = flow.confidence.shape[-2]
     if grid == size:
