@@ -280,16 +280,15 @@ class PartMotion:
         hidden = (_behind_arms(there, table).view(agreement.shape) + free - 1).clamp_min(0)
         shown = 1 - (1 - HARDLY) * hidden * weights.index_select(2, table.body).sum(2)
         if self.alike is not None:
-            shown = shown * self._turned(shown, weights[:, :, table.names.index("torso")])
+            shown = shown * self._turned(self.alike, shown, weights[:, :, table.names.index("torso")])
         return where, agreement * inside, shown, distances.amin(1)
 
-    def _turned(self, shown: Tensor, trunk: Tensor) -> Tensor:
-        """How much pixels that belong to the trunk so far count beside those of the reference that shows them best:
-        faces most as asked, is faded in and hides nothing. All (B, K, N).
+    def _turned(self, alike: Tensor, shown: Tensor, trunk: Tensor) -> Tensor:
+        """How much pixels (B, K, N) that belong to the trunk so far count beside those of the reference that shows them
+        best: faces most as asked, is faded in and hides nothing.
         """
-        assert self.alike is not None
-        best = (shown * (self.fade * self.alike)[..., None]).amax(1, keepdim=True)
-        return 1 - (1 - (self.alike[..., None] / best).clamp_max(1)) * trunk
+        best = (shown * (self.fade * alike)[..., None]).amax(1, keepdim=True)
+        return 1 - (1 - (alike[..., None] / best).clamp_max(1)) * trunk
 
     def _mixed(self, points: Tensor, distances: Tensor) -> tuple[Tensor, Tensor]:
         """Where pixels (B, N, 2) at `bone_distances` (B, P, N) come from, (B, K, N, 2), and the weights of the parts

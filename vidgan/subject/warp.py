@@ -31,7 +31,6 @@ CHUNK = 1 << 16
 REACH = 2.4
 """How far beyond its bone, in part radii, a part may show: hair and loose clothes, but no smears."""
 
-
 ALL = slice(None)
 """All columns of a window."""
 
@@ -107,16 +106,15 @@ def about(columns: slice, grid: int, size: int) -> slice:
 
 
 def resize_flow(flow: Flow, size: int) -> Flow:
-    """The flow on a finer grid of size x size, in the same columns, in all where `size` is no multiple of its own:
-    bilinear, and computed anew about its cuts.
+    """The flow on a finer grid of size x size, in the same columns: bilinear, and computed anew about its cuts.
+
+    size: a multiple of the flow's, unless it holds all columns.
     """
-    grid = flow.confidence.shape[-2]
+    k, grid, width = flow.confidence.shape[1:]
     if grid == size:
         return flow
-    if size % grid:
-        flow = _whole(flow)
-    width = flow.confidence.shape[-1]
-    k, columns = flow.confidence.shape[1], finer_columns(flow.columns, size // grid)
+    assert flow.columns == ALL or size % grid == 0
+    columns = finer_columns(flow.columns, size // grid)
     shape = (size, size * width // grid)
     where = rearrange(flow.where, "b k h w c -> b (k c) h w")
     stacked = torch.cat([where, flow.confidence, flow.shown, flow.inside[:, None], flow.near[:, None]], 1)
@@ -130,16 +128,6 @@ def resize_flow(flow: Flow, size: int) -> Flow:
         _recompute(flow.parts, cuts, at, where, confidence, shown)
     where, confidence, shown = (value.unflatten(2, shape) for value in (where, confidence, shown))
     return Flow(where, confidence, shown, fine[:, -2], fine[:, -1], flow.parts, cuts, columns)
-
-
-def _whole(flow: Flow) -> Flow:
-    """The flow in all columns: in those that it is not known in, nobody is."""
-    if flow.columns == ALL:
-        return flow
-    grid = flow.confidence.shape[-2]
-    sides = (flow.columns.start, grid - flow.columns.stop)
-    confidence, shown, inside, near = (F.pad(v, sides) for v in (flow.confidence, flow.shown, flow.inside, flow.near))
-    return Flow(F.pad(flow.where, (0, 0, *sides)), confidence, shown, inside, near, flow.parts)
 
 
 def finer_columns(columns: slice, factor: int) -> slice:
