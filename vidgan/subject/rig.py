@@ -46,15 +46,9 @@ class Rig(Protocol):
     agreement: float
 
     def flow(
-        self,
-        driving: Tensor,
-        reference: Tensor,
-        height_d: Tensor,
-        height_r: Tensor,
-        mattes: Tensor,
-        grid: int,
+        self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, mattes: Tensor, grid: int,
         columns: slice,
-    ) -> Flow:
+    ) -> Flow:  # fmt: skip
         """The backward flow of every reference on a grid x grid: driving (B, J, 2), reference (B, K, J, 2), heights
         (B,) and (B, K), mattes of the references (B, K, S, S); in those of its columns that are asked for.
         """
@@ -79,15 +73,9 @@ class BodyRig:
     agreement = 0.15
 
     def flow(
-        self,
-        driving: Tensor,
-        reference: Tensor,
-        height_d: Tensor,
-        height_r: Tensor,
-        mattes: Tensor,
-        grid: int,
+        self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, mattes: Tensor, grid: int,
         columns: slice,
-    ) -> Flow:
+    ) -> Flow:  # fmt: skip
         """See `Rig.flow`."""
         return part_flow(PartMotion(driving, reference, height_d, height_r, mattes), grid, columns)
 
@@ -112,15 +100,9 @@ class FaceRig:
     agreement = 0.6
 
     def flow(
-        self,
-        driving: Tensor,
-        reference: Tensor,
-        height_d: Tensor,
-        height_r: Tensor,
-        mattes: Tensor,
-        grid: int,
+        self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, mattes: Tensor, grid: int,
         columns: slice,
-    ) -> Flow:
+    ) -> Flow:  # fmt: skip
         """See `Rig.flow`: the landmarks' displacements, averaged with Gaussian weights (Nadaraya 1964), for the small
         motion from one frame to the next; `vidgan.face.mesh` is for larger ones.
         """
