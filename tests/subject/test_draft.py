@@ -95,8 +95,9 @@ def red_arm():
 def test_what_an_arm_hides_is_taken_from_another_reference_however_it_is_turned(red_arm, turned):
     draft, chest = red_arm
     red, green, _ = draft(arm=False, turned=turned)
-    assert (green[chest] > 0.7).all()
-    assert (red[chest] < -0.7).all()
+    enough = 0.7 if turned else 0.9
+    assert (green[chest] > enough).all()
+    assert (red[chest] < -enough).all()
 
 
 def test_an_arm_before_the_chest_that_is_asked_for_stays(red_arm):
@@ -157,7 +158,7 @@ def test_a_print_on_the_trunk_is_taken_from_the_reference_that_faces_as_asked(ne
         x, y = (64 * body[[JOINT[name] for name in names]].mean(0)).long()
         return float(colour[y, x])
 
-    assert at("left_shoulder", "right_shoulder", "left_hip", "right_hip") < -0.9
+    assert at(*TORSO) < -0.9
     even = facing_pose(30.0, [30.0, 30.0])
     shown = blended(warp_references(pictures, flows(even, pictures, 64), even.fade, 64))[0][0, 0]
     shin = tuple((64 * body[[JOINT["left_knee"], JOINT["left_ankle"]]].mean(0)).long().flip(0))
@@ -171,8 +172,7 @@ def test_a_faded_reference_counts_less(subject):
     even = warp_references(references, flow, torch.tensor([[1.0, 1.0]]), 32)
     faded = warp_references(references, flow, torch.tensor([[0.2, 1.0]]), 32)
     share = [torch.softmax(blend_logits(one), 1)[:, 0] for one in (even, faded)]
-    person = even.matte[:, 0] > 0
-    assert (share[1] < share[0])[person].all()
+    assert (share[1] < share[0]).all()
 
 
 def test_a_shown_matte_is_firmer_than_the_mean_of_its_references():

@@ -9,7 +9,6 @@ from vidgan.face.head import neutral_mesh
 from vidgan.face.rasterise import FEATURES, MAPS, face_maps
 from vidgan.face.regions import LANDMARKS, LIPS, LIPS_INNER
 from vidgan.subject.rig import BODY, FACE
-from vidgan.subject.warp import ALL
 
 HEIGHT = torch.tensor([0.9])
 MATTE = torch.ones(1, 1, 8, 8)
@@ -24,7 +23,7 @@ def face(scale=0.4, shift=(0.5, 0.5)):
 
 
 def test_a_still_face_moves_nothing():
-    flow = FACE.flow(face(), face()[:, None], HEIGHT, HEIGHT[:, None], MATTE, 16, ALL)
+    flow = FACE.flow(face(), face()[:, None], HEIGHT, HEIGHT[:, None], MATTE, 16, slice(0, 16))
     centres = (torch.arange(16) + 0.5) / 16
     torch.testing.assert_close(flow.where[0, 0, :, :, 0], centres.expand(16, 16))
     torch.testing.assert_close(flow.where[0, 0, :, :, 1], centres[:, None].expand(16, 16))
@@ -32,7 +31,7 @@ def test_a_still_face_moves_nothing():
 
 
 def test_a_shifted_face_is_pulled_from_where_it_was():
-    flow = FACE.flow(face(shift=(0.55, 0.48)), face()[:, None], HEIGHT, HEIGHT[:, None], MATTE, 16, ALL)
+    flow = FACE.flow(face(shift=(0.55, 0.48)), face()[:, None], HEIGHT, HEIGHT[:, None], MATTE, 16, slice(0, 16))
     centres = (torch.arange(16) + 0.5) / 16
     torch.testing.assert_close(flow.where[0, 0, :, :, 0], (centres - 0.05).expand(16, 16), atol=1e-5, rtol=0)
     torch.testing.assert_close(flow.where[0, 0, :, :, 1], (centres + 0.02)[:, None].expand(16, 16), atol=1e-5, rtol=0)
@@ -41,7 +40,7 @@ def test_a_shifted_face_is_pulled_from_where_it_was():
 def test_only_pixels_about_what_moved_move():
     driving = face()
     driving[:, list(LIPS), 1] += 0.03
-    flow = FACE.flow(driving, face()[:, None], HEIGHT, HEIGHT[:, None], MATTE, 64, ALL)
+    flow = FACE.flow(driving, face()[:, None], HEIGHT, HEIGHT[:, None], MATTE, 64, slice(0, 64))
     moved = flow.where[0, 0, :, :, 1] - ((torch.arange(64) + 0.5) / 64)[:, None]
     mouth = (driving[0, list(LIPS_INNER)].mean(0) * 64).long()
     assert moved[mouth[1], mouth[0]] < -0.015
@@ -50,7 +49,9 @@ def test_only_pixels_about_what_moved_move():
 
 def test_far_from_the_face_nothing_is_known():
     small = face(scale=0.08, shift=(0.2, 0.2))
-    confidence = FACE.flow(small, small[:, None], HEIGHT / 5, HEIGHT[:, None] / 5, MATTE, 32, ALL).confidence[0, 0]
+    confidence = FACE.flow(small, small[:, None], HEIGHT / 5, HEIGHT[:, None] / 5, MATTE, 32, slice(0, 32)).confidence[
+        0, 0
+    ]
     assert confidence[-1, -1] == 0
     assert confidence[6, 6] == 1
 
@@ -82,6 +83,6 @@ def test_a_face_fills_its_window_and_a_body_its_columns():
 
 def test_the_flow_of_some_columns_is_that_of_the_window_in_them():
     poses = (face(shift=(0.55, 0.48)), face()[:, None], HEIGHT, HEIGHT[:, None], MATTE, 16)
-    whole, some = FACE.flow(*poses, ALL), FACE.flow(*poses, slice(3, 9))
+    whole, some = FACE.flow(*poses, slice(0, 16)), FACE.flow(*poses, slice(3, 9))
     torch.testing.assert_close(some.where, whole.where[:, :, :, 3:9])
     torch.testing.assert_close(some.confidence, whole.confidence[..., 3:9])

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from vidgan.subject.parts import PartMotion
-from vidgan.subject.warp import ALL, Flow, feathered, part_flow, reached, resize_flow, sample
+from vidgan.subject.warp import Flow, feathered, part_flow, reached, resize_flow, sample, widened
 
 FLOW_STRIDE = 4
 """The flow is computed on a grid this much coarser than the picture and interpolated."""
@@ -86,7 +85,7 @@ def flows(pose: Pose, pictures: Tensor, size: int, whole: bool = True) -> Flow:
     grid = max(16, size // FLOW_STRIDE)
     mattes = pictures[:, :, 3]
     motion = PartMotion(pose.driving, pose.reference, pose.height, pose.reference_height, mattes, pose.alike, pose.fade)
-    return part_flow(motion, grid, ALL if whole else reached(motion, grid, size))
+    return part_flow(motion, grid, None if whole else reached(motion, grid, size))
 
 
 def warp_references(pictures: Tensor, flow: Flow, fade: Tensor, size: int) -> Warped:
@@ -104,11 +103,6 @@ def warp_references(pictures: Tensor, flow: Flow, fade: Tensor, size: int) -> Wa
     trusted = (fine.confidence * fine.shown * fade[..., None, None])[:, :, None]
     whole = widened(torch.cat([pulled, trusted], 2), fine.columns, size)
     return Warped(whole[:, :, :3], whole[:, :, 3], whole[:, :, 4])
-
-
-def widened(pictures: Tensor, columns: slice, size: int) -> Tensor:
-    """Pictures (..., H, w) of some columns of a window that is `size` pixels wide: (..., H, size), zero beyond."""
-    return pictures if columns == ALL else F.pad(pictures, (columns.start, size - columns.stop))
 
 
 def blend_logits(warped: Warped) -> Tensor:

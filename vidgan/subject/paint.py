@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from vidgan.nets.repair import Repair
 from vidgan.subject.draft import FLOW_STRIDE, Warped, blend_logits, composite, mix
 from vidgan.subject.rig import Rig
-from vidgan.subject.warp import about, grid_points, resize_flow, sample
+from vidgan.subject.warp import about, grid_points, resize_flow, sample, widened
 
 STEADINESS = 0.65
 """The share of a body's last picture, pulled along by the motion, in its next one."""
@@ -99,8 +99,7 @@ def pull(previous: Previous, points: Tensor, heights: Tensor, size: int, rig: Ri
     flow = resize_flow(rig.flow(*poses, picture[:, 3:], grid, about(inner, grid, size)), size)
     if picture.shape[-1] != size:
         picture = F.interpolate(picture, (size, size), mode="area")
-    first = flow.columns.start or 0
-    here = slice(inner.start - first, inner.stop - first)
+    here = slice(inner.start - flow.columns.start, inner.stop - flow.columns.start)
     where, confidence = flow.where[:, :, :, here], (flow.confidence * flow.shown)[:, 0, :, here]
     # Sampled again and again from frame to frame, a picture read between its pixels by straight lines washes out.
     pulled = sample(picture[:, None], where, mode="bicubic")[:, 0]
@@ -108,7 +107,7 @@ def pull(previous: Previous, points: Tensor, heights: Tensor, size: int, rig: Ri
     moved = torch.hypot(*(where[:, 0] - centres).unbind(-1)) / heights[:, None, None]
     confidence = confidence * (1 - moved / LEAP).clamp(0, 1) * previous.trust[:, None, None]
     stacked = torch.cat([pulled[:, :3].clamp(-1, 1), pulled[:, 3:].clamp(0, 1), confidence[:, None]], 1)
-    whole = F.pad(stacked, (inner.start, size - inner.stop))
+    whole = widened(stacked, inner, size)
     return Pulled(whole[:, :3], whole[:, 3:4], whole[:, 4:], inner)
 
 

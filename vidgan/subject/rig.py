@@ -115,7 +115,7 @@ class FaceRig:
         known = 1 - ((distance.amin(-1) - NEAR) / (FAR - NEAR)).clamp(0, 1)
         known = known.unflatten(1, (grid, -1))
         confidence = known[:, None].expand(-1, reference.shape[1], -1, -1)
-        return Flow(where, confidence, torch.ones_like(confidence), known, known, columns=columns)
+        return Flow(where, confidence, torch.ones_like(confidence), known, known, columns)
 
     def conditioning(self, points: Tensor, visibility: Tensor, size: int) -> Tensor:
         """See `Rig.conditioning`; landmarks are all taken as seen."""

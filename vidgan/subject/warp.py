@@ -10,7 +10,7 @@ window's side being 1, x right and y down.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from einops import rearrange
@@ -31,11 +31,8 @@ CHUNK = 1 << 16
 REACH = 2.4
 """How far beyond its bone, in part radii, a part may show: hair and loose clothes, but no smears."""
 
-ALL = slice(None)
-"""All columns of a window."""
 
-
-def grid_points(size: tuple[int, int], device: torch.device | str = "cpu", columns: slice = ALL) -> Tensor:
+def grid_points(size: tuple[int, int], device: torch.device | str = "cpu", columns: slice = slice(None)) -> Tensor:
     """The pixel centres of an (h, w) grid over the window, or its `columns`: (h * w, 2) in window units."""
     h, w = size
     down, across = ((torch.arange(n, device=device) + 0.5) / n for n in (h, w))
@@ -47,9 +44,9 @@ def grid_points(size: tuple[int, int], device: torch.device | str = "cpu", colum
 class Flow:
     """Backward flow: where (B, K, h, w, 2) in window units of the reference; confidence (B, K, h, w) in [0, 1]; shown
     (B, K, h, w) in [0, 1], low where an arm lies before it in the reference, or the trunk is turned away; inside
-    (B, h, w) in [0, 1], 1 where the driving body's capsules are; near (B, h, w), 0 beyond the parts' reach; parts: what
-    it follows from, None for a flow without cuts; cuts: (B, h * w) bool, where there may be one, of a flow that was
-    resized; columns: of its grid, which has as many as rows, the w in which it is known.
+    (B, h, w) in [0, 1], 1 where the driving body's capsules are; near (B, h, w), 0 beyond the parts' reach; columns: of
+    its grid, which has as many as rows, the w in which it is known; parts: what it follows from, None for a flow that
+    has no cuts; cuts: (B, h * w) bool, where there may be one, of a flow that was resized.
     """
 
     where: Tensor
@@ -57,17 +54,18 @@ class Flow:
     shown: Tensor
     inside: Tensor
     near: Tensor
+    columns: slice
     parts: PartMotion | None = None
     cuts: Tensor | None = None
-    columns: slice = field(default_factory=lambda: ALL)  # not hashable before Python 3.12, so no plain default
 
 
-def part_flow(parts: PartMotion, grid: int, columns: slice = ALL) -> Flow:
+def part_flow(parts: PartMotion, grid: int, columns: slice | None = None) -> Flow:
     """One backward flow for each reference, from the part transforms.
 
     grid: its rows and columns, which may be fewer than the picture's: but for its cuts, where `resize_flow` computes it
-    anew, the flow is smooth. columns: those that are asked for.
+    anew, the flow is smooth. columns: those that are asked for, all by default.
     """
+    columns = columns or slice(0, grid)
     at = grid_points((grid, grid), parts.driving.device, columns)
     where, confidence, shown, nearest = parts.at(at.expand(len(parts.driving), -1, -1))
     size = (grid, len(at) // grid)
@@ -77,8 +75,8 @@ def part_flow(parts: PartMotion, grid: int, columns: slice = ALL) -> Flow:
         shown=shown.unflatten(2, size),
         inside=torch.sigmoid((1 - nearest) / 0.2).unflatten(1, size),
         near=(REACH + 1 - nearest.sqrt()).clamp(0, 1).unflatten(1, size),
-        parts=parts,
         columns=columns,
+        parts=parts,
     )
 
 
@@ -99,7 +97,7 @@ def about(columns: slice, grid: int, size: int) -> slice:
     interpolated in them is as if there were all. All, where pixels lie across the grid's borders.
     """
     if size % grid:
-        return ALL
+        return slice(0, grid)
     factor = size // grid
     start = min(max(0, columns.start // factor - 1), grid - 2)
     return slice(start, max(start + 2, min(grid, -(-columns.stop // factor) + 1)))
@@ -108,13 +106,12 @@ def about(columns: slice, grid: int, size: int) -> slice:
 def resize_flow(flow: Flow, size: int) -> Flow:
     """The flow on a finer grid of size x size, in the same columns: bilinear, and computed anew about its cuts.
 
-    size: a multiple of the flow's, unless it holds all columns.
+    size: a multiple of the grid's, unless the flow holds all columns.
     """
     k, grid, width = flow.confidence.shape[1:]
     if grid == size:
         return flow
-    assert flow.columns == ALL or size % grid == 0
-    columns = finer_columns(flow.columns, size // grid)
+    columns = slice(flow.columns.start * size // grid, flow.columns.stop * size // grid)
     shape = (size, size * width // grid)
     where = rearrange(flow.where, "b k h w c -> b (k c) h w")
     stacked = torch.cat([where, flow.confidence, flow.shown, flow.inside[:, None], flow.near[:, None]], 1)
@@ -127,12 +124,13 @@ def resize_flow(flow: Flow, size: int) -> Flow:
         at = grid_points((size, size), cuts.device, columns)
         _recompute(flow.parts, cuts, at, where, confidence, shown)
     where, confidence, shown = (value.unflatten(2, shape) for value in (where, confidence, shown))
-    return Flow(where, confidence, shown, fine[:, -2], fine[:, -1], flow.parts, cuts, columns)
+    return Flow(where, confidence, shown, fine[:, -2], fine[:, -1], columns, flow.parts, cuts)
 
 
-def finer_columns(columns: slice, factor: int) -> slice:
-    """The columns of a grid with `factor` times as many that lie in those."""
-    return columns if columns == ALL else slice(columns.start * factor, columns.stop * factor)
+def widened(pictures: Tensor, columns: slice, size: int) -> Tensor:
+    """Pictures (..., H, w) of some columns of a window that is `size` pixels wide: (..., H, size), zero beyond."""
+    beyond = (columns.start, size - columns.stop)
+    return F.pad(pictures, beyond) if any(beyond) else pictures
 
 
 def _cuts(flow: Flow, size: tuple[int, int]) -> Tensor:
