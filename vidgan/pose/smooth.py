@@ -33,8 +33,8 @@ class SmoothConfig(Config):
 
     off: bool = False
     noise: float = Field(default=0.001, ge=0)
-    min_cutoff: float = Field(default=2.0, gt=0)
-    beta: float = Field(default=20.0, ge=0)
+    min_cutoff: float = Field(default=0.3, gt=0)
+    beta: float = Field(default=30.0, ge=0)
     speed_cutoff: float = Field(default=8.0, gt=0)
 
 
