@@ -158,6 +158,24 @@ def test_the_best_state_is_kept_not_the_last(tmp_path):
     assert torch.equal(best["place"], reference.place)
 
 
+def test_a_later_state_that_is_hardly_worse_is_kept(tmp_path):
+    """Scores at steps 3, 6, 9 and 12 are 3, 0.5, 2.5 and 5.5: by how much they may be above the lowest decides."""
+    for tolerance, kept in ((3.9, 6), (4.1, 9), (11, 12)):
+        folder = tmp_path / str(kept)
+        run, best = trained(folder, Walk(low=6.5), config(tolerance=tolerance))
+        assert (run.best_step, run.best_score) == (kept, 0.5)
+        reference = Walk()
+        for step in range(kept):
+            reference.step(step, 0.0)
+        assert torch.equal(best["place"], reference.place)
+
+
+def test_a_score_is_held_against_the_lowest_not_the_last_kept(tmp_path):
+    """Scores are 8, 11, 14 and 17: each is within the tolerance of the one before."""
+    run, _ = trained(tmp_path, Walk(low=-5), config(tolerance=0.4))
+    assert (run.best_step, run.best_score) == (6, 8.0)
+
+
 def test_fractions_count_the_steps(tmp_path):
     task = Walk()
     trained(tmp_path, task, config(4))

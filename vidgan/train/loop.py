@@ -27,11 +27,16 @@ from vidgan.train.stats import Stats
 
 
 class LoopConfig(Config):
-    """How long to train and how often to look. `steps`, when given, counts instead of `budget` (seconds)."""
+    """How long to train and how often to look. `steps`, when given, counts instead of `budget` (seconds).
+
+    A later state is kept while its score is at most `tolerance` (a share) above the best: held-out data is little, and
+    what has learnt longer is likely the better one.
+    """
 
     budget: Duration = extends(300.0, gt=0)
     steps: int | None = extends(None, gt=0)
     evaluations: int = Field(5, ge=1)
+    tolerance: float = Field(0.0, ge=0)
     checkpoint_seconds: float = runtime(45.0)
 
 
@@ -71,7 +76,9 @@ class Trainable(ABC):
 
 @dataclass
 class RunState:
-    """Where a run is. `elapsed` counts seconds of training, over all its interruptions."""
+    """Where a run is. `elapsed` counts seconds of training, over all its interruptions; `best_score` is the lowest so
+    far, `best_step` that of the state that is kept.
+    """
 
     step: int = 0
     elapsed: float = 0.0
@@ -127,7 +134,7 @@ def train(
             continue
         stats.report(**values, seconds_per_step=seconds)
         if due:
-            _look(task, run, stats, folder)
+            _look(task, config, run, stats, folder)
         if due or stopping or time.monotonic() - saved > config.checkpoint_seconds:
             _save(task, run, stats, folder)  # with the best state, so that a kill cannot part the two
             saved = time.monotonic()
@@ -167,11 +174,12 @@ def _save(task: Trainable, run: RunState, stats: Stats, folder: Path) -> None:
     save_checkpoint(folder / "checkpoint.pt", state)
 
 
-def _look(task: Trainable, run: RunState, stats: Stats, folder: Path) -> None:
-    """Evaluate, keep the state when it is the best so far, and take a preview."""
+def _look(task: Trainable, config: LoopConfig, run: RunState, stats: Stats, folder: Path) -> None:
+    """Evaluate, keep the state when it is the best so far or hardly worse, and take a preview."""
     scores = task.evaluate()
-    if scores["score"] < run.best_score or not (folder / "best.pt").exists():
-        run.best_score, run.best_step = scores["score"], run.step
+    run.best_score, bar = min(run.best_score, scores["score"]), run.best_score * (1 + config.tolerance)
+    if scores["score"] < bar or not (folder / "best.pt").exists():
+        run.best_step = run.step
         save_checkpoint(folder / "best.pt", task.best())
     stats.write(run.step, elapsed=run.elapsed, **{f"heldout_{name}": value for name, value in scores.items()})
     picture = cv2.cvtColor(task.preview(), cv2.COLOR_RGB2BGR)
