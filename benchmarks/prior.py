@@ -1,6 +1,6 @@
 """What a repair generator knows before it has seen a subject: trained on rendered people, shipped with the package.
 
-    python -m benchmarks.prior out/prior --ship out/repair.safetensors
+    python -m benchmarks.prior out/prior --films 36 --until 2200 --ship vidgan/models/repair.safetensors
     python -m benchmarks.prior out/heads --kind face --films 20 --steps 2600 --until 600 \
         --ship vidgan/models/repair-face.safetensors
 
@@ -9,8 +9,6 @@ Films strangers as dancers, prepares each as the target of a transfer, and train
 films and as pictures. Nobody of `samples/` and no target of `benchmarks.transfer` has a share in them. Films are kept
 in the folder by their numbers, and a training by its options, so the same command goes on: give another folder when
 people, films or training should be those of another version. Several `--until` ship as many networks.
-
-What is shipped for bodies is an earlier command's: docs/benchmarks.md says why.
 """
 
 from __future__ import annotations
