@@ -34,6 +34,7 @@ def test_the_ladder(plan):
     stages = {quality: [stage.name for stage in plan(preset=quality).plan.stages] for quality in ("draft", "standard")}
     assert [name for name in stages["standard"] if name not in stages["draft"]] == ["train"]
     assert plan(preset="high").settings.train.budget > plan(preset="standard").settings.train.budget
+    assert {plan(preset=quality).settings.train.tolerance for quality in ("standard", "high")} == {0.02}
     with pytest.raises(UsageError, match=r"transfer/best.*transfer/draft, transfer/high, transfer/standard"):
         plan(preset="best")
 

@@ -64,6 +64,14 @@ def test_smoothing_takes_jitter_away_and_leaves_a_fast_dance():
     assert np.abs(smooth(fast + noise[1], times, config) - fast).mean() < 0.01
 
 
+def test_of_trembling_at_rest_a_sixth_is_left():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 0.003, (33, 250))
+    still = smooth(noise.T, np.arange(250) / 25, SmoothConfig())
+    step, before = np.abs(np.diff(still, axis=0)).mean(), np.abs(np.diff(noise)).mean()
+    assert step < 0.175 * before
+
+
 def test_uneven_times_are_taken_as_they_are():
     times = np.cumsum(np.tile([0.02, 0.06], 50))
     line = 0.3 * times

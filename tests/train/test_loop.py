@@ -158,22 +158,57 @@ def test_the_best_state_is_kept_not_the_last(tmp_path):
     assert torch.equal(best["place"], reference.place)
 
 
-def test_a_later_state_that_is_hardly_worse_is_kept(tmp_path):
-    """Scores at steps 3, 6, 9 and 12 are 3, 0.5, 2.5 and 5.5: by how much they may be above the lowest decides."""
-    for tolerance, kept in ((3.9, 6), (4.1, 9), (11, 12)):
-        folder = tmp_path / str(kept)
-        run, best = trained(folder, Walk(low=6.5), config(tolerance=tolerance))
-        assert (run.best_step, run.best_score) == (kept, 0.5)
-        reference = Walk()
-        for step in range(kept):
-            reference.step(step, 0.0)
-        assert torch.equal(best["place"], reference.place)
+class Scored(Walk):
+    """Its scores are given, one for each evaluation."""
+
+    def __init__(self, *scores):
+        super().__init__()
+        self.scores = list(scores)
+
+    def evaluate(self):
+        return {"score": self.scores.pop(0)}
 
 
-def test_a_score_is_held_against_the_lowest_not_the_last_kept(tmp_path):
-    """Scores are 8, 11, 14 and 17: each is within the tolerance of the one before."""
-    run, _ = trained(tmp_path, Walk(low=-5), config(tolerance=0.4))
-    assert (run.best_step, run.best_score) == (6, 8.0)
+@pytest.mark.parametrize(
+    ("scores", "tolerance", "kept", "lowest"),
+    [
+        ((3.0, 1.0, 1.05, 1.2), 0.1, 9, 1.0),  # hardly worse, and too much
+        ((3.0, 1.0, 1.05, 1.2), 0.0, 6, 1.0),
+        ((1.0, 1.09, 1.18, 1.27), 0.1, 6, 1.0),  # each hardly worse than the one before, not than the lowest
+        ((1.0, 1.1, 1.5, 1.09), 0.1, 12, 1.0),
+        ((2.0, 2.0, 2.0, 2.0), 0.0, 3, 2.0),
+        ((-5.0, -5.05, -3.0, -5.0), 0.02, 12, -5.05),
+        ((math.nan, 2.0, math.nan, 2.5), 0.1, 6, 2.0),
+    ],
+)
+def test_the_last_state_within_the_tolerance_of_the_lowest_score_is_kept(tmp_path, scores, tolerance, kept, lowest):
+    run, best = trained(tmp_path, Scored(*scores), config(tolerance=tolerance))
+    assert (run.best_step, run.best_score) == (kept, lowest)
+    reference = Walk()
+    for step in range(kept):
+        reference.step(step, 0.0)
+    assert torch.equal(best["place"], reference.place)
+
+
+@pytest.mark.parametrize("cut", [7, 10])
+def test_an_interrupted_run_keeps_within_the_tolerance_of_what_it_had(tmp_path, cut):
+    """The lowest score is at step 6, what is kept is of step 9: neither is lost by a cut after it."""
+    settings = config(tolerance=4.1)
+    whole, one = trained(tmp_path / "whole", Walk(low=6.5), settings)
+    with pytest.raises(Stopped):
+        trained(tmp_path / "cut", Walk(low=6.5, trap=stop_at(cut)), settings)
+    again, two = trained(tmp_path / "cut", Walk(low=6.5), settings)
+    assert (again.best_step, again.best_score) == (whole.best_step, whole.best_score) == (9, 0.5)
+    same(one, two)
+
+
+def test_a_larger_budget_keeps_within_the_tolerance_of_the_smaller_ones_lowest(tmp_path):
+    """Which scored 0.5 at step 6 and keeps 2.5 of step 9; 5.5 at step 12 is too much beside the first."""
+    small, large = tmp_path / "small", tmp_path / "large"
+    trained(small, Walk(low=6.5), LoopConfig(steps=9, evaluations=3, tolerance=4.1))
+    run, best = trained(large, Walk(low=6.5), config(tolerance=4.1), previous=small)
+    assert (run.best_step, run.best_score) == (9, 0.5)
+    same(best, load_checkpoint(small / "best.pt"))
 
 
 def test_fractions_count_the_steps(tmp_path):

@@ -26,9 +26,9 @@ class SmoothConfig(Config):
     `noise` (heights) is by how much landmarks tremble, for `fitted`; 0 leaves that out. Of the one-euro filter,
     `min_cutoff` (Hz) rules jitter at rest, `beta` (Hz per height/s) how fast the cutoff opens with speed,
     `speed_cutoff` (Hz) how much the speed itself is smoothed. `off` leaves the landmarks as they are found.
-    The defaults were chosen on six real clips (5 to 60 frames/s) with their own measured jitter (0.05 to 0.4 % of the
-    person's height) added again: jitter falls by a third to a half, and the fastest tenth of all motion is kept to
-    within 0.35 % of the height.
+    The defaults were chosen by the flicker and likeness of drafts of four real clips (5 to 24 frames/s). With noise of
+    0.1 and 0.3 % of the height added to their landmarks, the fastest tenth of all motion is kept to within 0.26 and
+    0.4 % of it.
     """
 
     off: bool = False

@@ -27,7 +27,7 @@ WEIGHTS = "generator.safetensors"
 
 
 class TrainStage(Stage[RepairConfig]):
-    """Input: `subject`. Files: `generator.safetensors` (the best averaged state, its shape in the header),
+    """Input: `subject`. Files: `generator.safetensors` (the averaged state that was kept, its shape in the header),
     `stats.jsonl`, `tensorboard/`, `previews/`, `checkpoint.pt` and `best.pt`, from which a longer run goes on.
 
     Facts: prior (the SHA-256 of the shipped weights it began from, None for random ones), steps, seconds, parameters,

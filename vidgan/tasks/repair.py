@@ -43,8 +43,7 @@ class RepairConfig(LoopConfig):
 
     A `batch` of "auto" is 2 on a CPU and 8 on a GPU, which smaller ones leave idle. Up to the share `choose_after` of a
     run the references keep the draft's weights: the own picture learns first, and is not given up while it is still
-    worse everywhere. With 1 its share stays fixed. `tolerance` is wider than what two evaluations of a run differ by on
-    some twenty frames of one tail. A `prior` of "auto" starts from shipped weights where they fit (see
+    worse everywhere. With 1 its share stays fixed. A `prior` of "auto" starts from shipped weights where they fit (see
     `vidgan.tasks.prior`), "none" from random ones.
     """
 
@@ -56,7 +55,6 @@ class RepairConfig(LoopConfig):
     batch: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     rollout: int = Field(3, ge=1)
     held_out: float = Field(0.15, gt=0, le=0.5)
-    tolerance: float = Field(0.02, ge=0)
     learning_rate: float = 6e-4
     precision: Literal["bf16-mixed", "32-true", "auto"] = "auto"
     references: ReferenceConfig = ReferenceConfig()

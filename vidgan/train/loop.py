@@ -1,4 +1,4 @@
-"""The training loop every task shares: steps, time, evaluation, the best state, checkpoints, exact resume.
+"""The training loop every task shares: steps, time, evaluation, the state that is kept, checkpoints, exact resume.
 
 A task brings its networks and one `step`; the loop knows nothing else of it.
 """
@@ -29,14 +29,14 @@ from vidgan.train.stats import Stats
 class LoopConfig(Config):
     """How long to train and how often to look. `steps`, when given, counts instead of `budget` (seconds).
 
-    A later state is kept while its score is at most `tolerance` (a share) above the best: held-out data is little, and
-    what has learnt longer is likely the better one.
+    The best state is kept, or the last whose score is less than `tolerance` (a share) above the lowest: by how much
+    states late in a run differ by chance, where little is held out.
     """
 
     budget: Duration = extends(300.0, gt=0)
     steps: int | None = extends(None, gt=0)
     evaluations: int = Field(5, ge=1)
-    tolerance: float = Field(0.0, ge=0)
+    tolerance: float = Field(0.0, ge=0, allow_inf_nan=False)
     checkpoint_seconds: float = runtime(45.0)
 
 
@@ -71,7 +71,7 @@ class Trainable(ABC):
 
     @abstractmethod
     def best(self) -> dict[str, Any]:
-        """What is kept of the best state, a part of `state`."""
+        """What is kept of a good state, a part of `state`."""
 
 
 @dataclass
@@ -101,7 +101,7 @@ def train(
     team: Team | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> tuple[RunState, dict[str, Any]]:
-    """Train until the budget is spent; returns where the run ended and the best state it kept.
+    """Train until the budget is spent; returns where the run ended and the state it kept.
 
     `folder` holds `checkpoint.pt`, `best.pt`, `stats.jsonl`, `previews/`; a killed run goes on from there. `previous`
     is a finished run with a smaller budget to carry on from. `team` are the processes that train together. When
@@ -177,9 +177,10 @@ def _save(task: Trainable, run: RunState, stats: Stats, folder: Path) -> None:
 def _look(task: Trainable, config: LoopConfig, run: RunState, stats: Stats, folder: Path) -> None:
     """Evaluate, keep the state when it is the best so far or hardly worse, and take a preview."""
     scores = task.evaluate()
-    run.best_score, bar = min(run.best_score, scores["score"]), run.best_score * (1 + config.tolerance)
-    if scores["score"] < bar or not (folder / "best.pt").exists():
-        run.best_step = run.step
+    score, lowest = scores["score"], run.best_score
+    hardly_worse = score - lowest < config.tolerance * abs(lowest)
+    if score < lowest or hardly_worse or not (folder / "best.pt").exists():
+        run.best_score, run.best_step = min(lowest, score), run.step
         save_checkpoint(folder / "best.pt", task.best())
     stats.write(run.step, elapsed=run.elapsed, **{f"heldout_{name}": value for name, value in scores.items()})
     picture = cv2.cvtColor(task.preview(), cv2.COLOR_RGB2BGR)
