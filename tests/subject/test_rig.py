@@ -49,9 +49,8 @@ def test_only_pixels_about_what_moved_move():
 
 def test_far_from_the_face_nothing_is_known():
     small = face(scale=0.08, shift=(0.2, 0.2))
-    confidence = FACE.flow(small, small[:, None], HEIGHT / 5, HEIGHT[:, None] / 5, MATTE, 32, slice(0, 32)).confidence[
-        0, 0
-    ]
+    flow = FACE.flow(small, small[:, None], HEIGHT / 5, HEIGHT[:, None] / 5, MATTE, 32, slice(0, 32))
+    confidence = flow.confidence[0, 0]
     assert confidence[-1, -1] == 0
     assert confidence[6, 6] == 1
 
