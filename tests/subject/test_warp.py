@@ -17,6 +17,7 @@ from vidgan.subject.parts import (
     PartMotion,
     bone_distances,
     bones,
+    frontal,
     part_affines,
     part_table,
     part_weights,
@@ -111,7 +112,7 @@ def test_between_parts_that_come_from_afar_the_flow_has_a_cut():
     """No pixel comes from the empty space between the reference's trunk and its arm."""
     driving, reference = lowered_and_raised()
     grid = grid_points((96, 96))
-    weights = part_weights(bone_distances(driving, grid[None], HEIGHT, part_table()))[0]
+    weights = part_weights(bone_distances(driving, grid[None], HEIGHT, part_table()), frontal(driving, HEIGHT))[0]
     affines = part_affines(driving, reference[:, None], HEIGHT, HEIGHT[:, None], part_table())[0, 0]
     shares, parts = weights.topk(2, dim=0)
     landings = torch.einsum("pij,nj->pni", affines[..., :2], grid) + affines[:, None, :, 2]
@@ -240,9 +241,45 @@ def test_distances_to_bones_match_the_distance_to_sampled_points_on_them():
 
 def test_part_weights_sum_to_one_and_prefer_the_nearest():
     distances = torch.rand(2, len(PARTS), 50) * 20
-    weights = part_weights(distances)
+    weights = part_weights(distances, torch.zeros(2))
     torch.testing.assert_close(weights.sum(1), torch.ones(2, 50))
     assert torch.equal(weights.argmax(1), distances.argmin(1))
+
+
+def across_the_trunk(turned=False):
+    """Somebody whose left forearm lies across the middle of their trunk, seen from the front or from behind."""
+    points = pose()
+    names = [JOINT[f"{side}_{at}"] for side in ("left", "right") for at in ("shoulder", "hip")]
+    middle_x, middle_y = points[0, names].mean(0)
+    points[0, JOINT["left_elbow"]] = torch.stack([middle_x + 0.08, middle_y])
+    points[0, [JOINT[name] for name in LEFT_HAND]] = torch.stack([middle_x - 0.08, middle_y])
+    if turned:
+        points[..., 0] = 1 - points[..., 0]
+    return points, float(1 - middle_x if turned else middle_x), float(middle_y)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_an_arm_across_the_trunk_is_whole_from_the_front_and_not_before_a_back(turned):
+    driving, x, y = across_the_trunk(turned)
+    radius = part_table().radius[PART["left_lower_arm"]] * HEIGHT
+    offsets = torch.linspace(-2.0, 2.0, 41)
+    down = torch.stack([torch.full((41,), x), y + offsets * radius], -1)[None]
+    weights = part_weights(bone_distances(driving, down, HEIGHT, part_table()), frontal(driving, HEIGHT))[0]
+    arm = weights[PART["left_lower_arm"]] > 0.5
+    assert arm[offsets.abs() < 0.8].all() != turned
+    assert not arm[offsets.abs() > 1].any()
+
+
+def test_how_far_a_person_is_seen_from_the_front():
+    turns = torch.tensor([0.0, 0.7, math.pi / 2, 2.2, math.pi])
+    points = pose().repeat(len(turns), 1, 1)
+    points[..., 0] = 0.5 + (points[..., 0] - 0.5) * turns.cos()[:, None]
+    torch.testing.assert_close(
+        frontal(points, HEIGHT.expand(5)), torch.tensor([1.0, 1.0, 0.0, 0.0, 0.0]), atol=1e-5, rtol=0
+    )
+    nearly = points.clone()
+    nearly[..., 0] = 0.5 + (pose()[..., 0] - 0.5) * math.cos(1.3)
+    assert 0.1 < float(frontal(nearly, HEIGHT.expand(5))[0]) < 0.9
 
 
 def test_a_flow_is_resized_without_being_moved():

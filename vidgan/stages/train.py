@@ -36,7 +36,7 @@ class TrainStage(Stage[RepairConfig]):
 
     name = "train"
     seeded = True
-    version = 13
+    version = 14
     Config: ClassVar[type[Config]] = RepairConfig
 
     def shipped(self) -> dict[str, Path]:

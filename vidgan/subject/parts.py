@@ -19,6 +19,14 @@ from vidgan.pose.track import JOINT
 TEMPERATURE = 0.25
 """Of the softmax over squared bone distances in part radii: lower cuts parts apart, higher bends joints over more."""
 
+CROSSING = 0.75
+"""By how much, in squared part radii, a forearm or a hand is nearer to the viewer than the axis of the trunk, head or
+thigh that it crosses: with none, an arm would be cut in two there.
+"""
+
+FRONTAL = 0.15
+"""The width of shoulders and hips together, in heights, from which on a person is seen from the front."""
+
 AGREEMENT = 0.025
 """Parts are mixed as far as they agree where a pixel comes from: to exp(-1/2) at this distance in heights. Mixing those
 that do not, such as an arm and the trunk behind it, would sweep over all that lies between them in the reference.
@@ -118,9 +126,23 @@ def segment_distances(start: Tensor, end: Tensor, at: Tensor, height: Tensor, ta
     return distance2 / radius2[..., None]
 
 
-def part_weights(distances: Tensor) -> Tensor:
-    """How much each pixel belongs to each part: a softmax over the parts of `bone_distances` (B, P, N) → the same."""
-    return torch.softmax(-distances / TEMPERATURE, dim=1)
+def frontal(points: Tensor, height: Tensor) -> Tensor:
+    """How far a person is seen from the front, where their arms lie before them: 1 until turned by some 60 degrees, 0
+    in profile and from behind. points: (..., J, 2); height: (...), window units → (...).
+    """
+    left, right = (points[..., [JOINT[f"{side}_{at}"] for at in ("shoulder", "hip")], 0] for side in ("left", "right"))
+    return ((left - right).sum(-1) / (FRONTAL * height)).clamp(0, 1)
+
+
+def part_weights(distances: Tensor, front: Tensor) -> Tensor:
+    """How much each pixel belongs to each part: a softmax over the parts of `bone_distances` (B, P, N) → the same,
+    where arms go before what they cross as far as the person is seen from the `front` (B,).
+    """
+    table = part_table(distances.device)
+    crossed = distances.index_select(1, table.body).amin(1, keepdim=True)
+    lead = (CROSSING * front[:, None, None] - crossed).clamp_min(0)
+    nearer = distances.index_add(1, table.arms, lead.expand(-1, len(table.arms), -1), alpha=-1)
+    return torch.softmax(-nearer / TEMPERATURE, dim=1)
 
 
 def _limb_linear(axis_d: Tensor, axis_r: Tensor, scale: Tensor, stretch: Tensor) -> Tensor:
@@ -257,6 +279,11 @@ class PartMotion:
         return part_affines(self.driving, self.reference, self.height_d, self.height_r, table)
 
     @cached_property
+    def fronts(self) -> tuple[Tensor, Tensor]:
+        """How far the driving bodies (B,) and the references (B, K) are seen from the front."""
+        return frontal(self.driving, self.height_d), frontal(self.reference, self.height_r)
+
+    @cached_property
     def bones(self) -> tuple[Tensor, Tensor]:
         """The two ends of the references' parts, (B, K, P, 2) both."""
         return bones(self.reference, part_table(self.reference.device))
@@ -273,7 +300,8 @@ class PartMotion:
         distances = bone_distances(self.driving, points, self.height_d, table)
         where, weights = self._mixed(points, distances)
         there = self._distances(where)
-        agreement = (weights * part_weights(there).unflatten(0, where.shape[:2])).clamp_min(1e-12).sqrt().sum(2)
+        theirs = part_weights(there, self.fronts[1].flatten()).unflatten(0, where.shape[:2])
+        agreement = (weights * theirs).clamp_min(1e-12).sqrt().sum(2)
         inside = ((where > 0) & (where < 1)).all(-1)
         # An arm that the driving pose has there as well hides nothing that is asked for.
         free = 1 - _behind_arms(distances, table)[:, None]
@@ -294,7 +322,7 @@ class PartMotion:
         """Where pixels (B, N, 2) at `bone_distances` (B, P, N) come from, (B, K, N, 2), and the weights of the parts
         that agree on it, (B, K, P, N).
         """
-        weights = part_weights(distances)
+        weights = part_weights(distances, self.fronts[0])
         homogeneous = torch.cat([points, torch.ones_like(points[..., :1])], -1).transpose(1, 2)
         landing = torch.einsum("bkpij,bjn->ibkpn", self.affines, homogeneous)
         leading = weights.argmax(1)[:, None, None].expand(*landing.shape[1:3], 1, -1)
@@ -316,7 +344,8 @@ class PartMotion:
         first, second = (torch.cat([one.gather(1, part) for one in lands], 1) for part in parts)
         table, height = part_table(second.device), self.height_r[b, k]
         start, end = (ends[b, k] for ends in self.bones)
-        there = part_weights(segment_distances(start, end, second[:, None], height, table))[..., 0]
+        distances_there = segment_distances(start, end, second[:, None], height, table)
+        there = part_weights(distances_there, self.fronts[1][b, k])[..., 0]
         own = (there.gather(1, rival) / there.amax(1, keepdim=True))[:, 0]
         seen = self._matte(b, k, first) < 0.5 * self._matte(b, k, second) * own
         seen &= distances[b, :, n].gather(1, rival)[:, 0] < 1
