@@ -20,12 +20,12 @@ TEMPERATURE = 0.25
 """Of the softmax over squared bone distances in part radii: lower cuts parts apart, higher bends joints over more."""
 
 CROSSING = 0.75
-"""By how much, in squared part radii, a forearm or a hand is nearer to the viewer than the axis of the trunk, head or
-thigh that it crosses: with none, an arm would be cut in two there.
+"""By how much, in squared part radii, a forearm or a hand is nearer than the axis of the trunk, head or thigh that it
+crosses, or farther for somebody seen from behind: with none, an arm would be cut in two there.
 """
 
 FRONTAL = 0.15
-"""The width of shoulders and hips together, in heights, from which on a person is seen from the front."""
+"""From this width of shoulders and hips together, in heights, on a person is seen from the front or from behind."""
 
 AGREEMENT = 0.025
 """Parts are mixed as far as they agree where a pixel comes from: to exp(-1/2) at this distance in heights. Mixing those
@@ -128,19 +128,19 @@ def segment_distances(start: Tensor, end: Tensor, at: Tensor, height: Tensor, ta
 
 def frontal(points: Tensor, height: Tensor) -> Tensor:
     """How far a person is seen from the front, where their arms lie before them: 1 until turned by some 60 degrees, 0
-    in profile and from behind. points: (..., J, 2); height: (...), window units → (...).
+    in profile, -1 from behind. points: (..., J, 2); height: (...), window units → (...).
     """
     left, right = (points[..., [JOINT[f"{side}_{at}"] for at in ("shoulder", "hip")], 0] for side in ("left", "right"))
-    return ((left - right).sum(-1) / (FRONTAL * height)).clamp(0, 1)
+    return ((left - right).sum(-1) / (FRONTAL * height)).clamp(-1, 1)
 
 
 def part_weights(distances: Tensor, front: Tensor) -> Tensor:
-    """How much each pixel belongs to each part: a softmax over the parts of `bone_distances` (B, P, N) → the same,
-    where arms go before what they cross as far as the person is seen from the `front` (B,).
+    """How much each pixel belongs to each part: a softmax over the parts of `bone_distances` (B, P, N) → the same, in
+    which forearms and hands go before what they cross of somebody seen from the `front` (B,), and behind a back.
     """
-    table = part_table(distances.device)
+    table, front = part_table(distances.device), front[:, None, None]
     crossed = distances.index_select(1, table.body).amin(1, keepdim=True)
-    lead = (CROSSING * front[:, None, None] - crossed).clamp_min(0)
+    lead = front.sign() * (CROSSING * front.abs() - crossed).clamp_min(0)
     nearer = distances.index_add(1, table.arms, lead.expand(-1, len(table.arms), -1), alpha=-1)
     return torch.softmax(-nearer / TEMPERATURE, dim=1)
 
