@@ -99,7 +99,7 @@ class Kind:
 
 
 KINDS = {
-    "body": Kind(film_dancer, prepare, body_footage),
+    "body": Kind(film_dancer, prepare, body_footage, {"adversarial_weight": 0.0, "matching_weight": 0.0}),
     "face": Kind(prior_faces.film_head, prior_faces.prepare, prior_faces.footage, prior_faces.SETTINGS),
 }
 
@@ -131,9 +131,9 @@ def prepare_all(kind: Kind, films: Sequence[Path], work: Path, workers: int, pro
     "--films", type=click.IntRange(2), default=36, show_default=True,
     help="People, each in one film; the last one is judged on.",
 )  # fmt: skip
-@click.option("--steps", default=8000, show_default=True, help="Steps of training, as planned.")
+@click.option("--steps", default=3600, show_default=True, help="Steps of training, as planned.")
 @click.option(
-    "--until", "stops", type=click.IntRange(1), default=(2200,), show_default=True, multiple=True,
+    "--until", "stops", type=click.IntRange(1), default=(3600,), show_default=True, multiple=True,
     help="Stop after so many of them; may be repeated.",
 )  # fmt: skip
 @click.option("--light", default=0.4, show_default=True, help="How far colours are changed, in logarithms.")
