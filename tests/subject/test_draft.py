@@ -16,6 +16,7 @@ from vidgan.subject.draft import (
     TURNED,
     Pose,
     Warped,
+    believed,
     blend_logits,
     blended,
     composite,
@@ -165,6 +166,24 @@ def test_a_print_on_the_trunk_is_taken_from_the_reference_that_faces_as_asked(ne
     torch.testing.assert_close(colour[shin], shown[shin])  # of limbs it says nothing
 
 
+def test_a_limb_that_a_reference_lacks_comes_from_another():
+    pose = facing_pose(0.0, [0.0, 0.0])
+    x, y = (256 * pose.driving[0, [JOINT["left_knee"], JOINT["left_ankle"]]].mean(0)).long()
+    pictures = torch.ones(1, 2, 4, 256, 256)
+    pictures[0, 0, 3, y - 9 : y + 10] = 0
+    warped = warp_references(pictures, flows(pose, pictures, 256), pose.fade, 256)
+    assert warped.core[0, 0, y, x] > 0.9
+    assert blended(warped)[1][0, 0, y, x] > 0.9
+    beside = replace(warped, confidence=torch.ones_like(warped.confidence))
+    assert blended(beside)[1][0, 0, y, x] < 0.3  # by rank alone it would be the first one's nothing
+
+
+def test_away_from_the_bones_nobody_is_believed():
+    matte, core = torch.tensor([0.0, 0.5, 1.0]).view(1, 1, 1, 3), torch.tensor([0.0, 0.5, 1.0]).view(1, 1, 3, 1)
+    wanted = torch.tensor([[1.0, 1.0, 1.0], [0.5, 0.75, 1.0], [0.0, 0.5, 1.0]])
+    torch.testing.assert_close(believed(matte, core)[0, 0], wanted)
+
+
 def test_a_faded_reference_counts_less(subject):
     pose = pose_of(subject, 2, [2, 2])
     references = references_of(subject, [2, 2])
@@ -181,14 +200,16 @@ def test_a_shown_matte_is_firmer_than_the_mean_of_its_references():
 
 
 def test_at_equal_confidence_nearer_slots_count_more():
-    warped = Warped(torch.zeros(1, 3, 3, 2, 2), torch.zeros(1, 3, 2, 2), torch.ones(1, 3, 2, 2))
+    warped = Warped(
+        torch.zeros(1, 3, 3, 2, 2), torch.zeros(1, 3, 2, 2), torch.ones(1, 3, 2, 2), torch.zeros(1, 1, 2, 2)
+    )
     weights = torch.softmax(blend_logits(warped), 1)[0, :, 0, 0]
     assert weights[0] > weights[1] > weights[2]
 
 
 def test_mixing_is_the_weighted_mean():
     torch.manual_seed(0)
-    warped = Warped(torch.rand(2, 3, 3, 4, 4), torch.rand(2, 3, 4, 4), torch.ones(2, 3, 4, 4))
+    warped = Warped(torch.rand(2, 3, 3, 4, 4), torch.rand(2, 3, 4, 4), torch.ones(2, 3, 4, 4), torch.zeros(2, 1, 4, 4))
     weights = torch.softmax(torch.randn(2, 3, 4, 4), 1)
     colour, matte = mix(weights, warped)
     wanted = sum(weights[:, i : i + 1] * warped.colour[:, i] for i in range(3))

@@ -88,6 +88,18 @@ def test_the_own_picture_stands_beside_what_is_shown(warped, plate):
     torch.testing.assert_close(painted.own, 0.5 * 0.3 + 0.5 * plate, atol=1e-6, rtol=0)
 
 
+def test_an_own_picture_of_nobody_does_not_count_along_the_bones(warped, plate):
+    """As of a limb that it does not know, in a pose that it was not trained on."""
+    core = (warped.core > 0.9)[0, 0] & (warped.matte[0].amin(0) > 0.9)
+    assert core.sum() > 5
+    nobody, there = (paint(change(own=3.0, matte=matte), warped, plate, BODY) for matte in (-20.0, 20.0))
+    assert nobody.weights[0, -1][core].max() < 0.01
+    assert nobody.matte[0, 0][core].min() > 0.85
+    assert there.weights[0, -1][core].min() > 0.5
+    away = (warped.core == 0)[0, 0]
+    torch.testing.assert_close(nobody.weights[0, :, away], there.weights[0, :, away])
+
+
 def test_where_they_agree_the_own_picture_takes_the_references_detail():
     rows = torch.arange(2 * S) % 2
     stripes = (0.2 * rows - 0.1).expand(1, 3, 2 * S, 2 * S)  # too fine for S pixels, even at their size

@@ -33,6 +33,9 @@ TURN, TURNED = 0.45, 0.15
 printed on it lies elsewhere. It never counts less than TURNED.
 """
 
+CORE = 0.75
+"""The share of `Flow.inside` from which on the driving body is surely there: at 0.88 radii of its parts."""
+
 GATE_LOW, GATE_HIGH = 0.5, 0.95
 """Outside the body, mattes fade out as the confidence falls from the upper to the lower of these."""
 
@@ -67,11 +70,14 @@ class Pose:
 
 @dataclass(frozen=True)
 class Warped:
-    """References at the driving pose: colour (B, K, 3, H, W), matte and confidence (B, K, H, W)."""
+    """References at the driving pose: colour (B, K, 3, H, W), matte and confidence (B, K, H, W); core (B, 1, H, W) in
+    [0, 1], 1 along the bones of the driving body, where what shows nobody is not believed.
+    """
 
     colour: Tensor
     matte: Tensor
     confidence: Tensor
+    core: Tensor
 
     def at(self, some: slice) -> Warped:
         """Those of some of the poses."""
@@ -100,15 +106,29 @@ def warp_references(pictures: Tensor, flow: Flow, fade: Tensor, size: int) -> Wa
     own = ((fine.confidence - GATE_LOW) / (GATE_HIGH - GATE_LOW)).clamp(0, 1)
     pulled[:, :, 3] *= torch.maximum(own, fine.inside[:, None]) * fine.near[:, None]
     pulled = feathered(pulled, fine)
+    core = widened(((fine.inside - CORE) / (1 - CORE)).clamp(0, 1)[:, None], fine.columns, size)
     trusted = (fine.confidence * fine.shown * fade[..., None, None])[:, :, None]
     whole = widened(torch.cat([pulled, trusted], 2), fine.columns, size)
-    return Warped(whole[:, :, :3], whole[:, :, 3], whole[:, :, 4])
+    matte = whole[:, :, 3]
+    return Warped(whole[:, :, :3], matte, whole[:, :, 4] * believed(matte, core), core)
+
+
+def believed(matte: Tensor, core: Tensor) -> Tensor:
+    """How far a picture with a matte (B, K, H, W) is believed, in [0, 1]: along the driving body's bones, `core`
+    (B, 1, H, W), as far as it shows somebody.
+    """
+    return 1 - core * (1 - matte)
+
+
+def trust(confidence: Tensor) -> Tensor:
+    """A confidence in [0, 1] as the logit of a blend's weight: the same shape."""
+    return SHARPNESS * confidence.clamp_min(1e-3).log()
 
 
 def blend_logits(warped: Warped) -> Tensor:
     """How much the draft trusts each reference at each pixel: (B, K, H, W) logits."""
     rank = torch.arange(warped.confidence.shape[1], device=warped.confidence.device, dtype=torch.float32)
-    return SHARPNESS * warped.confidence.clamp_min(1e-3).log() - RANK_PENALTY * rank[None, :, None, None]
+    return trust(warped.confidence) - RANK_PENALTY * rank[None, :, None, None]
 
 
 def mix(weights: Tensor, warped: Warped) -> tuple[Tensor, Tensor]:

@@ -63,7 +63,7 @@ def face_region(points: NDArray, size: int) -> NDArray[np.uint8]:
 
 def shown_draft(draft: Tensor, matte: Tensor) -> Warped:
     """A draft (B, 3, S, S) with the matte (B, 1, S, S) of what may be repaired, as the blend's one reference."""
-    return Warped(draft[:, None], matte, torch.ones_like(matte))
+    return Warped(draft[:, None], matte, torch.ones_like(matte), core=torch.zeros_like(matte))
 
 
 class Mender:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vidgan.nets.repair import Repair
-from vidgan.subject.draft import FLOW_STRIDE, Warped, blend_logits, composite, mix
+from vidgan.subject.draft import FLOW_STRIDE, Warped, believed, blend_logits, composite, mix, trust
 from vidgan.subject.rig import Rig
 from vidgan.subject.warp import about, grid_points, resize_flow, sample, widened
 
@@ -129,6 +129,7 @@ def with_slot(warped: Warped, colour: Tensor, matte: Tensor, confidence: Tensor)
         torch.cat([warped.colour, colour[:, None]], 1),
         torch.cat([warped.matte, matte], 1),
         torch.cat([warped.confidence, confidence], 1),
+        warped.core,
     )
 
 
@@ -164,9 +165,9 @@ def paint(out: Repair, warped: Warped, plate: Tensor, rig: Rig, fine: bool = Tru
     out = _at_size(out, size)
     base = blend_logits(warped)
     # Below all references together, so that moments when every slot fades do not fall to the own picture.
-    own_base = base.logsumexp(1, keepdim=True) + rig.trust
-    logits = torch.cat([base, own_base], 1) + out.logits
     own_colour, own_matte = out.colour, torch.sigmoid(out.matte)
+    own_base = base.logsumexp(1, keepdim=True) + rig.trust + trust(believed(own_matte, warped.core))
+    logits = torch.cat([base, own_base], 1) + out.logits
     if fine and size > small:
         shown, there = mix(torch.softmax(logits[:, :-1], 1), warped)
         own_colour = finer(own_colour, shown, small, rig.agreement).clamp(-1, 1)
