@@ -120,15 +120,10 @@ def believed(matte: Tensor, core: Tensor) -> Tensor:
     return 1 - core * (1 - matte)
 
 
-def trust(confidence: Tensor) -> Tensor:
-    """A confidence in [0, 1] as the logit of a blend's weight: the same shape."""
-    return SHARPNESS * confidence.clamp_min(1e-3).log()
-
-
 def blend_logits(warped: Warped) -> Tensor:
     """How much the draft trusts each reference at each pixel: (B, K, H, W) logits."""
     rank = torch.arange(warped.confidence.shape[1], device=warped.confidence.device, dtype=torch.float32)
-    return trust(warped.confidence) - RANK_PENALTY * rank[None, :, None, None]
+    return SHARPNESS * warped.confidence.clamp_min(1e-3).log() - RANK_PENALTY * rank[None, :, None, None]
 
 
 def mix(weights: Tensor, warped: Warped) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vidgan.nets.repair import Repair
-from vidgan.subject.draft import FLOW_STRIDE, Warped, believed, blend_logits, composite, mix, trust
+from vidgan.subject.draft import FLOW_STRIDE, Warped, believed, blend_logits, composite, mix
 from vidgan.subject.rig import Rig
 from vidgan.subject.warp import about, grid_points, resize_flow, sample, widened
 
@@ -31,6 +31,9 @@ CELL = 0.004
 
 LEAP = 0.25
 """A pixel that moves by this much (in heights) between two frames, or more, takes nothing from the last picture."""
+
+DOUBT = 8.0
+"""Exponent of how far an own picture is believed, see `doubted`: high enough against what it has learnt to trust."""
 
 NOBODY = -20.0
 """A matte's logit where there is nobody."""
@@ -156,6 +159,16 @@ def repair(generator: nn.Module, maps: Tensor, inner: slice, plate: Tensor, warp
     )
 
 
+def doubted(out: Repair, core: Tensor) -> Repair:
+    """The same, its own picture counting less where it shows nobody along the driving body's bones, `core`
+    (B, 1, s, s): of a limb in a pose that it was not trained on it may know nothing. For rendering alone, since a
+    network would learn to make up for it.
+    """
+    logits = out.logits.clone()
+    logits[:, -1:] += DOUBT * believed(torch.sigmoid(out.matte), core).clamp_min(1e-3).log()
+    return out._replace(logits=logits)
+
+
 def paint(out: Repair, warped: Warped, plate: Tensor, rig: Rig, fine: bool = True) -> Painted:
     """Blend the references `warped` (without the previous output) at its size and that of `plate`, which may be larger
     than the generator's: weights and own picture are upsampled, and what is finer than that comes from the references,
@@ -165,9 +178,9 @@ def paint(out: Repair, warped: Warped, plate: Tensor, rig: Rig, fine: bool = Tru
     out = _at_size(out, size)
     base = blend_logits(warped)
     # Below all references together, so that moments when every slot fades do not fall to the own picture.
-    own_colour, own_matte = out.colour, torch.sigmoid(out.matte)
-    own_base = base.logsumexp(1, keepdim=True) + rig.trust + trust(believed(own_matte, warped.core))
+    own_base = base.logsumexp(1, keepdim=True) + rig.trust
     logits = torch.cat([base, own_base], 1) + out.logits
+    own_colour, own_matte = out.colour, torch.sigmoid(out.matte)
     if fine and size > small:
         shown, there = mix(torch.softmax(logits[:, :-1], 1), warped)
         own_colour = finer(own_colour, shown, small, rig.agreement).clamp(-1, 1)

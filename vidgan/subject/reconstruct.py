@@ -23,6 +23,7 @@ from vidgan.subject.paint import (
     Painted,
     Previous,
     Pulled,
+    doubted,
     nothing_before,
     paint,
     pull,
@@ -147,6 +148,8 @@ class Painter:
         here, small = scene.pose.driving, scene.narrow.shape[-1]
         maps, inner = BODY.conditioning(here, scene.seen, small), BODY.columns(here, small)
         out = repair(generator, maps, inner, scene.narrow, with_previous(scene.fewer, resized(pulled, small)))
+        if generator.blends:
+            out = doubted(out, scene.fewer.core)
         return paint(out, scene.warped, scene.plate, BODY, fine=bool(generator.blends))
 
     def reconstruct(self, train: Positions, held: Positions) -> Iterator[Picture]:
