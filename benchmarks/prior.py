@@ -89,7 +89,7 @@ class Kind:
     """What of people is filmed and learnt.
 
     film: films the person of a number; prepare: makes the folders to learn from, of a film in a work folder; footage:
-    opens such a folder; settings: of the training, as in the preset that it is for.
+    opens such a folder; settings: of the training.
     """
 
     film: Callable[[int, Path, Progress], None]

@@ -266,7 +266,23 @@ def test_an_arm_across_the_trunk_is_whole_from_the_front_and_behind_a_back(turne
     down = torch.stack([torch.full((41,), x), y + offsets * radius], -1)[None]
     weights = part_weights(bone_distances(driving, down, HEIGHT, part_table()), frontal(driving, HEIGHT))[0]
     arm = weights[PART["left_lower_arm"]] > 0.5
-    assert torch.equal(arm, (offsets.abs() < 0.86) & (not turned))  # 0.86² is `CROSSING`
+    assert torch.equal(arm, (offsets.abs() < 0.86) & (not turned))  # `CROSSING` is 0.866²
+
+
+def test_arms_go_before_fronts_and_behind_backs_each_in_its_own_pose_and_reference():
+    """Two driving poses, seen from the front and from behind, and two references of each: alike, and the other way."""
+    (front, x, y), (back, _, _) = across_the_trunk(), across_the_trunk(turned=True)
+    driving, references = torch.cat([front, back]), torch.stack([torch.cat([front, back]), torch.cat([back, front])])
+    tall = HEIGHT.expand(2)
+    parts = PartMotion(driving, references, tall, tall[:, None].expand(2, 2), torch.ones(2, 2, 8, 8))
+    (where, trust, _, _), there = parts.at(torch.tensor([[[x, y]]]).expand(2, 1, 2)), part_table()
+    arm, trunk = (there.names.index(name) for name in ("left_lower_arm", "torso"))
+    for index, part in enumerate((arm, trunk)):
+        point = torch.tensor([x, y, 1.0])
+        torch.testing.assert_close(where[index, :, 0], parts.affines[index, :, part] @ point, atol=0.01, rtol=0)
+    # An arm lands on an arm in the front view alone, the trunk on a trunk in the other.
+    assert trust[[0, 1], 0, 0].min() > 0.9
+    assert trust[[0, 1], 1, 0].max() < 0.5
 
 
 def test_how_far_a_person_is_seen_from_the_front():
@@ -276,6 +292,11 @@ def test_how_far_a_person_is_seen_from_the_front():
     torch.testing.assert_close(
         frontal(points, HEIGHT.expand(5)), torch.tensor([1.0, 1.0, 0.0, -1.0, -1.0]), atol=1e-5, rtol=0
     )
+    for angle in (0.8, math.pi / 2, math.pi):  # leaning, lying, upside down
+        fallen = torch.stack([similarity(one, angle, 1.0, (0.0, 0.0))[0] for one in points])
+        torch.testing.assert_close(
+            frontal(fallen, HEIGHT.expand(5)), frontal(points, HEIGHT.expand(5)), atol=1e-4, rtol=0
+        )
     nearly = points.clone()
     nearly[..., 0] = 0.5 + (pose()[..., 0] - 0.5) * math.cos(1.3)
     assert 0.1 < float(frontal(nearly, HEIGHT.expand(5))[0]) < 0.9

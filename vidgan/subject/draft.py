@@ -71,7 +71,7 @@ class Pose:
 @dataclass(frozen=True)
 class Warped:
     """References at the driving pose: colour (B, K, 3, H, W), matte and confidence (B, K, H, W); core (B, 1, H, W) in
-    [0, 1], 1 along the bones of the driving body, where what shows nobody is not believed.
+    [0, 1], near 1 along the bones of the driving body, where what shows nobody is not believed.
     """
 
     colour: Tensor

@@ -61,7 +61,7 @@ and the factor by which it is stretched or shortened at most.
 class PartTable:
     """The parts as tensors: `start` and `end` (P, J) average the landmarks of a part's ends; `radius` (P,) is a share
     of person height; `stretch` (P,) how far a part may be stretched along its bone; `arms`, the indices of
-    forearms and hands, which lie before the `body`, those of trunk, head and thighs.
+    forearms and hands, and the `body`, those of trunk, head and thighs, which they cross.
     """
 
     start: Tensor
@@ -128,10 +128,15 @@ def segment_distances(start: Tensor, end: Tensor, at: Tensor, height: Tensor, ta
 
 def frontal(points: Tensor, height: Tensor) -> Tensor:
     """How far a person is seen from the front, where their arms lie before them: 1 until turned by some 60 degrees, 0
-    in profile, -1 from behind. points: (..., J, 2); height: (...), window units → (...).
+    in profile, -1 from behind; by how far their left is to the right of their spine. points: (..., J, 2); height:
+    (...), window units → (...).
     """
-    left, right = (points[..., [JOINT[f"{side}_{at}"] for at in ("shoulder", "hip")], 0] for side in ("left", "right"))
-    return ((left - right).sum(-1) / (FRONTAL * height)).clamp(-1, 1)
+    sides = [[JOINT[f"{side}_{at}"] for side in ("left", "right")] for at in ("shoulder", "hip")]
+    shoulders, hips = (points[..., pair, :] for pair in sides)
+    across = (shoulders + hips).mul(points.new_tensor([[1.0], [-1.0]])).sum(-2)
+    x, y = (shoulders - hips).mean(-2).unbind(-1)
+    width = (across[..., 1] * x - across[..., 0] * y) / torch.hypot(x, y).clamp_min(1e-6)
+    return (width / (FRONTAL * height)).clamp(-1, 1)
 
 
 def part_weights(distances: Tensor, front: Tensor) -> Tensor:
