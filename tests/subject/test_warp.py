@@ -249,8 +249,7 @@ def test_part_weights_sum_to_one_and_prefer_the_nearest():
 def across_the_trunk(turned=False):
     """Somebody whose left forearm lies across the middle of their trunk, seen from the front or from behind."""
     points = pose()
-    names = [JOINT[f"{side}_{at}"] for side in ("left", "right") for at in ("shoulder", "hip")]
-    middle_x, middle_y = points[0, names].mean(0)
+    middle_x, middle_y = points[0, [JOINT[name] for name in TORSO]].mean(0)
     points[0, JOINT["left_elbow"]] = torch.stack([middle_x + 0.08, middle_y])
     points[0, [JOINT[name] for name in LEFT_HAND]] = torch.stack([middle_x - 0.08, middle_y])
     if turned:
@@ -275,9 +274,8 @@ def test_arms_go_before_fronts_and_behind_backs_each_in_its_own_pose_and_referen
     driving, references = torch.cat([front, back]), torch.stack([torch.cat([front, back]), torch.cat([back, front])])
     tall = HEIGHT.expand(2)
     parts = PartMotion(driving, references, tall, tall[:, None].expand(2, 2), torch.ones(2, 2, 8, 8))
-    (where, trust, _, _), there = parts.at(torch.tensor([[[x, y]]]).expand(2, 1, 2)), part_table()
-    arm, trunk = (there.names.index(name) for name in ("left_lower_arm", "torso"))
-    for index, part in enumerate((arm, trunk)):
+    where, trust, _, _ = parts.at(torch.tensor([[[x, y]]]).expand(2, 1, 2))
+    for index, part in enumerate((PART["left_lower_arm"], PART["torso"])):
         point = torch.tensor([x, y, 1.0])
         torch.testing.assert_close(where[index, :, 0], parts.affines[index, :, part] @ point, atol=0.01, rtol=0)
     # An arm lands on an arm in the front view alone, the trunk on a trunk in the other.

@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 import torch
 from torch import Tensor
 
-from vidgan.pose.body import PARTS, SLEEVE, Part
+from vidgan.pose.body import HIPS, PARTS, SHOULDERS, SLEEVE, Part
 from vidgan.pose.track import JOINT
 
 TEMPERATURE = 0.25
@@ -131,8 +131,7 @@ def frontal(points: Tensor, height: Tensor) -> Tensor:
     in profile, -1 from behind; by how far their left is to the right of their spine. points: (..., J, 2); height:
     (...), window units → (...).
     """
-    sides = [[JOINT[f"{side}_{at}"] for side in ("left", "right")] for at in ("shoulder", "hip")]
-    shoulders, hips = (points[..., pair, :] for pair in sides)
+    shoulders, hips = (points[..., [JOINT[name] for name in pair], :] for pair in (SHOULDERS, HIPS))
     across = (shoulders + hips).mul(points.new_tensor([[1.0], [-1.0]])).sum(-2)
     x, y = (shoulders - hips).mean(-2).unbind(-1)
     width = (across[..., 1] * x - across[..., 0] * y) / torch.hypot(x, y).clamp_min(1e-6)
