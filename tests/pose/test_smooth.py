@@ -64,12 +64,12 @@ def test_smoothing_takes_jitter_away_and_leaves_a_fast_dance():
     assert np.abs(smooth(fast + noise[1], times, config) - fast).mean() < 0.01
 
 
-def test_of_trembling_at_rest_a_sixth_is_left():
+def test_of_trembling_at_rest_an_eighth_is_left():
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 0.003, (33, 250))
     still = smooth(noise.T, np.arange(250) / 25, SmoothConfig())
     step, before = np.abs(np.diff(still, axis=0)).mean(), np.abs(np.diff(noise)).mean()
-    assert step < 0.175 * before
+    assert step < 0.125 * before
 
 
 def test_uneven_times_are_taken_as_they_are():
@@ -106,9 +106,32 @@ def test_a_fit_is_that_of_savitzky_and_golay():
     assert fitted(values, np.arange(5.0), 100.0)[2] == pytest.approx(values @ np.array([-3, 12, 17, 12, -3]) / 35)
 
 
-def test_noise_of_zero_is_the_one_euro_filter_alone():
+def test_noise_of_zero_is_the_one_euro_filter_alone_over_itself_in_both_orders():
     values, times = np.random.default_rng(3).normal(0, 1, (30, 2)), np.arange(30) / 25
     config = SmoothConfig(noise=0)
-    parameters = (config.min_cutoff, config.beta, config.speed_cutoff)
-    backward = one_euro(values[::-1], -times[::-1], *parameters)[::-1]
-    np.testing.assert_array_equal(smooth(values, times, config), (one_euro(values, times, *parameters) + backward) / 2)
+    parameters = (config.min_cutoff, config.beta, config.speed_cutoff, config.slow)
+
+    def there(samples):
+        return one_euro(samples, times, *parameters)
+
+    def back(samples):
+        return one_euro(samples[::-1], -times[::-1], *parameters)[::-1]
+
+    expected = (back(there(values)) + there(back(values))) / 2
+    np.testing.assert_allclose(smooth(values, times, config), expected, rtol=0, atol=1e-12)
+
+
+def test_time_has_no_direction():
+    values, times = np.random.default_rng(4).normal(0, 0.01, (40, 2)), np.cumsum(np.tile([0.02, 0.06], 20))
+    turned = smooth(values[::-1], -times[::-1], SmoothConfig())[::-1]
+    np.testing.assert_allclose(turned, smooth(values, times, SmoothConfig()), rtol=0, atol=1e-12)
+
+
+def test_below_the_slow_speed_the_cutoff_opens_with_its_square():
+    """A step of 0.004 in 0.1 s, whose speed of 0.04 is not smoothed: 0.3 + 60 * 0.04 * 0.04 / 0.05 = 2.22 Hz, and an
+    alpha of 1 / (1 + 1 / (2 pi 2.22 0.1)) = 0.58242; without `slow` 2.7 Hz and 0.62914.
+    """
+    step, times = np.array([0.0, 0.004]), np.array([0.0, 0.1])
+    assert one_euro(step, times, 0.3, 60.0, 1e9, slow=0.05)[1] / 0.004 == pytest.approx(0.58242, abs=1e-4)
+    assert one_euro(step, times, 0.3, 60.0, 1e9)[1] / 0.004 == pytest.approx(0.62914, abs=1e-4)
+    assert one_euro(2 * step, times, 0.3, 60.0, 1e9, slow=0.05)[1] == one_euro(2 * step, times, 0.3, 60.0, 1e9)[1]

@@ -30,7 +30,7 @@ class FaceFinishConfig(Config):
     """
 
     max_gap: float = Field(default=0.25, ge=0)
-    smoothing: SmoothConfig = SmoothConfig(noise=0, min_cutoff=2.5, beta=45.0, speed_cutoff=10.0)
+    smoothing: SmoothConfig = SmoothConfig(noise=0, min_cutoff=5.5, beta=100.0, slow=0, speed_cutoff=10.0)
 
 
 def finish(

@@ -24,24 +24,27 @@ class SmoothConfig(Config):
     """The one-euro filter's parameters for positions in person heights.
 
     `noise` (heights) is by how much landmarks tremble, for `fitted`; 0 leaves that out. Of the one-euro filter,
-    `min_cutoff` (Hz) rules jitter at rest, `beta` (Hz per height/s) how fast the cutoff opens with speed,
-    `speed_cutoff` (Hz) how much the speed itself is smoothed. `off` leaves the landmarks as they are found.
+    `min_cutoff` (Hz) rules jitter at rest, `beta` (Hz per height/s) how fast the cutoff opens with speed, `slow`
+    (heights/s) below which speed it opens less, `speed_cutoff` (Hz) how much the speed itself is smoothed. `off` leaves
+    the landmarks as they are found.
     The defaults were chosen by the flicker and likeness of drafts of four real clips (5 to 24 frames/s). With noise of
-    0.1 and 0.3 % of the height added to their landmarks, the fastest tenth of all motion is kept to within 0.26 and
-    0.4 % of it.
+    0.1 and 0.3 % of the height added to their landmarks, the fastest tenth of all motion is kept to within 0.3 and
+    0.42 % of it.
     """
 
     off: bool = False
     noise: float = Field(default=0.001, ge=0)
     min_cutoff: float = Field(default=0.3, gt=0)
-    beta: float = Field(default=30.0, ge=0)
+    beta: float = Field(default=60.0, ge=0)
+    slow: float = Field(default=0.05, ge=0)
     speed_cutoff: float = Field(default=8.0, gt=0)
 
 
 def one_euro(
-    values: NDArray, seconds: NDArray, min_cutoff: float, beta: float, speed_cutoff: float = 1.0
+    values: NDArray, seconds: NDArray, min_cutoff: float, beta: float, speed_cutoff: float = 1.0, slow: float = 0.0
 ) -> NDArray[np.float64]:
-    """The filter as published, on every trailing element by itself, at its real times.
+    """The filter as published, on every trailing element by itself, at its real times; but for `slow`, which they have
+    not: noise has a speed, too, and would hold the cutoff open at rest.
 
     Args:
         values: (T, ...) without NaN.
@@ -49,6 +52,7 @@ def one_euro(
         min_cutoff: cutoff at rest, Hz.
         beta: Hz of cutoff for each unit of speed (units of `values` per second).
         speed_cutoff: cutoff of the speed's own low-pass, Hz.
+        slow: speed below which the cutoff opens with its square, as if it were speed / `slow` of what it is.
 
     Returns:
         (T, ...) filtered, the first sample unchanged.
@@ -59,22 +63,29 @@ def one_euro(
         step = max(float(seconds[t] - seconds[t - 1]), 1e-6)
         raw_speed = (filtered[t] - filtered[t - 1]) / step
         speed = speed + _alpha(speed_cutoff, step) * (raw_speed - speed)
-        filtered[t] = filtered[t - 1] + _alpha(min_cutoff + beta * np.abs(speed), step) * (
-            filtered[t] - filtered[t - 1]
-        )
+        fast = np.abs(speed)
+        fast = fast * np.minimum(1, fast / slow) if slow else fast
+        filtered[t] = filtered[t - 1] + _alpha(min_cutoff + beta * fast, step) * (filtered[t] - filtered[t - 1])
     return filtered
 
 
 def smooth(values: NDArray, seconds: NDArray, config: SmoothConfig) -> NDArray[np.float64]:
-    """`fitted`, then zero-phase one-euro: the mean of a forward and a backward pass, whose lags cancel.
+    """`fitted`, then zero-phase one-euro: a pass over the outcome of one that goes the other way, so that the lags
+    cancel; the mean of both orders, so that neither end of time is preferred.
 
     Values and speeds are in the units that `config` is tuned for. Shapes as in `one_euro`.
     """
     values = fitted(values, seconds, config.noise) if config.noise else values
-    parameters = (config.min_cutoff, config.beta, config.speed_cutoff)
-    forward = one_euro(values, seconds, *parameters)
-    backward = one_euro(values[::-1], -seconds[::-1], *parameters)[::-1]
-    return (forward + backward) / 2
+    parameters = (config.min_cutoff, config.beta, config.speed_cutoff, config.slow)
+    with_time = _back_and_forth(values, seconds, *parameters)
+    against_time = _back_and_forth(values[::-1], -seconds[::-1], *parameters)[::-1]
+    return (with_time + against_time) / 2
+
+
+def _back_and_forth(values: NDArray, seconds: NDArray, *parameters: float) -> NDArray[np.float64]:
+    """One-euro against time, and with it over the outcome."""
+    back = one_euro(values[::-1], -seconds[::-1], *parameters)[::-1]
+    return one_euro(back, seconds, *parameters)
 
 
 def fitted(values: NDArray, seconds: NDArray, noise: float) -> NDArray[np.float64]:

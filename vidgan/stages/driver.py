@@ -29,7 +29,7 @@ class DriverStage(FilmFaceStage):
     """
 
     name: ClassVar[str] = "driver"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     choosing: ClassVar[str] = "--set driver.person=N"
     section: ClassVar[str] = "driver"
     left: ClassVar[str] = "are left out, the head rests meanwhile"

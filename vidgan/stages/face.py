@@ -54,7 +54,7 @@ class FaceStage(Stage[FaceStageConfig]):
     """
 
     name: ClassVar[str] = "face"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     Config = FaceStageConfig
     isolated: ClassVar[bool] = True
     choosing: ClassVar[str] = "--person"

@@ -31,7 +31,7 @@ class FilmFaceStage(FaceStage):
     """
 
     name: ClassVar[str] = "film_face"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     section: ClassVar[str] = "face"
     left: ClassVar[str] = "stay as filmed"
     Config = FilmFaceConfig

@@ -57,7 +57,7 @@ class PoseStage(Stage[PoseConfig]):
     """
 
     name: ClassVar[str] = "pose"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     Config = PoseConfig
     isolated: ClassVar[bool] = True
 
