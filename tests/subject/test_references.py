@@ -19,6 +19,7 @@ from vidgan.subject.references import (
     doubts,
     fades,
     hidden,
+    pace,
     pose_distances,
     steadiest_path,
 )
@@ -121,6 +122,25 @@ def test_a_motion_through_the_footage_is_followed_frame_by_frame():
     config = ReferenceConfig(count=1, switch_cost=0.0)
     choice = choose(target, target, np.zeros(20, np.float32), config)
     np.testing.assert_array_equal(choice.index[:, 0], np.arange(20))
+
+
+@pytest.mark.parametrize(("stride", "counts"), [(0.0, 0.05), (0.005, 0.5), (0.01, 1), (0.03, 1)])
+def test_a_pose_counts_by_how_far_it_goes(stride, counts):
+    way = np.zeros((40, 3), np.float32)
+    way[:, 1] = stride * np.arange(40)
+    np.testing.assert_allclose(pace(way)[10:], counts, rtol=1e-4)
+    assert pace(way[:1]) == pytest.approx(0.05)
+
+
+def test_the_same_way_changes_references_as_often_at_any_speed():
+    target, config = described(20), ReferenceConfig(count=1)
+    changes = []
+    for frames in (300, 600, 1200):
+        driving = described(frames)
+        assert pace(driving.descriptors).max() < 1
+        chosen = choose(driving, target, np.zeros(20, np.float32), config).index[:, 0]
+        changes.append(np.count_nonzero(np.diff(chosen)))
+    assert changes[0] == changes[1] == changes[2] > 1
 
 
 def test_slots_show_different_moments():

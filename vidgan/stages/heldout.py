@@ -38,7 +38,7 @@ class HeldoutStage(Stage[HeldoutConfig]):
     """
 
     name = "heldout"
-    version = 9
+    version = 10
     Config: ClassVar[type[Config]] = HeldoutConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:

@@ -109,7 +109,7 @@ class RenderStage(Stage[RenderConfig]):
     """
 
     name = "render"
-    version = 9
+    version = 10
     Config: ClassVar[type[Config]] = RenderConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:

@@ -32,9 +32,20 @@ SEEN = 0.5
 """The visibility from which on a landmark should be inside the matte."""
 
 
+STRIDE = 0.01
+"""A driving pose that goes this far from one frame to the next, in the units of `descriptor`, counts in full."""
+
+SLOWEST = 0.05
+"""One that stands still counts this much."""
+
+PACE_OVER = 11
+"""Frames over which a pose's pace is averaged."""
+
+
 class ReferenceConfig(Config):
     """How references are chosen. Distances are squared, in units of the person's height; unsharp frames and such whose
-    mask and landmarks disagree count as farther, and those whose arms hide what no slot before shows.
+    mask and landmarks disagree count as farther, and those whose arms hide what no slot before shows. `switch_cost` is
+    what a change must save, over frames that count by their `pace`.
     """
 
     count: int = 3
@@ -125,6 +136,18 @@ def pose_distances(driving: Array, target: Array) -> Array:
     return np.maximum(squares, 0).astype(np.float32)
 
 
+def pace(descriptors: Array) -> Array:
+    """How much each driving pose counts when references are chosen, by how far it goes: (T, D) → (T,) in [SLOWEST, 1].
+
+    So the way that a pose goes is what a reference is worth, and not the time that it takes: somebody who hardly moves
+    would else change references for gains that nobody sees, and nothing else moves there to hide the change.
+    """
+    steps = np.linalg.norm(np.diff(descriptors, axis=0, prepend=descriptors[:1]), axis=1)
+    around = np.pad(steps, PACE_OVER // 2, mode="edge")
+    mean = np.convolve(around, np.full(PACE_OVER, 1 / PACE_OVER), mode="valid")
+    return np.clip(mean / STRIDE, SLOWEST, 1).astype(np.float32)
+
+
 def steadiest_path(costs: Array, switch_cost: float) -> NDArray[np.int64]:
     """The path through (T, N) costs that is cheapest when every change costs `switch_cost` (Viterbi) → (T,)."""
     total = costs[0].astype(np.float64)
@@ -175,9 +198,10 @@ def choose(driving: Compared, target: Compared, handicap: Array, config: Referen
     slots show different moments and seldom change together. What the driving pose shows and no earlier slot does,
     hidden by an arm, costs the further slots: an arm across the chest in all references would be painted on the chest.
     """
-    costs = pose_distances(driving.descriptors, target.descriptors) + handicap[None]
+    counts = pace(driving.descriptors)[:, None]
+    costs = (pose_distances(driving.descriptors, target.descriptors) + handicap[None]) * counts
     own = np.arange(len(target))
-    missing = (1 - driving.hidden) * np.float32(config.hidden_weight / driving.hidden.shape[1])
+    missing = counts * (1 - driving.hidden) * np.float32(config.hidden_weight / driving.hidden.shape[1])
     paths: list[NDArray[np.int64]] = []
     for _ in range(min(config.count, len(target))):
         path = steadiest_path(costs + missing @ target.hidden.T if paths else costs, config.switch_cost)
