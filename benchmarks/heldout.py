@@ -7,26 +7,29 @@ For every clip the real stages run (pose, subject, train, heldout) in one work f
 held-out stage: the training frame with the nearest pose as it is, the draft, the trained generator at every budget, and
 the same training on pose maps alone; with --ablations also (at the longest budget) without the discriminator, without
 rollout, without the loss on change, and from random weights instead of the shipped ones. With --controls also what no
-method should be: a frozen frame, the empty plate, the person as a flat patch of one colour, the footage blurred. Scores
-are on the person's box; perceptual distance and flicker: lower is better. Every run has a process of its own; longer
-budgets first, so that no run goes on from a shorter one.
+method should be: a frozen frame, the empty plate, the person as a flat patch of one colour, the footage blurred. With
+--blurred flicker is also measured with frames and footage blurred alike, by Gaussians of so many pixels of the window:
+what a method does not show cannot flicker. Scores are on the person's box; perceptual distance and flicker: lower is
+better. Every run has a process of its own; longer budgets first, so that no run goes on from a shorter one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.common import (
     FILE,
     FOLDER,
     JSON_OPTION,
     STEPS_OPTION,
+    Finished,
     Row,
     finish,
     in_child,
@@ -37,12 +40,15 @@ from benchmarks.common import (
     say,
 )
 from vidgan.losses.perceptual import PerceptualLoss
+from vidgan.metrics.flicker import Flicker
 from vidgan.metrics.video import VideoScores
-from vidgan.stages.heldout import person_box
+from vidgan.stages.heldout import HeldoutConfig, person_box, to_make
 from vidgan.subject.examples import BodyFootage
-from vidgan.subject.footage import ExampleConfig
+from vidgan.subject.footage import ExampleConfig, Picture
 from vidgan.subject.model import Subject
 from vidgan.subject.references import ReferenceConfig
+
+BLURS = (1.0, 2.0, 4.0)
 
 DIGITS = {"perceptual": 3, "ssim": 3, "sharpness": 2, "steps": 0, "peak MB": 0}
 
@@ -83,6 +89,7 @@ def run_clip(
     seed: int,
     settings: Sequence[str] = (),
     controlled: bool = False,
+    blurred: bool = False,
 ) -> list[Row]:
     """The rows of one run: the trained generator's, or without training those of the nearest pose and the draft."""
     overrides = [f"heldout.held_out={share}", f"train.held_out={share}", f"heldout.frames={frames}"]
@@ -91,11 +98,33 @@ def run_clip(
     stages = run_stages(["heldout"], {"target": clip}, work, preset=preset, overrides=overrides, seed=seed)
     facts = stages["heldout"].facts
     shared = {"peak MB": peak_memory(stages), "feature network": facts["feature_network"]}
+    wanted = ["trained"] if training else list(facts["heldout"])
+    made = {way: facts["heldout"][way] | (by_scale(*made_again(stages, way)) if blurred else {}) for way in wanted}
     if training is None:
-        rows = [{"method": way, **scores, **shared} for way, scores in facts["heldout"].items()]
+        rows = [{"method": way, **scores, **shared} for way, scores in made.items()]
         return rows + (controls(stages["subject"].dir, share, frames) if controlled else [])
     steps = stages["train"].facts["steps"]
-    return [{"method": training.name, **facts["heldout"]["trained"], "steps": steps, **shared}]
+    return [{"method": training.name, **made["trained"], "steps": steps, **shared}]
+
+
+def made_again(stages: Mapping[str, Finished], way: str) -> tuple[Iterator[Picture], NDArray[np.uint8]]:
+    """The frames of one of the held-out stage's ways, and what was filmed with its mattes: (n, S, S, 4)."""
+    config = HeldoutConfig.model_validate(stages["heldout"].manifest.config)
+    model = stages["train"].dir if "train" in stages else None
+    footage, generator, held = to_make(stages["subject"].dir, model, config, "cpu")
+    return footage.ways(generator, held)[way], footage.truth(held)
+
+
+def by_scale(pictures: Iterable[Picture], crops: NDArray[np.uint8]) -> Row:
+    """Flicker on the person's box with frames and footage, as from `made_again`, blurred alike."""
+    flickers = {sigma: Flicker() for sigma in BLURS}
+    for made, crop in zip(pictures, crops, strict=True):
+        region = np.zeros(crop.shape[:2], bool)
+        person_box(crop[..., 3]).crop(region)[:] = True
+        pair = [np.ascontiguousarray(one, np.float32) for one in (made.picture, crop[..., :3])]
+        for sigma, flicker in flickers.items():
+            flicker.update(*(cv2.GaussianBlur(one, (0, 0), sigma) for one in pair), region)
+    return {f"flicker, blurred {sigma:g}": flicker.value for sigma, flicker in flickers.items()}
 
 
 def controls(subject: Path, share: float, frames: int) -> list[Row]:
@@ -127,6 +156,7 @@ def controls(subject: Path, share: float, frames: int) -> list[Row]:
 @STEPS_OPTION
 @click.option("--ablations", is_flag=True, help="Also train without single parts, at the longest budget.")
 @click.option("--controls", "controlled", is_flag=True, help="Also score pictures that are no result.")
+@click.option("--blurred", is_flag=True, help="Also measure flicker of what is coarse.")
 @click.option("--held-out", default=0.3, show_default=True, help="Share of each clip, at its end, never trained on.")
 @click.option("--frames", default=120, show_default=True, help="At most so many held-out frames are made.")
 @click.option("--seed", default=0, show_default=True)
@@ -134,8 +164,8 @@ def controls(subject: Path, share: float, frames: int) -> list[Row]:
 @click.option("--work", type=FOLDER, default=Path("out/benchmarks/heldout"), show_default=True, help="Work folder.")
 @JSON_OPTION
 def main(
-    clips: tuple[Path, ...], budgets: str, steps: int | None, ablations: bool, controlled: bool, held_out: float,
-    frames: int, seed: int, settings: tuple[str, ...], work: Path, json_file: Path | None,
+    clips: tuple[Path, ...], budgets: str, steps: int | None, ablations: bool, controlled: bool, blurred: bool,
+    held_out: float, frames: int, seed: int, settings: tuple[str, ...], work: Path, json_file: Path | None,
 ) -> None:  # fmt: skip
     """Make the held-out end of CLIPS from the rest of them, in each way."""
     chosen = trainings(budgets.split(","), steps, ablations)
@@ -145,7 +175,9 @@ def main(
         for training in [*reversed(chosen), None]:
             name = training.name if training else "baselines"
             say(f"{clip.name}: {name}")
-            found[name] = in_child(run_clip, clip, work, training, held_out, frames, seed, settings, controlled)
+            found[name] = in_child(
+                run_clip, clip, work, training, held_out, frames, seed, settings, controlled, blurred
+            )
         ordered = found["baselines"] + [row for training in chosen for row in found[training.name]]
         rows += [{"clip": clip.name} | row for row in ordered]
     network = rows[0]["feature network"]

@@ -16,6 +16,7 @@ from vidgan import resources
 from vidgan.config import check_layer, read_layers
 from vidgan.pose.track import JOINT
 from vidgan.stages.pipeline import read_pipeline, settings_model
+from vidgan.subject.footage import Picture
 from vidgan.video.read import ClipReader
 
 
@@ -150,6 +151,23 @@ def test_a_person_retargeted_onto_themselves_is_the_truth_in_every_mode():
     rows = retarget.errors(track, track, track)
     assert [row["mode"] for row in rows] == ["none", "global", "limbs", "global+limbs"]
     assert all(row["placed %"] < 0.1 and row["shape %"] < 0.1 for row in rows)
+
+
+def test_what_is_fine_does_not_flicker_when_all_is_blurred_and_a_wobble_of_all_does():
+    rng = np.random.default_rng(0)
+    crops = np.repeat(rng.integers(80, 170, (1, 96, 96, 4), np.uint8), 6, 0)
+    crops[..., 3] = 255
+    fine, wobble = (crops[..., :3].astype(int) for _ in range(2))
+    fine += 20 * rng.choice([-1, 1], (6, 96, 96, 1))
+    wobble += 10 * np.resize([0, 1], (6, 1, 1, 1))
+    flickers = {}
+    for name, frames in (("fine", fine), ("wobble", wobble)):
+        pictures = [Picture(frame.astype(np.uint8), crop[..., 3]) for frame, crop in zip(frames, crops, strict=True)]
+        flickers[name] = heldout.by_scale(pictures, crops)
+    assert list(flickers["wobble"].values()) == pytest.approx([10, 10, 10], abs=1e-3)
+    # of white noise a Gaussian leaves 1 / (2 sqrt(pi) sigma); that of a step of signs is 20 sqrt(2), its mean 20
+    left = np.array(list(flickers["fine"].values())) * [1, 2, 4]
+    np.testing.assert_allclose(left, 20 * np.sqrt(2) * np.sqrt(2 / np.pi) / (2 * np.sqrt(np.pi)), rtol=0.12)
 
 
 # --- speed and memory -------------------------------------------------------------------------------------------------

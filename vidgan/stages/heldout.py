@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
+from torch import nn
 
 from vidgan.config import Config
 from vidgan.losses.perceptual import PerceptualLoss
@@ -14,7 +16,7 @@ from vidgan.metrics.frames import Box, Mask
 from vidgan.metrics.video import VideoScores
 from vidgan.stages.base import Stage, StageContext
 from vidgan.stages.train import load_footage, load_generator
-from vidgan.subject.footage import ExampleConfig
+from vidgan.subject.footage import ExampleConfig, Footage, Positions
 from vidgan.subject.references import ReferenceConfig
 
 MARGIN = 6
@@ -43,13 +45,9 @@ class HeldoutStage(Stage[HeldoutConfig]):
 
     def run(self, context: StageContext) -> dict[str, Any]:
         """Make the held-out frames from the rest of the clip in each way."""
-        model = context.inputs["model"]
-        generator, facts = load_generator(model, context.device) if model else (None, {})
-        share = facts.get("held_out", self.config.held_out)
-        references = self.config.references.with_count(facts.get("references"))
-        examples = ExampleConfig(apart=facts.get("apart", ExampleConfig().apart))
-        footage = load_footage(context.input("subject"), share, references, examples, context.device)
-        held = footage.held[: self.config.frames]
+        footage, generator, held = to_make(
+            context.input("subject"), context.inputs["model"], self.config, context.device
+        )
         perceptual = PerceptualLoss("auto", context.device)
         ways, crops = footage.ways(generator, held), footage.truth(held)
         context.progress.start("held-out frames", len(ways) * len(held))
@@ -70,6 +68,18 @@ class HeldoutStage(Stage[HeldoutConfig]):
             "frames_held_out": len(held),
             "frames_used": len(footage.train),
         }
+
+
+def to_make(
+    subject: Path, model: Path | None, config: HeldoutConfig, device: str
+) -> tuple[Footage, nn.Module | None, Positions]:
+    """The footage of the subject, the trained generator (None without a model), and the positions that are made."""
+    generator, facts = load_generator(model, device) if model else (None, {})
+    share = facts.get("held_out", config.held_out)
+    references = config.references.with_count(facts.get("references"))
+    examples = ExampleConfig(apart=facts.get("apart", ExampleConfig().apart))
+    footage = load_footage(subject, share, references, examples, device)
+    return footage, generator, footage.held[: config.frames]
 
 
 def doubted(table: Mapping[str, Mapping[str, float | None]]) -> str | None:
