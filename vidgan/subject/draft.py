@@ -23,7 +23,7 @@ SHARPNESS = 4.0
 RANK_PENALTY = 1.6
 """Each further slot, a farther pose, counts exp(-RANK_PENALTY) of the one before at equal confidence."""
 
-FIRMNESS = {"draft": 1.6, "trained": 1.3}
+FIRMNESS = {"draft": 1.6, "trained": 1.15}
 """What is shown has its matte steepened by this much about a half: references that disagree a little on where a hand is
 leave a hand, and not a shade of it. A generator settles most of that itself, and firmer mattes flicker more.
 """
