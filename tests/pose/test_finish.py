@@ -43,15 +43,6 @@ def test_swaps_and_spikes_are_counted_and_gone():
     assert np.abs(track.image - truth.image).max() < 12
 
 
-def test_a_twitch_is_gone_and_counted():
-    raw, _ = raw_dance()
-    raw.image[:] = raw.image[:1]
-    raw.image[50:52, 25] += [8, 0]
-    track = finished(raw, smoothing={"off": True})
-    assert track.facts["spikes_repaired"] == 2
-    np.testing.assert_allclose(track.image, np.broadcast_to(raw.image[:1], track.image.shape), atol=1e-3)
-
-
 def test_smoothing_off_and_nothing_to_repair_changes_nothing():
     raw, truth = raw_dance()
     track = finished(raw, smoothing={"off": True})

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.pose.skeletons import dance, figure, mirrored
-from vidgan.pose.repair import ARMS, LEGS, MIRROR, exchange, fill_gaps, find_spikes, find_swaps, find_twitches, ranges
+from vidgan.pose.repair import ARMS, LEGS, MIRROR, exchange, fill_gaps, find_spikes, find_swaps, ranges
 
 
 def turning(count, fps, turns):
@@ -68,39 +68,6 @@ def test_far_frames_are_no_evidence_of_a_spike():
     heights = np.array(dance(count=20).image / 400)
     heights[10, 15] += 0.4
     assert not find_spikes(heights, np.arange(20) / 5).any()
-
-
-@pytest.fixture
-def still():
-    """A person who stands still for 4 seconds at 10 frames a second, trembling by 0.1 % of the height: (40, 33, 2)."""
-    return np.random.default_rng(0).normal(0, 0.001, (40, 33, 2)) + 0.5
-
-
-@pytest.mark.parametrize("length", [1, 2, 3])
-@pytest.mark.parametrize("by", [0.012, 0.025])
-def test_who_stands_still_twitches(still, length, by):
-    still[20 : 20 + length, 25] += [by, 0]
-    twitches = find_twitches(still, np.arange(40) / 10)
-    assert twitches[20 : 20 + length, 25].all()
-    assert twitches.sum() == length
-
-
-@pytest.mark.parametrize(("length", "by", "rate"), [(4, 0.02, 10), (2, 0.02, 5), (2, 0.05, 10), (2, 0.003, 10)])
-def test_what_lasts_or_goes_far_or_hardly_goes_is_no_twitch(still, length, by, rate):
-    still[20 : 20 + length, 25] += [by, 0]
-    assert not find_twitches(still, np.arange(40) / rate).any()
-
-
-def test_a_dance_does_not_twitch():
-    track = dance()
-    assert not find_twitches(track.image / 400, np.arange(len(track.image)) / 25).any()
-
-
-def test_nobody_twitches_beside_a_gap_or_in_a_short_track(still):
-    still[20, 25] += [0.02, 0]
-    still[22:] = np.nan
-    assert not find_twitches(still, np.arange(40) / 10).any()
-    assert not find_twitches(still[:10], np.arange(10) / 10).any()
 
 
 def test_gaps_are_filled_in_real_time():

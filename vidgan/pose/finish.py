@@ -15,7 +15,7 @@ from pydantic import Field
 
 from vidgan.config import Config
 from vidgan.pose.body import PERSON_METRES, person_height
-from vidgan.pose.repair import GROUPS, exchange, fill_gaps, find_spikes, find_swaps, find_twitches, ranges
+from vidgan.pose.repair import GROUPS, exchange, fill_gaps, find_spikes, find_swaps, ranges
 from vidgan.pose.smooth import SmoothConfig, smooth
 from vidgan.pose.track import PoseTrack
 
@@ -134,7 +134,7 @@ def _repaired(track: PoseTrack) -> tuple[PoseTrack, dict[str, int]]:
     seconds, height = seconds_of(track), person_height(track)
     track, swapped = unswapped(track, height)
     image, world, visibility = track.image, track.world, track.visibility
-    spikes = find_spikes(image / height, seconds) | find_twitches(image / height, seconds)
+    spikes = find_spikes(image / height, seconds)
     for landmark in np.flatnonzero(spikes.any(axis=0)):
         known = track.present & ~spikes[:, landmark]
         for values in (image, world):

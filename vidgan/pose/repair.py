@@ -1,4 +1,4 @@
-"""Repairing raw landmarks: left and right swapped for a few frames, single frames off their path, gaps.
+"""Repairing raw landmarks: left and right swapped for a few frames, single frames far off, gaps.
 
 Legend: T frames, J landmarks, D = 2 or 3; NaN where nothing was found. Positions are in person heights.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from vidgan.pose.track import JOINT, LANDMARKS
@@ -35,17 +34,6 @@ _TWIST_COST = 2.0
 
 _TRUSTED_STEP = 1 / 12
 """Seconds between frames up to which a jump counts in full; over longer steps more of it may be real motion."""
-
-
-_TWITCH_REACH = 5
-"""Frames on both sides that a twitch is compared with."""
-
-_TWITCH_TIMES = 4.0
-_TWITCH = (0.005, 0.03)
-"""Person heights between which a twitch lies."""
-
-_TWITCH_SPAN = 0.41
-"""Seconds at most from the frame before a twitch to the one after it: three frames of ten a second."""
 
 
 def find_swaps(heights: NDArray, world: NDArray, seconds: NDArray) -> NDArray[np.bool_]:
@@ -110,30 +98,6 @@ def find_spikes(heights: NDArray, seconds: NDArray, limit: float = 0.2, span: fl
         around = np.linalg.norm(after - before, axis=-1)
         spikes[reach:-reach] |= (missed > limit * (1 + 2 * apart[:, None]) / 3) & (missed > 2 * around) & close[:, None]
     return spikes
-
-
-def find_twitches(heights: NDArray, seconds: NDArray) -> NDArray[np.bool_]:
-    """Landmarks that twitch for a moment by less than a spike, as those of a knee beneath a robe do: (T, J, D), (T,) →
-    (T, J) bool.
-
-    A Hampel filter (Davies and Gather 1993, "The Identification of Multiple Outliers"): a landmark is farther from the
-    median of the frames about it than `_TWITCH_TIMES` times what these are from it, in the median. So nothing twitches
-    where motion is fast, and what goes on for longer than `_TWITCH_SPAN`, or farther than a twitch does, may be meant.
-    """
-    twitches = np.zeros(heights.shape[:2], bool)
-    if len(heights) <= 2 * _TWITCH_REACH:
-        return twitches
-    around = np.moveaxis(sliding_window_view(heights, 2 * _TWITCH_REACH + 1, axis=0), -1, 0)
-    middle = np.median(around, axis=0)
-    away = np.linalg.norm(around[_TWITCH_REACH] - middle, axis=-1)
-    usual = np.median(np.linalg.norm(around - middle, axis=-1), axis=0)
-    least, most = _TWITCH
-    twitches[_TWITCH_REACH:-_TWITCH_REACH] = (away > np.maximum(_TWITCH_TIMES * usual, least)) & (away < most)
-    for landmark in np.flatnonzero(twitches.any(axis=0)):
-        for first, last in ranges(twitches[:, landmark]):
-            if seconds[last + 1] - seconds[first - 1] > _TWITCH_SPAN:
-                twitches[first : last + 1, landmark] = False
-    return twitches
 
 
 def fill_gaps(values: NDArray, seconds: NDArray, known: NDArray[np.bool_], max_gap: float) -> NDArray[np.float64]:
