@@ -72,6 +72,15 @@ def test_of_trembling_at_rest_an_eighth_is_left():
     assert step < 0.125 * before
 
 
+def test_trembling_of_a_thousandth_does_not_open_the_filter():
+    noise = np.random.default_rng(0).normal(0, 0.001, (250, 33))
+    left = [
+        np.abs(np.diff(smooth(noise, np.arange(250) / 25, SmoothConfig(**changes)), axis=0)).mean()
+        for changes in ({}, {"slow": 0})
+    ]
+    assert left[0] < 0.015 * np.abs(np.diff(noise, axis=0)).mean() < left[1]
+
+
 def test_uneven_times_are_taken_as_they_are():
     times = np.cumsum(np.tile([0.02, 0.06], 50))
     line = 0.3 * times

@@ -43,8 +43,8 @@ class SmoothConfig(Config):
 def one_euro(
     values: NDArray, seconds: NDArray, min_cutoff: float, beta: float, speed_cutoff: float = 1.0, slow: float = 0.0
 ) -> NDArray[np.float64]:
-    """The filter as published, on every trailing element by itself, at its real times; but for `slow`, which they have
-    not: noise has a speed, too, and would hold the cutoff open at rest.
+    """The filter as published, on every trailing element by itself, at its real times. `slow` is ours: noise has a
+    speed, too, and would hold the cutoff open at rest.
 
     Args:
         values: (T, ...) without NaN.

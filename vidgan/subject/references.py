@@ -139,10 +139,12 @@ def pose_distances(driving: Array, target: Array) -> Array:
 def pace(descriptors: Array) -> Array:
     """How much each driving pose counts when references are chosen, by how far it goes: (T, D) → (T,) in [SLOWEST, 1].
 
-    So the way that a pose goes is what a reference is worth, and not the time that it takes: somebody who hardly moves
-    would else change references for gains that nobody sees, and nothing else moves there to hide the change.
+    A reference counts by how far the pose goes while it is used, and not by how long: somebody who hardly moves would
+    else change references for gains that nobody sees, and nothing moves there to hide the change.
     """
-    steps = np.linalg.norm(np.diff(descriptors, axis=0, prepend=descriptors[:1]), axis=1)
+    steps = np.zeros(len(descriptors))
+    steps[1:] = np.linalg.norm(np.diff(descriptors, axis=0), axis=1)
+    steps[:1] = steps[1:2] if len(steps) > 1 else 0
     around = np.pad(steps, PACE_OVER // 2, mode="edge")
     mean = np.convolve(around, np.full(PACE_OVER, 1 / PACE_OVER), mode="valid")
     return np.clip(mean / STRIDE, SLOWEST, 1).astype(np.float32)
@@ -191,7 +193,7 @@ class Compared:
 
 
 def choose(driving: Compared, target: Compared, handicap: Array, config: ReferenceConfig) -> Choice:
-    """References for every driving frame.
+    """References for every driving frame, each of which counts by its `pace`.
 
     handicap: (N,), the distance by which a target frame counts as farther. Slot 0 follows the cheapest steady path;
     each further slot does the same among frames at least `apart` away from those already taken at that moment, so that
