@@ -9,8 +9,8 @@ the same training on pose maps alone; with --ablations also (at the longest budg
 rollout, without the loss on change, and from random weights instead of the shipped ones. With --controls also what no
 method should be: a frozen frame, the empty plate, the person as a flat patch of one colour, the footage blurred. With
 --blurred flicker is also measured with frames and footage blurred alike, by Gaussians of 1, 2 and 4 pixels of the
-window: what a method does not show cannot flicker. Scores are on the person's box; perceptual distance and flicker: lower is
-better. Every run has a process of its own; longer budgets first, so that no run goes on from a shorter one.
+window: what a method does not show cannot flicker. Scores are on the person's box; perceptual distance and flicker:
+lower is better. Every run has a process of its own; longer budgets first, so that no run goes on from a shorter one.
 """
 
 from __future__ import annotations
