@@ -109,9 +109,10 @@ def run_clip(
 
 def made_again(stages: Mapping[str, Finished], way: str) -> tuple[Iterator[Picture], NDArray[np.uint8]]:
     """The frames of one of the held-out stage's ways, and what was filmed with its mattes: (n, S, S, 4)."""
-    made = stages["heldout"].manifest
-    config, model = HeldoutConfig.model_validate(made.config), stages["train"].dir if "train" in stages else None
-    footage, generator, held = to_make(stages["subject"].dir, model, config, made.device)
+    manifest = stages["heldout"].manifest
+    model = stages["train"].dir if "train" in stages else None
+    config = HeldoutConfig.model_validate(manifest.config)
+    footage, generator, held = to_make(stages["subject"].dir, model, config, manifest.device)
     return footage.ways(generator, held)[way], footage.truth(held)
 
 
@@ -119,8 +120,7 @@ def by_scale(pictures: Iterable[Picture], crops: NDArray[np.uint8]) -> Row:
     """Flicker on the person's box with frames and footage, as from `made_again`, blurred alike."""
     flickers = {sigma: Flicker() for sigma in BLURS}
     for made, crop in zip(pictures, crops, strict=True):
-        region = np.zeros(crop.shape[:2], bool)
-        person_box(crop[..., 3]).crop(region)[:] = True
+        region = person_box(crop[..., 3]).mask(*crop.shape[:2])
         pair = [np.ascontiguousarray(one, np.float32) for one in (made.picture, crop[..., :3])]
         for sigma, flicker in flickers.items():
             ours, theirs = (cv2.GaussianBlur(one, (0, 0), sigma).astype(np.float32) for one in pair)

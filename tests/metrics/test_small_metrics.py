@@ -68,6 +68,8 @@ def test_box_around_no_points_is_empty():
 def test_box_crops_rows_and_columns():
     frame = np.arange(40 * 30 * 3).reshape(40, 30, 3)
     np.testing.assert_array_equal(Box(2, 5, 7, 9).crop(frame), frame[5:9, 2:7])
+    inside = Box(2, 5, 7, 9).mask(*frame.shape[:2])
+    np.testing.assert_array_equal(np.argwhere(inside), [(y, x) for y in range(5, 9) for x in range(2, 7)])
 
 
 def test_mean_leaves_out_what_has_no_value():

@@ -199,6 +199,8 @@ def test_what_one_slot_hides_another_shows():
     assert (chosen(points[:1], hidden_weight=0) < 50).all()
     assert sum(shown >= 50) == 1  # one is enough
     assert (chosen(target[:1]) < 50).all()  # who hides the same needs none
+    handicap[50:] = 0.3
+    assert (chosen(points[:1]) < 50).all()  # what is hidden counts by the pace as well
 
 
 @pytest.fixture

@@ -29,6 +29,12 @@ class Box(NamedTuple):
         """The region of a frame or mask, a view."""
         return frame[self.top : self.bottom, self.left : self.right]
 
+    def mask(self, height: int, width: int) -> NDArray[np.bool_]:
+        """The frame's pixels that are in it: (H, W)."""
+        inside = np.zeros((height, width), bool)
+        self.crop(inside)[:] = True
+        return inside
+
     @property
     def empty(self) -> bool:
         """Whether no pixel is in it."""

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from vidgan.losses.perceptual import PerceptualLoss
 from vidgan.metrics.flicker import Flicker
 from vidgan.metrics.frames import Box, Image, Mask, finite_mean
@@ -52,10 +50,7 @@ class VideoScores:
         if box is not None and box.empty:
             self._flicker.cut()
             return
-        region = None
-        if box is not None:
-            region = np.zeros(frame.shape[:2], bool)
-            box.crop(region)[:] = True
+        region = None if box is None else box.mask(*frame.shape[:2])
         self._flicker.update(frame, truth, region)
         ours, theirs = (frame, truth) if box is None else (box.crop(frame), box.crop(truth))
         self._add("psnr", psnr(ours, theirs))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidgan.metrics.flicker import Unsteadiness
-from vidgan.metrics.frames import Mask, points_box
+from vidgan.metrics.frames import points_box
 from vidgan.metrics.identity import head_box
 from vidgan.metrics.pose_error import PoseError
 from vidgan.metrics.redetect import Redetector, spread_runs
@@ -176,10 +176,8 @@ def _add_flicker(meter: Unsteadiness, frame: Picture, track: PoseTrack, index: i
     scale = min(1.0, STATURE / person_height(track))
     size = max(1, round(track.width * scale)), max(1, round(track.height * scale))
     small = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
-    region: Mask = np.zeros(small.shape[:2], bool)
     near = track.image[max(0, index - 1) : index + 1].reshape(-1, 2)  # where the person is or was a frame ago
-    points_box(near * scale, *size).crop(region)[:] = True
-    meter.update(small, region)
+    meter.update(small, points_box(near * scale, *size).mask(*small.shape[:2]))
 
 
 def _add_head(heads: list[Picture], frame: Picture, landmarks: NDArray) -> None:

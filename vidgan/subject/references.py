@@ -142,9 +142,8 @@ def pace(descriptors: Array) -> Array:
     A reference counts by how far the pose goes while it is used, and not by how long: somebody who hardly moves would
     else change references for gains that nobody sees, and nothing moves there to hide the change.
     """
-    steps = np.zeros(len(descriptors))
-    steps[1:] = np.linalg.norm(np.diff(descriptors, axis=0), axis=1)
-    steps[:1] = steps[1:2] if len(steps) > 1 else 0
+    second = descriptors[:2][-1:]  # so that the first pose goes as far as it
+    steps = np.linalg.norm(np.diff(descriptors, axis=0, prepend=second), axis=1)
     around = np.pad(steps, PACE_OVER // 2, mode="edge")
     mean = np.convolve(around, np.full(PACE_OVER, 1 / PACE_OVER), mode="valid")
     return np.clip(mean / STRIDE, SLOWEST, 1).astype(np.float32)
