@@ -94,8 +94,12 @@ def test_painting_goes_on_from_a_state_as_if_never_stopped(subject, painter):
         np.testing.assert_array_equal(one.matte, two.matte)
 
 
+def unsteadied(colour, matte, pulled):
+    return colour, matte
+
+
 def test_a_generator_sees_its_previous_output(subject, generator, monkeypatch):
-    monkeypatch.setattr("vidgan.subject.paint.STEADINESS", 0.0)  # the other way from frame to frame
+    monkeypatch.setattr("vidgan.subject.reconstruct.steady", unsteadied)  # the other way from frame to frame
     painter = Painter(subject, generator, CONFIG)
     motion = subject.motion[HELD]
     choice = painter.choose(motion, TRAIN)
@@ -122,7 +126,7 @@ def painted(subject, generator):
 
 def test_a_trained_picture_is_steadied(subject, blind, monkeypatch):
     steadied = painted(subject, blind)
-    monkeypatch.setattr("vidgan.subject.paint.STEADINESS", 0.0)
+    monkeypatch.setattr("vidgan.subject.reconstruct.steady", unsteadied)
     fresh = painted(subject, blind)
     np.testing.assert_array_equal(steadied[0], fresh[0])
     assert all((a != b).any() for a, b in zip(steadied[1:], fresh[1:], strict=True))

@@ -149,7 +149,7 @@ class Painter:
         maps, inner = BODY.conditioning(here, scene.seen, small), BODY.columns(here, small)
         out = repair(generator, maps, inner, scene.narrow, with_previous(scene.fewer, resized(pulled, small)))
         if generator.blends:
-            out = doubted(out, scene.fewer.core)
+            out = doubted(out, scene.fewer.core, scene.plate.shape[-1] / small)
         return paint(out, scene.warped, scene.plate, BODY, fine=bool(generator.blends))
 
     def reconstruct(self, train: Positions, held: Positions) -> Iterator[Picture]:

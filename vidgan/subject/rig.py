@@ -37,13 +37,13 @@ class Rig(Protocol):
     """A kind of subject.
 
     maps: the number M of its pose maps; trust: how much a generator's own picture is trusted before anything is
-    learned, a logit against all references together; agreement: the difference between own picture and references, of
-    colours in [-1, 1], at which it gets 1/e of their finest detail.
+    learned, a logit against all references together; trembling: what moves by less than this from one frame to the
+    next (in heights) is taken to move by less still, as landmarks at rest tremble.
     """
 
     maps: int
     trust: float
-    agreement: float
+    trembling: float
 
     def flow(
         self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, mattes: Tensor, grid: int,
@@ -70,7 +70,7 @@ class BodyRig:
 
     maps = BODY_MAPS
     trust = -1.5
-    agreement = 0.15
+    trembling = 0.0025
 
     def flow(
         self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, mattes: Tensor, grid: int,
@@ -97,7 +97,7 @@ class FaceRig:
 
     maps = FACE_MAPS
     trust = -0.5
-    agreement = 0.6
+    trembling = 1e-9
 
     def flow(
         self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, mattes: Tensor, grid: int,
