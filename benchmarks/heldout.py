@@ -9,8 +9,10 @@ the same training on pose maps alone; with --ablations also (at the longest budg
 rollout, without the loss on change, and from random weights instead of the shipped ones. With --controls also what no
 method should be: a frozen frame, the empty plate, the person as a flat patch of one colour, the footage blurred. With
 --blurred flicker is also measured with frames and footage blurred alike, by Gaussians of 1, 2 and 4 pixels of the
-window: what a method does not show cannot flicker. Scores are on the person's box; perceptual distance and flicker:
-lower is better. Every run has a process of its own; longer budgets first, so that no run goes on from a shorter one.
+window: what a method does not show cannot flicker. With --full-size frames are also made and scored at the footage's
+size over the plate, as in a video: a network sees less. Scores are on the person's box; perceptual distance and
+flicker: lower is better. Every run has a process of its own; longer budgets first, so that no run goes on from a
+shorter one.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import click
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from benchmarks.common import (
     FILE,
@@ -44,13 +47,17 @@ from vidgan.metrics.flicker import Flicker
 from vidgan.metrics.video import VideoScores
 from vidgan.stages.heldout import HeldoutConfig, person_box, to_make
 from vidgan.subject.examples import BodyFootage
-from vidgan.subject.footage import ExampleConfig, Picture
-from vidgan.subject.model import Subject
+from vidgan.subject.footage import ExampleConfig, Footage, Picture, Positions
+from vidgan.subject.model import Subject, plate_in
+from vidgan.subject.reconstruct import Painter
 from vidgan.subject.references import ReferenceConfig
 
 BLURS = (1.0, 2.0, 4.0)
+PAINTED = ("draft", "trained")
 
-DIGITS = {"perceptual": 3, "ssim": 3, "sharpness": 2, "steps": 0, "peak MB": 0}
+DIGITS = {
+    "perceptual": 3, "ssim": 3, "sharpness": 2, "perceptual, full size": 3, "steps": 0, "peak MB": 0
+}  # fmt: skip
 
 ABLATIONS = {
     "without discriminator": ("train.adversarial_weight=0", "train.matching_weight=0"),
@@ -90,6 +97,7 @@ def run_clip(
     settings: Sequence[str] = (),
     controlled: bool = False,
     blurred: bool = False,
+    full: bool = False,
 ) -> list[Row]:
     """The rows of one run: the trained generator's, or without training those of the nearest pose and the draft."""
     overrides = [f"heldout.held_out={share}", f"train.held_out={share}", f"heldout.frames={frames}"]
@@ -99,7 +107,10 @@ def run_clip(
     facts = stages["heldout"].facts
     shared = {"peak MB": peak_memory(stages), "feature network": facts["feature_network"]}
     wanted = ["trained"] if training else list(facts["heldout"])
-    made = {way: facts["heldout"][way] | (by_scale(*made_again(stages, way)) if blurred else {}) for way in wanted}
+    made = {way: dict(facts["heldout"][way]) for way in wanted}
+    for way, scores in made.items():
+        scores.update(by_scale(*made_again(stages, way)) if blurred else {})
+        scores.update(full_size(*footage_of(stages), way) if full and way in PAINTED else {})
     if training is None:
         rows = [{"method": way, **scores, **shared} for way, scores in made.items()]
         return rows + (controls(stages["subject"].dir, share, frames) if controlled else [])
@@ -107,13 +118,38 @@ def run_clip(
     return [{"method": training.name, **made["trained"], "steps": steps, **shared}]
 
 
-def made_again(stages: Mapping[str, Finished], way: str) -> tuple[Iterator[Picture], NDArray[np.uint8]]:
-    """The frames of one of the held-out stage's ways, and what was filmed with its mattes: (n, S, S, 4)."""
+def footage_of(stages: Mapping[str, Finished]) -> tuple[Footage, nn.Module | None, Positions]:
+    """What the held-out stage made its frames from: the footage, the generator, and their positions."""
     manifest = stages["heldout"].manifest
     model = stages["train"].dir if "train" in stages else None
     config = HeldoutConfig.model_validate(manifest.config)
-    footage, generator, held = to_make(stages["subject"].dir, model, config, manifest.device)
+    return to_make(stages["subject"].dir, model, config, manifest.device)
+
+
+def made_again(stages: Mapping[str, Finished], way: str) -> tuple[Iterator[Picture], NDArray[np.uint8]]:
+    """The frames of one of the held-out stage's ways, and what was filmed with its mattes: (n, S, S, 4)."""
+    footage, generator, held = footage_of(stages)
     return footage.ways(generator, held)[way], footage.truth(held)
+
+
+def full_size(footage: Footage, generator: nn.Module | None, held: Positions, way: str) -> Row:
+    """Scores of held-out frames as a video shows them: a draft, or the trained generator's, at the references' size.
+
+    The truth is the person as filmed over the plate, so what is about them does not count.
+    """
+    assert isinstance(footage, BodyFootage)
+    subject, motion = footage.subject, footage.subject.motion[held]
+    size, device = subject.references.shape[1], footage.device
+    painter = Painter(subject, generator if way == "trained" else None, footage.reference_config, device)
+    plates = [plate_in(subject.plate, window, size) for window in motion.windows]
+    frames = painter.paint(motion, painter.choose(motion, footage.train), iter(plates), size)
+    scores = VideoScores(PerceptualLoss("auto", device))
+    for (picture, _), plate, filmed in zip(frames, plates, subject.references[held], strict=True):
+        matte = filmed[..., 3:] / 255
+        truth = (matte * filmed[..., :3] + (1 - matte) * plate).round().astype(np.uint8)
+        scores.update(picture.picture, truth, person_box(filmed[..., 3]))
+    found = scores.result()
+    return {f"{name}, full size": found[name] for name in ("perceptual", "sharpness", "flicker")}
 
 
 def by_scale(pictures: Iterable[Picture], crops: NDArray[np.uint8]) -> Row:
@@ -158,6 +194,7 @@ def controls(subject: Path, share: float, frames: int) -> list[Row]:
 @click.option("--ablations", is_flag=True, help="Also train without single parts, at the longest budget.")
 @click.option("--controls", "controlled", is_flag=True, help="Also score pictures that are no result.")
 @click.option("--blurred", is_flag=True, help="Also measure flicker blurred by 1, 2 and 4 pixels.")
+@click.option("--full-size", "full", is_flag=True, help="Also make and score them at the footage's size.")
 @click.option("--held-out", default=0.3, show_default=True, help="Share of each clip, at its end, never trained on.")
 @click.option("--frames", default=120, show_default=True, help="At most so many held-out frames are made.")
 @click.option("--seed", default=0, show_default=True)
@@ -166,7 +203,7 @@ def controls(subject: Path, share: float, frames: int) -> list[Row]:
 @JSON_OPTION
 def main(
     clips: tuple[Path, ...], budgets: str, steps: int | None, ablations: bool, controlled: bool, blurred: bool,
-    held_out: float, frames: int, seed: int, settings: tuple[str, ...], work: Path, json_file: Path | None,
+    full: bool, held_out: float, frames: int, seed: int, settings: tuple[str, ...], work: Path, json_file: Path | None,
 ) -> None:  # fmt: skip
     """Make the held-out end of CLIPS from the rest of them, in each way."""
     chosen = trainings(budgets.split(","), steps, ablations)
@@ -177,7 +214,7 @@ def main(
             name = training.name if training else "baselines"
             say(f"{clip.name}: {name}")
             found[name] = in_child(
-                run_clip, clip, work, training, held_out, frames, seed, settings, controlled, blurred
+                run_clip, clip, work, training, held_out, frames, seed, settings, controlled, blurred, full
             )
         ordered = found["baselines"] + [row for training in chosen for row in found[training.name]]
         rows += [{"clip": clip.name} | row for row in ordered]

@@ -12,11 +12,14 @@ from click.testing import CliRunner
 
 from benchmarks import clock, common, heldout, memory, mending, retarget, speed, transfer, truth, watermark
 from tests.metrics.people import standing_track
+from tests.subject.sticks import stick_subject
 from vidgan import resources
 from vidgan.config import check_layer, read_layers
 from vidgan.pose.track import JOINT
 from vidgan.stages.pipeline import read_pipeline, settings_model
-from vidgan.subject.footage import Picture
+from vidgan.subject.examples import BodyFootage
+from vidgan.subject.footage import ExampleConfig, Picture
+from vidgan.subject.references import ReferenceConfig
 from vidgan.video.read import ClipReader
 
 
@@ -168,6 +171,35 @@ def test_what_is_fine_does_not_flicker_when_all_is_blurred_and_a_wobble_of_all_d
     # of white noise a Gaussian leaves 1 / (2 sqrt(pi) sigma); that of a step of signs is 20 sqrt(2), its mean 20
     left = np.array(list(flickers["fine"].values())) * [1, 2, 4]
     np.testing.assert_allclose(left, 20 * np.sqrt(2) * np.sqrt(2 / np.pi) / (2 * np.sqrt(np.pi)), rtol=0.12)
+
+
+def test_at_full_size_the_footage_over_the_plate_is_the_truth(monkeypatch):
+    subject = stick_subject(20)
+    footage = BodyFootage(subject, 0.3, ReferenceConfig(), ExampleConfig())
+    held, size = footage.held[:4], subject.references.shape[1]
+
+    class Filmed:
+        def __init__(self, given, generator, references, device):
+            assert given is subject
+            self.generator = generator
+
+        def choose(self, motion, among):
+            assert list(among) == list(footage.train)
+
+        def paint(self, motion, choice, plates, wanted):
+            assert (len(motion), wanted) == (4, size)
+            for plate, filmed in zip(plates, subject.references[held], strict=True):
+                matte = filmed[..., 3:] / 255 if self.generator else 0
+                shown = (matte * filmed[..., :3] + (1 - matte) * plate).round().astype(np.uint8)
+                yield Picture(shown, filmed[..., 3]), None
+
+    monkeypatch.setattr(heldout, "Painter", Filmed)
+    filmed = heldout.full_size(footage, torch.nn.Identity(), held, "trained")
+    assert filmed == {"perceptual, full size": pytest.approx(0, abs=1e-5), "sharpness, full size": 1,
+                      "flicker, full size": 0}  # fmt: skip
+    nobody = heldout.full_size(footage, torch.nn.Identity(), held, "draft")
+    assert nobody["perceptual, full size"] > 0.5
+    assert nobody["flicker, full size"] > 1
 
 
 # --- speed and memory -------------------------------------------------------------------------------------------------
