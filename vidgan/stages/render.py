@@ -109,7 +109,7 @@ class RenderStage(Stage[RenderConfig]):
     """
 
     name = "render"
-    version = 10
+    version = 11
     Config: ClassVar[type[Config]] = RenderConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class TrainStage(Stage[RepairConfig]):
 
     name = "train"
     seeded = True
-    version = 15
+    version = 16
     Config: ClassVar[type[Config]] = RepairConfig
 
     def shipped(self) -> dict[str, Path]:

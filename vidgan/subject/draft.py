@@ -33,9 +33,6 @@ TURN, TURNED = 0.45, 0.15
 printed on it lies elsewhere. It never counts less than TURNED.
 """
 
-CORE = 0.75
-"""The share of `Flow.inside` from which on the driving body is surely there: at 0.88 radii of its parts."""
-
 GATE_LOW, GATE_HIGH = 0.5, 0.95
 """Outside the body, mattes fade out as the confidence falls from the upper to the lower of these."""
 
@@ -106,7 +103,7 @@ def warp_references(pictures: Tensor, flow: Flow, fade: Tensor, size: int) -> Wa
     own = ((fine.confidence - GATE_LOW) / (GATE_HIGH - GATE_LOW)).clamp(0, 1)
     pulled[:, :, 3] *= torch.maximum(own, fine.inside[:, None]) * fine.near[:, None]
     pulled = feathered(pulled, fine)
-    core = widened(((fine.inside - CORE) / (1 - CORE)).clamp(0, 1)[:, None], fine.columns, size)
+    core = widened(fine.core[:, None], fine.columns, size)
     trusted = (fine.confidence * fine.shown * fade[..., None, None])[:, :, None]
     whole = widened(torch.cat([pulled, trusted], 2), fine.columns, size)
     matte = whole[:, :, 3]

@@ -112,10 +112,10 @@ class FaceRig:
         weights = torch.softmax(-0.5 * (distance / SPREAD).square(), -1)
         shift = reference[:, :, carried] - driving[:, None, carried]
         where = (at[:, None] + weights[:, None] @ shift).unflatten(2, (grid, -1))
-        known = 1 - ((distance.amin(-1) - NEAR) / (FAR - NEAR)).clamp(0, 1)
-        known = known.unflatten(1, (grid, -1))
+        nearest = distance.amin(-1).unflatten(1, (grid, -1))
+        known = 1 - ((nearest - NEAR) / (FAR - NEAR)).clamp(0, 1)
         confidence = known[:, None].expand(-1, reference.shape[1], -1, -1)
-        return Flow(where, confidence, torch.ones_like(confidence), known, known, columns)
+        return Flow(where, confidence, torch.ones_like(confidence), nearest, columns)
 
     def conditioning(self, points: Tensor, visibility: Tensor, size: int) -> Tensor:
         """See `Rig.conditioning`; landmarks are all taken as seen."""
