@@ -228,6 +228,16 @@ def test_inside_is_the_body_and_near_fades_away_from_it():
     assert flow.near[0, 0, 0] < 0.1
 
 
+@pytest.mark.parametrize(("radii", "wanted"), [(0.0, 1.0), (0.4, 1.0), (0.55, 0.5), (0.7, 0.0), (2.0, 0.0)])
+def test_the_core_is_narrower_than_the_parts_since_bodies_may_be_slim(radii, wanted):
+    """At as many part radii beside the middle of a shin, where nothing else is near."""
+    driving = pose()
+    beside = torch.tensor([radii * PARTS[PART["left_shin"]].radius * float(HEIGHT), 0.0])
+    flow = flow_between(driving, driving, (512, 512))
+    y, x = at([driving[0, [JOINT["left_knee"], JOINT["left_ankle"]]].mean(0) + beside], (512, 512))[0]
+    assert float(flow.core[0, y, x]) == pytest.approx(wanted, abs=0.12)
+
+
 def test_distances_to_bones_match_the_distance_to_sampled_points_on_them():
     points, pixels = pose(arms=(0.7, 1.1)), grid_points((6, 6))
     found = bone_distances(points, pixels[None], HEIGHT, part_table())[0]
