@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.subject.sticks import background, stick_subject, stick_track
-from vidgan.subject.model import motion_of, nearest_in, plate_in
+from vidgan.subject.model import calmed, motion_of, nearest_in, plate_in
 
 
 @given(st.lists(st.integers(0, 60), min_size=1, unique=True).map(sorted), st.lists(st.integers(0, 60), min_size=1))
@@ -33,6 +33,45 @@ def test_frames_without_a_person_hold_the_nearest_pose_and_say_so():
     for frame, shown in ((0, 1), (5, 4), (6, 7), (11, 10)):
         np.testing.assert_allclose(pixels[frame], track.image[shown], atol=1e-2)
     assert np.isfinite(motion.descriptors(0.1)).all()
+
+
+RATE, TALL = 25.0, np.full(100, 200, np.float32)
+
+
+def moved(sway):
+    """Two landmarks, one of which sways by as many heights at each time, the other beside it at rest."""
+    image = np.full((100, 2, 2), 50, np.float32)
+    image[:, 0, 0] += 200 * sway(np.arange(100) / RATE)
+    return image
+
+
+def left_of(image):
+    """What is left of the first landmark's sway, in the middle of the time."""
+    found = calmed(image, TALL, RATE)
+    np.testing.assert_array_equal(found[:, 1], image[:, 1])
+    middle = slice(20, 80)
+    return float(np.ptp(found[middle, 0, 0]) / np.ptp(image[middle, 0, 0]))
+
+
+def test_a_landmark_at_rest_does_not_tremble_when_calm():
+    assert left_of(moved(lambda t: 0.0005 * (-1) ** np.round(RATE * t))) < 0.05
+
+
+@pytest.mark.parametrize("speed", [0.003, 0.015, 0.05])
+def test_a_landmark_that_drifts_is_neither_late_nor_early_when_calm(speed):
+    image = moved(lambda t: speed * t)
+    np.testing.assert_allclose(calmed(image, TALL, RATE)[25:75], image[25:75], atol=1e-2)
+
+
+@pytest.mark.parametrize("much", [0.016, 0.03, 0.2])
+def test_a_foot_that_taps_is_left_alone(much):
+    assert left_of(moved(lambda t: much / 2 * np.sin(2 * np.pi * 2.5 * t))) > 0.95
+
+
+@given(st.floats(10, 60), st.floats(0.0, 0.01))
+def test_the_calm_pose_is_where_the_pose_is(rate, sway):
+    image = moved(lambda t: sway * np.sin(t))
+    assert np.abs(calmed(image, TALL, rate) - image).max() <= 200 * sway
 
 
 def test_frames_of_a_motion_can_be_chosen():

@@ -94,12 +94,8 @@ def test_painting_goes_on_from_a_state_as_if_never_stopped(subject, painter):
         np.testing.assert_array_equal(one.matte, two.matte)
 
 
-def unsteadied(colour, matte, pulled):
-    return colour, matte
-
-
 def test_a_generator_sees_its_previous_output(subject, generator, monkeypatch):
-    monkeypatch.setattr("vidgan.subject.reconstruct.steady", unsteadied)  # the other way from frame to frame
+    monkeypatch.setattr("vidgan.subject.paint.STEADINESS", 0.0)  # the other way from frame to frame
     painter = Painter(subject, generator, CONFIG)
     motion = subject.motion[HELD]
     choice = painter.choose(motion, TRAIN)
@@ -126,10 +122,25 @@ def painted(subject, generator):
 
 def test_a_trained_picture_is_steadied(subject, blind, monkeypatch):
     steadied = painted(subject, blind)
-    monkeypatch.setattr("vidgan.subject.reconstruct.steady", unsteadied)
+    monkeypatch.setattr("vidgan.subject.paint.STEADINESS", 0.0)
     fresh = painted(subject, blind)
     np.testing.assert_array_equal(steadied[0], fresh[0])
     assert all((a != b).any() for a, b in zip(steadied[1:], fresh[1:], strict=True))
+
+
+def test_of_somebody_who_trembles_what_is_shown_trembles_less(subject, blind):
+    """The last picture is pulled to where the body is without trembling."""
+    still = subject.motion[np.repeat(HELD[:1], 8)]
+    trembling = 0.01 * np.float32((-1) ** np.arange(8))[:, None, None] * np.float32([1, 0])
+    moved, change = replace(still, points=still.points + trembling), []
+    for painter in (Painter(subject, None, CONFIG), Painter(subject, blind, CONFIG)):
+        choice = painter.choose(still, TRAIN)
+        for motion in (moved, replace(moved, calm=moved.points)):
+            made = painter.paint(motion, choice, plates(subject, np.repeat(HELD[:1], 8)), 32)
+            pictures = np.stack([one.picture for one, _ in made]).astype(float)
+            change.append(np.abs(np.diff(pictures[3:], axis=0)).mean())
+    assert change[0] < 0.7 * change[1]
+    assert change[2] < 0.7 * change[3]
 
 
 def test_a_trained_matte_is_firm(subject, blind, monkeypatch):

@@ -88,10 +88,14 @@ def aligned(track: PoseTrack, scale: float) -> tuple[Motion, NDArray[np.int64], 
     size = max(64, 16 * round(side * scale / 16))
     place = np.round(middle * scale - size / 2).astype(np.int64)
     windows = np.concatenate([place / scale, np.full((len(place), 1), size / scale)], 1).astype(np.float32)
-    pixels = motion.points * motion.windows[:, None, 2:] + motion.windows[:, None, :2]
+    points, calm = (
+        to_window(where * motion.windows[:, None, 2:] + motion.windows[:, None, :2], windows)
+        for where in (motion.points, motion.calm)
+    )
     heights = motion.heights * motion.windows[:, 2] / windows[:, 2]
     moved = Motion(
-        to_window(pixels, windows),
+        points,
+        calm,
         heights.astype(np.float32),
         windows,
         motion.facing,

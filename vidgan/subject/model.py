@@ -18,20 +18,27 @@ from numpy.typing import NDArray
 from vidgan.pose.body import facing
 from vidgan.pose.track import PoseTrack
 from vidgan.subject.references import Compared, descriptor, doubts, hidden
-from vidgan.subject.window import crop, statures, to_window, windows
+from vidgan.subject.window import crop, frames_per_second, gaussian, statures, to_window, windows
 
 Array = NDArray[np.float32]
+
+CALM = 0.3
+"""Standard deviation, in seconds, of the average that takes the trembling from slow landmarks."""
+
+SLOW = (0.03, 0.07)
+"""Heights a second, trembling included, up to which a landmark is slow, and from which on it is not."""
 
 
 @dataclass(frozen=True)
 class Motion:
     """Poses as the subject's networks take them.
 
-    points: (T, J, 2) in window units; heights: (T,) in window units; windows: (T, 3) left, top, side in plate pixels;
-    facing: (T,) radians; visibility: (T, J); present: (T,) bool.
+    points: (T, J, 2) in window units; calm: the same without trembling, see `calmed`; heights: (T,) in window units;
+    windows: (T, 3) left, top, side in plate pixels; facing: (T,) radians; visibility: (T, J); present: (T,) bool.
     """
 
     points: Array
+    calm: Array
     heights: Array
     windows: Array
     facing: Array
@@ -43,7 +50,7 @@ class Motion:
 
     def __getitem__(self, frames: NDArray[Any] | slice) -> Motion:
         """The motion of the chosen frames."""
-        names = ("points", "heights", "windows", "facing", "visibility", "present")
+        names = ("points", "calm", "heights", "windows", "facing", "visibility", "present")
         return Motion(**{name: getattr(self, name)[frames] for name in names})
 
     def descriptors(self, facing_weight: float) -> Array:
@@ -66,15 +73,27 @@ def nearest_in(sorted_values: NDArray[np.int64], wanted: NDArray[np.int64]) -> N
 def motion_of(track: PoseTrack) -> Motion:
     """The motion of a track in plate pixels. Frames without a person hold the nearest pose and stay `present=False`."""
     nearest = nearest_in(np.flatnonzero(track.present), np.arange(len(track)))
-    window = windows(track)
+    window, image, tall = windows(track), track.image[nearest], statures(track)
     return Motion(
-        points=to_window(track.image[nearest], window),
-        heights=statures(track) / window[:, 2],
+        points=to_window(image, window),
+        calm=to_window(calmed(image, tall, frames_per_second(track)), window),
+        heights=tall / window[:, 2],
         windows=window,
         facing=facing(track.world[nearest]).astype(np.float32),
         visibility=track.visibility[nearest],
         present=track.present,
     )
+
+
+def calmed(image: Array, tall: Array, rate: float) -> Array:
+    """Where landmarks (T, J, 2) are without trembling, those that are slow: averaged over `CALM` seconds, neither late
+    nor early. tall: (T,) the person's height in the same pixels; rate: frames per second.
+    """
+    sigma, (slow, fast) = CALM * rate, SLOW
+    steps = np.linalg.norm(np.diff(image, axis=0, prepend=image[:1]), axis=-1)
+    speed = gaussian((steps * rate / tall[:, None]).astype(np.float32), sigma)
+    share = ((fast - speed) / (fast - slow)).clip(0, 1)[..., None]
+    return (image + share * (gaussian(image, sigma) - image)).astype(np.float32)
 
 
 @dataclass(frozen=True)

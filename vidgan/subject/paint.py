@@ -24,8 +24,8 @@ from vidgan.subject.draft import FLOW_STRIDE, Warped, believed, blend_logits, co
 from vidgan.subject.rig import Rig
 from vidgan.subject.warp import about, grid_points, resize_flow, sample, widened
 
-STEADINESS, AT_REST = 0.65, 0.9
-"""The share of a body's last picture, pulled along by the motion, in its next one: of what moves, and of what rests."""
+STEADINESS = 0.65
+"""The share of a body's last picture, pulled along by the motion, in its next one."""
 
 CELL = 0.004
 """The side of the cells, as a share of the window, to whose values about a pixel a last picture is held."""
@@ -36,7 +36,7 @@ LEAP = 0.25
 DOUBT = 8.0
 """Exponent of how far an own picture is believed, see `doubted`: high enough against what it has learnt to trust."""
 
-AGREEMENT = 0.6
+SIMILAR = 0.6
 """The difference of own picture and references, of colours in [-1, 1], at which it gets 1/e of their finest detail."""
 
 NOBODY = -20.0
@@ -67,15 +67,13 @@ class Previous:
 
 @dataclass(frozen=True)
 class Pulled:
-    """The previous output at the present pose: colour (B, 3, S, S), matte (B, 1, S, S), confidence (B, 1, S, S), 0 for
-    what cannot be trusted or comes from afar, and rest (B, 1, S, S), from 1 for what has not moved to 0 for what has;
-    inner: the columns beyond which there is nobody, and all of it is 0.
+    """The previous output at the present pose: colour (B, 3, S, S), matte (B, 1, S, S), and confidence (B, 1, S, S), 0
+    for what cannot be trusted or comes from afar; inner: the columns beyond which there is nobody, and all of it is 0.
     """
 
     colour: Tensor
     matte: Tensor
     confidence: Tensor
-    rest: Tensor
     inner: slice
 
 
@@ -100,9 +98,7 @@ def nothing_before(points: Tensor, heights: Tensor, size: int) -> Previous:
 
 
 def pull(previous: Previous, points: Tensor, heights: Tensor, size: int, rig: Rig) -> Pulled:
-    """Pull the previous output along the subject's motion, at size x size pixels: by less than the flow where that is
-    so short that landmarks tremble as much (`Rig.trembling`).
-    """
+    """Pull the previous output along the subject's motion, at size x size pixels."""
     grid = max(16, size // FLOW_STRIDE)
     picture = previous.picture
     poses = (points, previous.points[:, None], heights, previous.heights[:, None])
@@ -111,17 +107,15 @@ def pull(previous: Previous, points: Tensor, heights: Tensor, size: int, rig: Ri
     if picture.shape[-1] != size:
         picture = F.interpolate(picture, (size, size), mode="area")
     here = slice(inner.start - flow.columns.start, inner.stop - flow.columns.start)
-    confidence = (flow.confidence * flow.shown)[:, 0, :, here]
-    centres = grid_points((size, size), points.device, inner).view(size, -1, 2)
-    steps = flow.where[:, 0, :, here] - centres
-    moved = torch.hypot(*steps.unbind(-1)) / heights[:, None, None]
-    meant = (moved / rig.trembling).clamp(max=1)
+    where, confidence = flow.where[:, :, :, here], (flow.confidence * flow.shown)[:, 0, :, here]
     # Sampled again and again from frame to frame, a picture read between its pixels by straight lines washes out.
-    pulled = sample(picture[:, None], (centres + meant[..., None] * steps)[:, None], mode="bicubic")[:, 0]
+    pulled = sample(picture[:, None], where, mode="bicubic")[:, 0]
+    centres = grid_points((size, size), points.device, inner).view(size, -1, 2)
+    moved = torch.hypot(*(where[:, 0] - centres).unbind(-1)) / heights[:, None, None]
     confidence = confidence * (1 - moved / LEAP).clamp(0, 1) * previous.trust[:, None, None]
-    maps = torch.stack([confidence, 1 - meant], 1)
-    whole = widened(torch.cat([pulled[:, :3].clamp(-1, 1), pulled[:, 3:].clamp(0, 1), maps], 1), inner, size)
-    return Pulled(whole[:, :3], whole[:, 3:4], whole[:, 4:5], whole[:, 5:], inner)
+    stacked = torch.cat([pulled[:, :3].clamp(-1, 1), pulled[:, 3:].clamp(0, 1), confidence[:, None]], 1)
+    whole = widened(stacked, inner, size)
+    return Pulled(whole[:, :3], whole[:, 3:4], whole[:, 4:], inner)
 
 
 def resized(pulled: Pulled, size: int) -> Pulled:
@@ -129,12 +123,11 @@ def resized(pulled: Pulled, size: int) -> Pulled:
     old = pulled.matte.shape[-1]
     if old == size:
         return pulled
-    colour, matte, confidence, rest = (
-        F.interpolate(one, (size, size), mode="area")
-        for one in (pulled.colour, pulled.matte, pulled.confidence, pulled.rest)
+    colour, matte, confidence = (
+        F.interpolate(one, (size, size), mode="area") for one in (pulled.colour, pulled.matte, pulled.confidence)
     )
     inner = slice(pulled.inner.start * size // old, -(-pulled.inner.stop * size // old))
-    return Pulled(colour, matte, confidence, rest, inner)
+    return Pulled(colour, matte, confidence, inner)
 
 
 def with_slot(warped: Warped, colour: Tensor, matte: Tensor, confidence: Tensor) -> Warped:
@@ -170,14 +163,14 @@ def repair(generator: nn.Module, maps: Tensor, inner: slice, plate: Tensor, warp
     )
 
 
-def doubted(out: Repair, core: Tensor, enlarged: float) -> Repair:
+def doubted(out: Repair, core: Tensor, finer: float) -> Repair:
     """The same, its own picture counting less where it shows nobody along the driving body's bones, `core`
-    (B, 1, s, s): of a limb in a pose that it was not trained on it may know nothing; and as much less as its pixels are
-    `enlarged`, since the references are as fine as ever. For rendering alone: a network would learn to make up for it.
+    (B, 1, s, s): of a limb in a pose that it was not trained on it may know nothing; and as much less as what is taken
+    from the references is `finer` than its pixels. For rendering alone: a network would learn to make up for it.
     """
     logits = out.logits.clone()
     logits[:, -1:] += DOUBT * believed(torch.sigmoid(out.matte), core).clamp_min(1e-3).log()
-    logits[:, -1:] -= math.log(max(1.0, enlarged))
+    logits[:, -1:] -= math.log(max(1.0, finer))
     return out._replace(logits=logits)
 
 
@@ -205,11 +198,11 @@ def paint(out: Repair, warped: Warped, plate: Tensor, rig: Rig, fine: bool = Tru
 
 def finer(own: Tensor, references: Tensor, small: int) -> Tensor:
     """The own picture with the detail of the references that `small` x `small` pixels cannot hold, as far as the two
-    agree (`AGREEMENT`) on what these can: (B, C, S, S) both → the same.
+    agree (`SIMILAR`) on what these can: (B, C, S, S) both → the same.
     """
     coarse = F.interpolate(references, (small, small), mode="area")
     coarse = F.interpolate(coarse, own.shape[-2:], mode="bilinear", align_corners=False)
-    agree = torch.exp(-(own - coarse).abs().mean(1, keepdim=True) / AGREEMENT)
+    agree = torch.exp(-(own - coarse).abs().mean(1, keepdim=True) / SIMILAR)
     return own + agree * (references - coarse)
 
 
@@ -234,8 +227,7 @@ def steady(colour: Tensor, matte: Tensor, pulled: Pulled) -> tuple[Tensor, Tenso
     shown = torch.cat([colour, matte], 1)
     now = shown[..., pulled.inner].clone()
     last = torch.cat([pulled.colour, pulled.matte], 1)[..., pulled.inner]
-    rest, sure = (one[..., pulled.inner] for one in (pulled.rest, pulled.confidence))
-    share = (STEADINESS + (AT_REST - STEADINESS) * rest) * sure
+    share = STEADINESS * pulled.confidence[..., pulled.inner]
     there = share * last[:, 3:]  # no colour where the last matte had nobody
     shown[..., pulled.inner] += torch.cat([there, there, there, share], 1) * (held(last, now, cell) - now)
     return shown[:, :3], shown[:, 3:]

@@ -42,11 +42,12 @@ TOGETHER, PIXELS = 8, 1 << 23
 
 @dataclass(frozen=True)
 class Scene:
-    """One frame to paint: its pose, the references warped to it and the plate (1, 3, S, S); for a generator the seen
-    landmarks (1, J), and references and plate (1, 3, s, s) at its size.
+    """One frame to paint: its pose, without trembling too (1, J, 2), the references warped to it and the plate
+    (1, 3, S, S); for a generator the seen landmarks (1, J), and references and plate (1, 3, s, s) at its size.
     """
 
     pose: Pose
+    calm: Tensor
     warped: Warped
     plate: Tensor
     seen: Tensor
@@ -90,18 +91,18 @@ class Painter:
         first, None at the beginning of a shot. Yields each picture with the state after it, to go on from.
         """
         pose, plates, t = self.pose(motion, choice), iter(plates), 0
-        seen = _tensor(motion.visibility).to(self.device)
+        calm, seen = (_tensor(values).to(self.device) for values in (motion.calm, motion.visibility))
         while given := list(islice(plates, self._together(size))):
             some = slice(t, t + len(given))
-            for scene in self._scenes(pose.at(some), choice.index[some], seen[some], np.stack(given)):
-                here = scene.pose
-                last = before or nothing_before(here.driving, here.height, size)
-                pulled = pull(last, here.driving, here.height, size, BODY)
+            for scene in self._scenes(pose.at(some), calm[some], choice.index[some], seen[some], np.stack(given)):
+                height = scene.pose.height
+                last = before or nothing_before(scene.calm, height, size)
+                pulled = pull(last, scene.calm, height, size, BODY)
                 colour, matte = self._person(scene, pulled)
                 picture = composite(colour, matte, scene.plate)
-                before = Previous.of(colour, matte, here.driving, here.height)
+                before = Previous.of(colour, matte, scene.calm, height)
                 if not motion.present[t]:
-                    before = nothing_before(here.driving, here.height, size)
+                    before = nothing_before(scene.calm, height, size)
                 yield Picture(as_bytes(picture[0].movedim(0, -1)), as_bytes(matte[0, 0] * 2 - 1)), before
                 t += 1
 
@@ -111,9 +112,11 @@ class Painter:
         """
         return 1 if self.device.type == "cpu" else min(TOGETHER, max(1, PIXELS // size**2))
 
-    def _scenes(self, pose: Pose, index: NDArray[np.int64], seen: Tensor, plates: NDArray[np.uint8]) -> Iterator[Scene]:
-        """All that frames need and that does not follow from the frame before: index (N, K), seen (N, J), plates
-        (N, S, S, 3).
+    def _scenes(
+        self, pose: Pose, calm: Tensor, index: NDArray[np.int64], seen: Tensor, plates: NDArray[np.uint8]
+    ) -> Iterator[Scene]:
+        """All that frames need and that does not follow from the frame before: calm (N, J, 2), index (N, K), seen
+        (N, J), plates (N, S, S, 3).
         """
         small, size = self.subject.crops.shape[1], plates.shape[1]
         pictures = self.subject.references if size > small else self.subject.small_references
@@ -127,7 +130,7 @@ class Painter:
             fewer = warp_references(less, flow, pose.fade, small)
         for t in range(len(plates)):
             one = slice(t, t + 1)
-            yield Scene(pose.at(one), warped.at(one), plate[one], seen[one], fewer.at(one), narrow[one])
+            yield Scene(pose.at(one), calm[one], warped.at(one), plate[one], seen[one], fewer.at(one), narrow[one])
 
     def _person(self, scene: Scene, pulled: Pulled) -> tuple[Tensor, Tensor]:
         """The person's colour (1, 3, S, S) and matte (1, 1, S, S) in a scene, after what was shown before."""
@@ -143,13 +146,13 @@ class Painter:
             matte = firm(matte, FIRMNESS["trained"] * upsampled**0.5)  # its edge grows with the network's pixels
         return steady(colour, matte, pulled)
 
-    @staticmethod
-    def _painted(generator: nn.Module, scene: Scene, pulled: Pulled) -> Painted:
+    def _painted(self, generator: nn.Module, scene: Scene, pulled: Pulled) -> Painted:
         here, small = scene.pose.driving, scene.narrow.shape[-1]
         maps, inner = BODY.conditioning(here, scene.seen, small), BODY.columns(here, small)
         out = repair(generator, maps, inner, scene.narrow, with_previous(scene.fewer, resized(pulled, small)))
         if generator.blends:
-            out = doubted(out, scene.fewer.core, scene.plate.shape[-1] / small)
+            finest = min(scene.plate.shape[-1], self.subject.references.shape[1])
+            out = doubted(out, scene.fewer.core, finest / small)
         return paint(out, scene.warped, scene.plate, BODY, fine=bool(generator.blends))
 
     def reconstruct(self, train: Positions, held: Positions) -> Iterator[Picture]:

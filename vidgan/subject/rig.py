@@ -37,13 +37,11 @@ class Rig(Protocol):
     """A kind of subject.
 
     maps: the number M of its pose maps; trust: how much a generator's own picture is trusted before anything is
-    learned, a logit against all references together; trembling: what moves by less than this from one frame to the
-    next (in heights) is taken to move by less still, as landmarks at rest tremble.
+    learned, a logit against all references together.
     """
 
     maps: int
     trust: float
-    trembling: float
 
     def flow(
         self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, mattes: Tensor, grid: int,
@@ -70,7 +68,6 @@ class BodyRig:
 
     maps = BODY_MAPS
     trust = -1.5
-    trembling = 0.0025
 
     def flow(
         self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, mattes: Tensor, grid: int,
@@ -97,7 +94,6 @@ class FaceRig:
 
     maps = FACE_MAPS
     trust = -0.5
-    trembling = 1e-9
 
     def flow(
         self, driving: Tensor, reference: Tensor, height_d: Tensor, height_r: Tensor, mattes: Tensor, grid: int,
@@ -115,7 +111,7 @@ class FaceRig:
         nearest = distance.amin(-1).unflatten(1, (grid, -1))
         known = 1 - ((nearest - NEAR) / (FAR - NEAR)).clamp(0, 1)
         confidence = known[:, None].expand(-1, reference.shape[1], -1, -1)
-        return Flow(where, confidence, torch.ones_like(confidence), nearest, columns)
+        return Flow(where, confidence, torch.ones_like(confidence), nearest.square(), columns)
 
     def conditioning(self, points: Tensor, visibility: Tensor, size: int) -> Tensor:
         """See `Rig.conditioning`; landmarks are all taken as seen."""

@@ -46,35 +46,35 @@ def grid_points(size: tuple[int, int], device: torch.device | str = "cpu", colum
 @dataclass(frozen=True)
 class Flow:
     """Backward flow: where (B, K, h, w, 2) in window units of the reference; confidence (B, K, h, w) in [0, 1]; shown
-    (B, K, h, w) in [0, 1], low where an arm lies before it in the reference, or the trunk is turned away; distance
-    (B, h, w) to the driving body's nearest bone, in part radii, or to a face's nearest landmark, in its heights;
-    columns: of its grid, which has as many as rows, the w in which it is known; parts: what it follows from, None for a
-    flow that has no cuts; cuts: (B, h * w) bool, where there may be one, of a flow that was resized.
+    (B, K, h, w) in [0, 1], low where an arm lies before it in the reference, or the trunk is turned away; nearest
+    (B, h, w) the squared distance to a body's nearest bone, in part radii, or to a face's nearest landmark, in its
+    heights; columns: of its grid, which has as many as rows, the w in which it is known; parts: what it follows from,
+    None for a flow that has no cuts; cuts: (B, h * w) bool, where there may be one, of a flow that was resized.
     """
 
     where: Tensor
     confidence: Tensor
     shown: Tensor
-    distance: Tensor
+    nearest: Tensor
     columns: slice
     parts: PartMotion | None = None
     cuts: Tensor | None = None
 
     @property
     def inside(self) -> Tensor:
-        """(B, h, w) in [0, 1], 1 where the driving body's capsules are."""
-        return torch.sigmoid((1 - self.distance.square()) / 0.2)
+        """(B, h, w) in [0, 1], 1 where a driving body's capsules are."""
+        return torch.sigmoid((1 - self.nearest) / 0.2)
 
     @property
     def near(self) -> Tensor:
-        """(B, h, w) in [0, 1], 0 beyond the parts' reach."""
-        return (REACH + 1 - self.distance).clamp(0, 1)
+        """(B, h, w) in [0, 1], 0 beyond the reach of a driving body's parts."""
+        return (REACH + 1 - self.nearest.sqrt()).clamp(0, 1)
 
     @property
     def core(self) -> Tensor:
-        """(B, h, w) in [0, 1], 1 along the driving body's bones, where it surely is, however slim."""
+        """(B, h, w) in [0, 1], 1 along a driving body's bones, where it surely is, however slim."""
         low, high = CORE
-        return ((high - self.distance) / (high - low)).clamp(0, 1)
+        return ((high - self.nearest.sqrt()) / (high - low)).clamp(0, 1)
 
 
 def part_flow(parts: PartMotion, grid: int, columns: slice | None = None) -> Flow:
@@ -91,7 +91,7 @@ def part_flow(parts: PartMotion, grid: int, columns: slice | None = None) -> Flo
         where=where.unflatten(2, size),
         confidence=confidence.unflatten(2, size),
         shown=shown.unflatten(2, size),
-        distance=nearest.sqrt().unflatten(1, size),
+        nearest=nearest.unflatten(1, size),
         columns=columns,
         parts=parts,
     )
@@ -131,7 +131,7 @@ def resize_flow(flow: Flow, size: int) -> Flow:
     columns = slice(flow.columns.start * size // grid, flow.columns.stop * size // grid)
     shape = (size, size * width // grid)
     where = rearrange(flow.where, "b k h w c -> b (k c) h w")
-    stacked = torch.cat([where, flow.confidence, flow.shown, flow.distance[:, None]], 1)
+    stacked = torch.cat([where, flow.confidence, flow.shown, flow.nearest[:, None]], 1)
     fine = F.interpolate(stacked, shape, mode="bilinear", align_corners=False)
     where = rearrange(fine[:, : 2 * k], "b (k c) h w -> b k (h w) c", c=2).contiguous()
     confidence, shown = (fine[:, start : start + k].flatten(2).contiguous() for start in (2 * k, 3 * k))
