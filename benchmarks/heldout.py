@@ -9,9 +9,9 @@ the same training on pose maps alone; with --ablations also (at the longest budg
 rollout, without the loss on change, and from random weights instead of the shipped ones. With --controls also what no
 method should be: a frozen frame, the empty plate, the person as a flat patch of one colour, the footage blurred. With
 --blurred flicker is also measured with frames and footage blurred alike, by Gaussians of 1, 2 and 4 pixels of the
-window: what a method does not show cannot flicker. With --full-size frames are also made and scored at the footage's
-size over the plate, as in a video: a network sees less. Scores are on the person's box; perceptual distance and
-flicker: lower is better. Every run has a process of its own; longer budgets first, so that no run goes on from a
+window: what a method does not show cannot flicker. With --full-size frames are also made and scored over the plate as
+finely as references are kept, as in a video: a network sees less. Scores are on the person's box; perceptual distance
+and flicker: lower is better. Every run has a process of its own; longer budgets first, so that no run goes on from a
 shorter one.
 """
 
@@ -141,12 +141,13 @@ def full_size(footage: Footage, generator: nn.Module | None, held: Positions, wa
     subject, motion = footage.subject, footage.subject.motion[held]
     size, device = subject.references.shape[1], footage.device
     painter = Painter(subject, generator if way == "trained" else None, footage.reference_config, device)
-    plates = [plate_in(subject.plate, window, size) for window in motion.windows]
-    frames = painter.paint(motion, painter.choose(motion, footage.train), iter(plates), size)
+    plates = (plate_in(subject.plate, window, size) for window in motion.windows)
+    frames = painter.paint(motion, painter.choose(motion, footage.train), plates, size)
     scores = VideoScores(PerceptualLoss("auto", device))
-    for (picture, _), plate, filmed in zip(frames, plates, subject.references[held], strict=True):
+    for (picture, _), window, filmed in zip(frames, motion.windows, subject.references[held], strict=True):
         matte = filmed[..., 3:] / 255
-        truth = (matte * filmed[..., :3] + (1 - matte) * plate).round().astype(np.uint8)
+        truth = matte * filmed[..., :3] + (1 - matte) * plate_in(subject.plate, window, size)
+        truth = truth.round().astype(np.uint8)
         scores.update(picture.picture, truth, person_box(filmed[..., 3]))
     found = scores.result()
     return {f"{name}, full size": found[name] for name in ("perceptual", "sharpness", "flicker")}
@@ -194,7 +195,7 @@ def controls(subject: Path, share: float, frames: int) -> list[Row]:
 @click.option("--ablations", is_flag=True, help="Also train without single parts, at the longest budget.")
 @click.option("--controls", "controlled", is_flag=True, help="Also score pictures that are no result.")
 @click.option("--blurred", is_flag=True, help="Also measure flicker blurred by 1, 2 and 4 pixels.")
-@click.option("--full-size", "full", is_flag=True, help="Also make and score them at the footage's size.")
+@click.option("--full-size", "full", is_flag=True, help="Also make and score them as finely as in a video.")
 @click.option("--held-out", default=0.3, show_default=True, help="Share of each clip, at its end, never trained on.")
 @click.option("--frames", default=120, show_default=True, help="At most so many held-out frames are made.")
 @click.option("--seed", default=0, show_default=True)
@@ -222,7 +223,7 @@ def main(
     hidden = ("clip", "feature network")
     shown = [{name: value for name, value in row.items() if name not in hidden} for row in rows]
     for clip in clips:
-        mine = [row for row, full in zip(shown, rows, strict=True) if full["clip"] == clip.name]
+        mine = [row for row, whole in zip(shown, rows, strict=True) if whole["clip"] == clip.name]
         finish(f"{clip.name}, last {held_out:.0%}, perceptual distance in {network} features", mine, DIGITS, None)
     title = f"mean over {len(clips)} clips, perceptual distance in {network} features"
     finish(title, mean_rows(shown, "method"), DIGITS, json_file, per_clip=rows)
