@@ -54,24 +54,24 @@ def left_of(image):
 
 
 def test_a_landmark_at_rest_does_not_tremble_when_calm():
-    assert left_of(moved(lambda t: 0.0005 * (-1) ** np.round(RATE * t))) < 0.05
+    assert left_of(moved(lambda t: 0.001 * (-1) ** np.round(RATE * t))) < 0.05
 
 
-@pytest.mark.parametrize("speed", [0.003, 0.015, 0.05])
+@pytest.mark.parametrize("speed", [0.003, 0.05, 0.4])
 def test_a_landmark_that_drifts_is_neither_late_nor_early_when_calm(speed):
     image = moved(lambda t: speed * t)
     np.testing.assert_allclose(calmed(image, TALL, RATE)[25:75], image[25:75], atol=1e-2)
 
 
-@pytest.mark.parametrize("much", [0.016, 0.03, 0.2])
+@pytest.mark.parametrize("much", [0.02, 0.05, 0.2])
 def test_a_foot_that_taps_is_left_alone(much):
     assert left_of(moved(lambda t: much / 2 * np.sin(2 * np.pi * 2.5 * t))) > 0.95
 
 
-@given(st.floats(10, 60), st.floats(0.0, 0.01))
+@given(st.floats(5, 60), st.floats(0.0, 0.2))
 def test_the_calm_pose_is_where_the_pose_is(rate, sway):
     image = moved(lambda t: sway * np.sin(t))
-    assert np.abs(calmed(image, TALL, rate) - image).max() <= 200 * sway
+    assert np.abs(calmed(image, TALL, rate) - image).max() <= 200 * min(2 * sway, 0.05)
 
 
 def test_frames_of_a_motion_can_be_chosen():

@@ -23,10 +23,10 @@ from vidgan.subject.window import crop, frames_per_second, gaussian, statures, t
 Array = NDArray[np.float32]
 
 CALM = 0.3
-"""Standard deviation, in seconds, of the average that takes the trembling from slow landmarks."""
+"""Standard deviation, in seconds, of the average that takes the trembling from landmarks."""
 
-SLOW = (0.03, 0.07)
-"""Heights a second, trembling included, up to which a landmark is slow, and from which on it is not."""
+TREMBLING = (0.003, 0.006)
+"""Heights by which landmarks tremble: what goes no farther about the average is averaged; twice as far, it is not."""
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,14 @@ def motion_of(track: PoseTrack) -> Motion:
 
 
 def calmed(image: Array, tall: Array, rate: float) -> Array:
-    """Where landmarks (T, J, 2) are without trembling, those that are slow: averaged over `CALM` seconds, neither late
-    nor early. tall: (T,) the person's height in the same pixels; rate: frames per second.
+    """Where landmarks (T, J, 2) are without trembling: averaged over `CALM` seconds, neither late nor early, while they
+    go about the average by no more than `TREMBLING`. tall: (T,) the person's height in the same pixels; rate: frames
+    per second.
     """
-    sigma, (slow, fast) = CALM * rate, SLOW
-    steps = np.linalg.norm(np.diff(image, axis=0, prepend=image[:1]), axis=-1)
-    speed = gaussian((steps * rate / tall[:, None]).astype(np.float32), sigma)
-    share = ((fast - speed) / (fast - slow)).clip(0, 1)[..., None]
-    return (image + share * (gaussian(image, sigma) - image)).astype(np.float32)
+    sigma, (low, high) = CALM * rate, TREMBLING
+    apart = gaussian(image, sigma) - image
+    far = gaussian(np.linalg.norm(apart, axis=-1).astype(np.float32) / tall[:, None], sigma)
+    return image + ((high - far) / (high - low)).clip(0, 1)[..., None] * apart
 
 
 @dataclass(frozen=True)
