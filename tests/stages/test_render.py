@@ -18,7 +18,7 @@ from vidgan.stages.encode import RenderedFrames
 from vidgan.stages.render import Canvas, RenderConfig, RenderStage, aligned, canvas_for
 from vidgan.stages.train import WEIGHTS
 from vidgan.subject.footage import Picture
-from vidgan.subject.model import Subject
+from vidgan.subject.model import Subject, motion_of
 from vidgan.subject.paint import Previous
 from vidgan.subject.reconstruct import Painter
 from vidgan.subject.references import ReferenceConfig
@@ -254,6 +254,9 @@ def test_aligned_windows_lie_on_whole_pixels_and_keep_the_pose(scale):
     pixels = motion.points * size + place[:, None]
     present = track.present
     np.testing.assert_allclose(pixels[present], track.image[present] * scale, atol=0.02)
+    whole = motion_of(track)
+    calm = whole.calm * whole.windows[:, None, 2:] + whole.windows[:, None, :2]
+    np.testing.assert_allclose(motion.calm * size + place[:, None], calm * scale, atol=0.02)
     np.testing.assert_allclose((motion.heights * size)[present], 84 * scale, rtol=0.03)
     assert motion.points[present].min() > 0
     assert motion.points[present].max() < 1

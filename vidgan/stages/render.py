@@ -113,7 +113,7 @@ class RenderStage(Stage[RenderConfig]):
     """
 
     name = "render"
-    version = 11
+    version = 12
     Config: ClassVar[type[Config]] = RenderConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:

@@ -25,8 +25,8 @@ Array = NDArray[np.float32]
 CALM = 0.3
 """Standard deviation, in seconds, of the average that takes the trembling from landmarks."""
 
-TREMBLING = (0.003, 0.006)
-"""Heights by which landmarks tremble: what goes no farther about the average is averaged; twice as far, it is not."""
+TREMBLING = (0.0035, 0.007)
+"""Heights by which landmarks tremble, root mean square: what goes about an average by less is averaged, by more not."""
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,16 @@ def motion_of(track: PoseTrack) -> Motion:
 
 
 def calmed(image: Array, tall: Array, rate: float) -> Array:
-    """Where landmarks (T, J, 2) are without trembling: averaged over `CALM` seconds, neither late nor early, while they
-    go about the average by no more than `TREMBLING`. tall: (T,) the person's height in the same pixels; rate: frames
-    per second.
+    """Where landmarks (T, J, 2) are without trembling: averaged over `CALM` seconds, neither late nor early, in full
+    while they go about the average by no more than the lower of `TREMBLING`, and not at all from the higher one on.
+    tall: (T,) the person's height in the same pixels; rate: frames per second.
     """
     sigma, (low, high) = CALM * rate, TREMBLING
-    apart = gaussian(image, sigma) - image
-    far = gaussian(np.linalg.norm(apart, axis=-1).astype(np.float32) / tall[:, None], sigma)
-    return image + ((high - far) / (high - low)).clip(0, 1)[..., None] * apart
+    more = min(len(image) - 1, int(np.ceil(3 * sigma)))
+    before, after = 2 * image[:1] - image[more:0:-1], 2 * image[-1:] - image[-2 : -more - 2 : -1]
+    apart = gaussian(np.concatenate([before, image, after]), sigma)[more : more + len(image)] - image
+    far = np.sqrt(gaussian(np.square(np.linalg.norm(apart, axis=-1).astype(np.float32) / tall[:, None]), sigma))
+    return (image + ((high - far) / (high - low)).clip(0, 1)[..., None] * apart).astype(np.float32)
 
 
 @dataclass(frozen=True)
