@@ -17,8 +17,9 @@ shorter one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import tee
 from pathlib import Path
 
 import click
@@ -108,9 +109,13 @@ def run_clip(
     shared = {"peak MB": peak_memory(stages), "feature network": facts["feature_network"]}
     wanted = ["trained"] if training else list(facts["heldout"])
     made = {way: dict(facts["heldout"][way]) for way in wanted}
-    for way, scores in made.items():
-        scores.update(by_scale(*made_again(stages, way)) if blurred else {})
-        scores.update(full_size(*footage_of(stages), way) if full and way in PAINTED else {})
+    if blurred or full:
+        footage, generator, held = made_from(stages)
+        for way, scores in made.items():
+            if blurred:
+                scores.update(by_scale(footage.ways(generator, held)[way], footage.truth(held)))
+            if full and way in PAINTED:
+                scores.update(full_size(footage, generator, held, way))
     if training is None:
         rows = [{"method": way, **scores, **shared} for way, scores in made.items()]
         return rows + (controls(stages["subject"].dir, share, frames) if controlled else [])
@@ -118,18 +123,12 @@ def run_clip(
     return [{"method": training.name, **made["trained"], "steps": steps, **shared}]
 
 
-def footage_of(stages: Mapping[str, Finished]) -> tuple[Footage, nn.Module | None, Positions]:
+def made_from(stages: Mapping[str, Finished]) -> tuple[Footage, nn.Module | None, Positions]:
     """What the held-out stage made its frames from: the footage, the generator, and their positions."""
     manifest = stages["heldout"].manifest
     model = stages["train"].dir if "train" in stages else None
     config = HeldoutConfig.model_validate(manifest.config)
     return to_make(stages["subject"].dir, model, config, manifest.device)
-
-
-def made_again(stages: Mapping[str, Finished], way: str) -> tuple[Iterator[Picture], NDArray[np.uint8]]:
-    """The frames of one of the held-out stage's ways, and what was filmed with its mattes: (n, S, S, 4)."""
-    footage, generator, held = footage_of(stages)
-    return footage.ways(generator, held)[way], footage.truth(held)
 
 
 def full_size(footage: Footage, generator: nn.Module | None, held: Positions, way: str) -> Row:
@@ -141,20 +140,19 @@ def full_size(footage: Footage, generator: nn.Module | None, held: Positions, wa
     subject, motion = footage.subject, footage.subject.motion[held]
     size, device = subject.references.shape[1], footage.device
     painter = Painter(subject, generator if way == "trained" else None, footage.reference_config, device)
-    plates = (plate_in(subject.plate, window, size) for window in motion.windows)
+    plates, under = tee(plate_in(subject.plate, window, size) for window in motion.windows)
     frames = painter.paint(motion, painter.choose(motion, footage.train), plates, size)
     scores = VideoScores(PerceptualLoss("auto", device))
-    for (picture, _), window, filmed in zip(frames, motion.windows, subject.references[held], strict=True):
+    for (picture, _), plate, filmed in zip(frames, under, subject.references[held], strict=True):
         matte = filmed[..., 3:] / 255
-        truth = matte * filmed[..., :3] + (1 - matte) * plate_in(subject.plate, window, size)
-        truth = truth.round().astype(np.uint8)
+        truth = (matte * filmed[..., :3] + (1 - matte) * plate).round().astype(np.uint8)
         scores.update(picture.picture, truth, person_box(filmed[..., 3]))
     found = scores.result()
     return {f"{name}, full size": found[name] for name in ("perceptual", "sharpness", "flicker")}
 
 
 def by_scale(pictures: Iterable[Picture], crops: NDArray[np.uint8]) -> Row:
-    """Flicker on the person's box with frames and footage, as from `made_again`, blurred alike."""
+    """Flicker on the person's box with frames and footage, (n, S, S, 4) with its mattes, blurred alike."""
     flickers = {sigma: Flicker() for sigma in BLURS}
     for made, crop in zip(pictures, crops, strict=True):
         region = person_box(crop[..., 3]).mask(*crop.shape[:2])

@@ -163,14 +163,15 @@ def repair(generator: nn.Module, maps: Tensor, inner: slice, plate: Tensor, warp
     )
 
 
-def doubted(out: Repair, core: Tensor, finer: float) -> Repair:
+def doubted(out: Repair, core: Tensor, fineness: float) -> Repair:
     """The same, its own picture counting less where it shows nobody along the driving body's bones, `core`
-    (B, 1, s, s): of a limb in a pose that it was not trained on it may know nothing; and as much less as what is taken
-    from the references is `finer` than its pixels. For rendering alone: a network would learn to make up for it.
+    (B, 1, s, s): of a limb in a pose that it was not trained on it may know nothing; and the less, the finer the
+    references are: `fineness` of their pixels go to one of its own. For rendering alone: a network would learn to make
+    up for it.
     """
     logits = out.logits.clone()
     logits[:, -1:] += DOUBT * believed(torch.sigmoid(out.matte), core).clamp_min(1e-3).log()
-    logits[:, -1:] -= math.log(max(1.0, finer))
+    logits[:, -1:] -= math.log(max(1.0, fineness))
     return out._replace(logits=logits)
 
 
