@@ -12,6 +12,7 @@ import torch
 from tests.pose.skeletons import SHARES, figure, track_of
 from vidgan.pose.body import PARTS, point
 from vidgan.subject.draft import Pose
+from vidgan.subject.heads import faces
 from vidgan.subject.model import Subject, motion_of
 from vidgan.subject.window import crop
 from vidgan.video.write import ClipWriter
@@ -105,13 +106,19 @@ def picture_of(crops):
     return torch.from_numpy(np.ascontiguousarray(crops)).movedim(-1, 1).float() / 127.5 - 1
 
 
-def pose_of(subject, driving, references, fade=1.0):
+def posed(driving, height, facing, reference, reference_height, reference_facing):
+    """A `Pose` whose faces are those of its landmarks."""
+    own, theirs = faces(driving, height), faces(reference, reference_height)
+    return Pose(driving, height, facing, own, reference, reference_height, reference_facing, theirs)
+
+
+def pose_of(subject, driving, references):
     """Driving frame `driving` from reference frames, as tensors of a batch of one."""
     points, heights = torch.from_numpy(subject.motion.points), torch.from_numpy(subject.motion.heights)
     facing = torch.from_numpy(subject.motion.facing)
-    return Pose(
-        points[[driving]], heights[[driving]], facing[[driving]], points[references][None], heights[references][None],
-        facing[references][None], torch.full((1, len(references)), fade),
+    return posed(
+        points[[driving]], heights[[driving]], facing[[driving]],
+        points[references][None], heights[references][None], facing[references][None],
     )  # fmt: skip
 
 

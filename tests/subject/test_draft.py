@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.pose.skeletons import figure, folded
-from tests.subject.sticks import picture_of, pose_of, references_of, stick_subject
+from tests.subject.sticks import picture_of, pose_of, posed, references_of, stick_subject
 from vidgan.pose.track import JOINT
 from vidgan.subject.draft import (
     FIRMNESS,
@@ -25,6 +25,7 @@ from vidgan.subject.draft import (
     mix,
     warp_references,
 )
+from vidgan.subject.heads import faces
 from vidgan.subject.parts import TORSO
 
 
@@ -33,10 +34,10 @@ def subject():
     return stick_subject(12)
 
 
-def drafted(subject, driving, indices, size=32, fade=1.0):
-    pose = pose_of(subject, driving, indices, fade)
+def drafted(subject, driving, indices, size=32):
+    pose = pose_of(subject, driving, indices)
     references = references_of(subject, indices)
-    warped = warp_references(references, flows(pose, references, size), pose.fade, size)
+    warped = warp_references(references, flows(pose, references, size), size)
     colour, matte = blended(warped)
     matte = firm(matte, FIRMNESS["draft"])
     return composite(colour, matte, torch.zeros(1, 3, size, size)), matte
@@ -83,11 +84,10 @@ def red_arm():
     def draft(arm, turned=0.0):
         driving, poses = (np.float32(one) for one in ((armed if arm else body)[None], np.stack([armed, body])[None]))
         height, facing = torch.tensor([0.75]), torch.tensor([[0.0, turned]])
-        pose = Pose(
+        pose = posed(
             torch.tensor(driving), height, facing[:, 0], torch.tensor(poses), height[None].expand(1, 2), facing,
-            torch.ones(1, 2),
         )  # fmt: skip
-        return blended(warp_references(pictures, flows(pose, pictures, 64), pose.fade, 64))[0][0]
+        return blended(warp_references(pictures, flows(pose, pictures, 64), 64))[0][0]
 
     return draft, (slice(y - 1, y + 2), x)
 
@@ -114,19 +114,19 @@ def facing_pose(driving, references):
     height, facing = torch.tensor([0.75]), torch.tensor([references]).deg2rad()
     every = torch.ones_like(facing)
     bodies = body[None].expand(1, len(references), -1, -1)
-    return Pose(body, height, torch.tensor([driving]).deg2rad(), bodies, 0.75 * every, facing, every)
+    return posed(body, height, torch.tensor([driving]).deg2rad(), bodies, 0.75 * every, facing)
 
 
 def test_how_far_trunks_face_alike_falls_as_a_gaussian_and_never_below_a_floor():
     alike = facing_pose(170.0, [-170.0, 165.0, 170.0 - math.degrees(TURN), 0.0]).alike
     turned = np.deg2rad([20, 5, math.degrees(TURN)])
-    np.testing.assert_allclose(alike[0], [*np.exp(-(turned**2) / (2 * TURN**2)), TURNED], rtol=1e-4)
+    np.testing.assert_allclose(alike[0, :, 0], [*np.exp(-(turned**2) / (2 * TURN**2)), TURNED], rtol=1e-4)
 
 
 def trunk_of(pose):
     """How far each reference counts in the middle of the trunk, (K,)."""
-    pictures = torch.ones(1, pose.fade.shape[1], 4, 64, 64)
-    warped = warp_references(pictures, flows(pose, pictures, 64), pose.fade, 64)
+    pictures = torch.ones(1, pose.reference.shape[1], 4, 64, 64)
+    warped = warp_references(pictures, flows(pose, pictures, 64), 64)
     x, y = (64 * pose.driving[0, [JOINT[name] for name in TORSO]].mean(0)).long()
     return warped.confidence[0, :, y, x]
 
@@ -138,11 +138,18 @@ def test_a_trunk_that_is_turned_away_counts_less_beside_one_that_is_not():
     assert farther < 0.3
 
 
-def test_a_reference_that_is_fading_in_leaves_the_others_their_share():
-    """At a change of references the picture passes over those that stay, though these face elsewhere."""
-    pose = facing_pose(0.0, [9.0, 54.0])
-    fading, staying = trunk_of(replace(pose, fade=torch.tensor([[1 / 6, 1.0]])))
-    assert staying > 0.9 * fading > 0
+def test_a_face_is_taken_from_the_reference_whose_head_is_turned_as_asked():
+    """Of one, and of no part but the head."""
+    pose = facing_pose(0.0, [0.0, 0.0])
+    nose, brow = (JOINT[name] for name in ("nose", "left_eye"))
+    away = pose.reference.clone()
+    away[0, 0, nose, 0] += 0.02  # its first reference looks aside
+    pose = replace(pose, reference=away, reference_face=faces(away, pose.reference_height))
+    pictures = torch.ones(1, 2, 4, 64, 64)
+    warped = warp_references(pictures, flows(pose, pictures, 64), 64)
+    x, y = (64 * pose.driving[0, brow]).long()
+    assert warped.confidence[0, 0, y, x] < 0.3 < 0.9 < warped.confidence[0, 1, y, x]
+    assert trunk_of(pose).min() > 0.9
 
 
 @pytest.mark.parametrize("nearer", [0, 1])
@@ -153,7 +160,7 @@ def test_a_print_on_the_trunk_is_taken_from_the_reference_that_faces_as_asked(ne
     pictures = torch.ones(1, 2, 4, 64, 64)
     pictures[0, nearer, :3] = -1  # dark where it faces as asked, bright where it does not
     body = pose.driving[0]
-    colour = blended(warp_references(pictures, flows(pose, pictures, 64), pose.fade, 64))[0][0, 0]
+    colour = blended(warp_references(pictures, flows(pose, pictures, 64), 64))[0][0, 0]
 
     def at(*names):
         x, y = (64 * body[[JOINT[name] for name in names]].mean(0)).long()
@@ -161,9 +168,33 @@ def test_a_print_on_the_trunk_is_taken_from_the_reference_that_faces_as_asked(ne
 
     assert at(*TORSO) < -0.9
     even = facing_pose(30.0, [30.0, 30.0])
-    shown = blended(warp_references(pictures, flows(even, pictures, 64), even.fade, 64))[0][0, 0]
+    shown = blended(warp_references(pictures, flows(even, pictures, 64), 64))[0][0, 0]
     shin = tuple((64 * body[[JOINT["left_knee"], JOINT["left_ankle"]]].mean(0)).long().flip(0))
     torch.testing.assert_close(colour[shin], shown[shin])  # of limbs it says nothing
+
+
+def test_beside_a_head_that_leans_no_upright_neck_stays():
+    body, size = figure(0.75, (0.5, 0.92)), 256
+    neck = body[[JOINT[f"{side}_shoulder"] for side in ("left", "right")]].mean(0)
+    leaning = body.copy()
+    lean = np.deg2rad(60)
+    turn = np.array([[np.cos(lean), -np.sin(lean)], [np.sin(lean), np.cos(lean)]])
+    leaning[: JOINT["left_shoulder"]] = (body[: JOINT["left_shoulder"]] - neck) @ turn.T + neck
+    bodies = torch.tensor(np.float32([body, leaning]))
+    height, still = torch.tensor([0.75]), torch.zeros(1)
+    pose = posed(bodies[1:], height, still, bodies[None, :1], height[None], still[None])
+    pictures = torch.full((1, 1, 4, size, size), -1.0)
+    y, x = (np.mgrid[:size, :size] + 0.5) / size
+    person = (abs(x - neck[0]) < 0.025) | (y > neck[1])  # a neck as wide as that, and all below it
+    pictures[0, 0, 3] = torch.tensor(np.float32(person))
+    shown = warp_references(pictures, flows(pose, pictures, size), size).matte[0, 0]
+
+    def at(angle, far):
+        column, row = (size * (neck + 0.75 * far * np.array([np.sin(angle), -np.cos(angle)]))).astype(int)
+        return float(shown[row, column])
+
+    assert at(lean, 0.06) > 0.9
+    assert at(0.0, 0.06) < 0.1
 
 
 def test_a_limb_that_a_reference_lacks_comes_from_another():
@@ -171,7 +202,7 @@ def test_a_limb_that_a_reference_lacks_comes_from_another():
     x, y = (256 * pose.driving[0, [JOINT["left_knee"], JOINT["left_ankle"]]].mean(0)).long()
     pictures = torch.ones(1, 2, 4, 256, 256)
     pictures[0, 0, 3, y - 9 : y + 10] = 0
-    warped = warp_references(pictures, flows(pose, pictures, 256), pose.fade, 256)
+    warped = warp_references(pictures, flows(pose, pictures, 256), 256)
     assert warped.core[0, 0, y, x] > 0.9
     assert blended(warped)[1][0, 0, y, x] > 0.9
     beside = replace(warped, confidence=torch.ones_like(warped.confidence))
@@ -182,16 +213,6 @@ def test_away_from_the_bones_nobody_is_believed():
     matte, core = torch.tensor([0.0, 0.5, 1.0]).view(1, 1, 1, 3), torch.tensor([0.0, 0.5, 1.0]).view(1, 1, 3, 1)
     wanted = torch.tensor([[1.0, 1.0, 1.0], [0.5, 0.75, 1.0], [0.0, 0.5, 1.0]])
     torch.testing.assert_close(believed(matte, core)[0, 0], wanted)
-
-
-def test_a_faded_reference_counts_less(subject):
-    pose = pose_of(subject, 2, [2, 2])
-    references = references_of(subject, [2, 2])
-    flow = flows(pose, references, 32)
-    even = warp_references(references, flow, torch.tensor([[1.0, 1.0]]), 32)
-    faded = warp_references(references, flow, torch.tensor([[0.2, 1.0]]), 32)
-    share = [torch.softmax(blend_logits(one), 1)[:, 0] for one in (even, faded)]
-    assert (share[1] < share[0]).all()
 
 
 def test_a_shown_matte_is_firmer_than_the_mean_of_its_references():
@@ -235,9 +256,9 @@ def test_a_draft_of_several_poses_is_that_of_each(subject):
     references = references_of(subject, [2, 9])
     both = Pose(*(torch.cat(values) for values in zip(*(vars(pose).values() for pose in poses), strict=True)))
     flow = flows(both, references.expand(2, -1, -1, -1, -1), 64, whole=False)
-    colour, matte = blended(warp_references(references.expand(2, -1, -1, -1, -1), flow, both.fade, 64))
+    colour, matte = blended(warp_references(references.expand(2, -1, -1, -1, -1), flow, 64))
     for index, pose in enumerate(poses):
-        alone = warp_references(references, flows(pose, references, 64), pose.fade, 64)
+        alone = warp_references(references, flows(pose, references, 64), 64)
         own, there = blended(alone)
         torch.testing.assert_close(matte[index], there[0], atol=1e-5, rtol=0)
         torch.testing.assert_close((matte * colour)[index], (there * own)[0], atol=1e-4, rtol=0)

@@ -56,12 +56,10 @@ def test_shapes_and_ranges(examples):
     assert batch.points.shape == (b, r, 33, 2)
     assert batch.reference_points.shape == (b, r, COUNT, 33, 2)
     assert batch.heights.shape == (b, r)
-    assert batch.reference_heights.shape == batch.fade.shape == (b, r, COUNT)
+    assert batch.reference_heights.shape == (b, r, COUNT)
     for value, low, high in ((batch.picture, -1, 1), (batch.matte, 0, 1), (batch.references[:, :, :, 3], 0, 1)):
         assert value.min() >= low
         assert value.max() <= high
-    assert batch.fade.min() > 0
-    assert batch.fade.max() <= 1
     assert batch.pose().driving.shape == (b * r, 33, 2)
 
 
@@ -71,7 +69,13 @@ def test_unchanged_examples_are_the_footage(subject, examples):
     torch.testing.assert_close(batch.picture[1], truth[:, :3] / 127.5 - 1)
     torch.testing.assert_close(batch.matte[1], truth[:, 3:] / 255)
     torch.testing.assert_close(batch.points[1], torch.from_numpy(subject.motion.points[7:10]))
-    assert (batch.fade == 1).all()
+
+
+def test_how_heads_are_turned_is_the_footages_own_however_poses_are_shaken(subject, examples):
+    pose = drawn(examples).pose()
+    known = torch.from_numpy(subject.motion.faces)
+    for face in torch.cat([pose.face, pose.reference_face.flatten(0, 1)]):
+        assert (known - face).abs().amax(1).min() == 0
 
 
 def which(subject, picture):

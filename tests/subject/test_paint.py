@@ -14,6 +14,7 @@ from vidgan.subject.draft import blended, composite, flows, warp_references
 from vidgan.subject.paint import (
     SIMILAR,
     STEADINESS,
+    STRANGE,
     Previous,
     doubted,
     finer,
@@ -41,7 +42,7 @@ def subject():
 def warped(subject):
     pose = pose_of(subject, 4, [2, 7, 10])
     references = references_of(subject, [2, 7, 10])
-    return warp_references(references, flows(pose, references, S), pose.fade, S)
+    return warp_references(references, flows(pose, references, S), S)
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_an_own_picture_of_nobody_does_not_count_along_the_bones(warped, plate):
     """As of a limb that it does not know, in a pose that it was not trained on."""
     core = (warped.core > 0.9)[0, 0] & (warped.matte[0].amin(0) > 0.9)
     assert core.sum() > 5
-    outs = (doubted(change(own=3.0, matte=matte), warped.core, 1) for matte in (-20.0, 20.0))
+    outs = (doubted(change(own=3.0, matte=matte), warped.core, 1, 0) for matte in (-20.0, 20.0))
     nobody, there = (paint(out, warped, plate, BODY) for out in outs)
     assert nobody.weights[0, -1][core].max() < 1e-6
     assert nobody.matte[0, 0][core].min() > 0.85
@@ -107,9 +108,16 @@ def test_an_own_picture_of_nobody_does_not_count_along_the_bones(warped, plate):
 def test_an_own_picture_counts_as_much_less_as_the_references_are_finer(warped, plate, times):
     """Against all references together."""
     away = torch.zeros_like(warped.core)
-    shown = [paint(doubted(change(), away, finest), warped, plate, BODY).weights for finest in (0.5, times)]
+    shown = [paint(doubted(change(), away, finest, 0), warped, plate, BODY).weights for finest in (0.5, times)]
     before, after = (weights[:, -1] / weights[:, :-1].sum(1) for weights in shown)
     torch.testing.assert_close(after, before / times)
+
+
+def test_an_own_picture_counts_less_the_farther_the_pose_is_from_those_known(warped, plate):
+    away = torch.zeros_like(warped.core)
+    near, far = (paint(doubted(change(), away, 1, far), warped, plate, BODY).weights for far in (0, 2 * STRANGE))
+    ratio = (far[:, -1] / far[:, :-1].sum(1)) / (near[:, -1] / near[:, :-1].sum(1))
+    torch.testing.assert_close(ratio, torch.full_like(ratio, math.exp(-2)))
 
 
 @pytest.mark.parametrize("apart", [0.0, 0.3, 2.0])
@@ -140,7 +148,7 @@ def test_a_small_generator_paints_a_large_picture(subject, warped):
     large = 64
     pose = pose_of(subject, 4, [2, 7, 10])
     references = torch.nn.functional.interpolate(references_of(subject, [2, 7, 10])[0], (large, large))[None]
-    sharp = warp_references(references, flows(pose, references, large), pose.fade, large)
+    sharp = warp_references(references, flows(pose, references, large), large)
     painted = paint(change(), sharp, torch.zeros(1, 3, large, large), BODY)
     assert painted.picture.shape == (1, 3, large, large)
     wanted = composite(*blended(sharp), torch.zeros(1, 3, large, large))

@@ -65,7 +65,7 @@ def test_held_out_frames_are_painted_near_the_truth(subject):
 def test_a_frame_painted_from_itself_is_itself(subject):
     painter = Painter(subject, None, CONFIG)
     at = np.arange(5)
-    choice = Choice(np.repeat(at[:, None], 2, 1), np.ones((5, 2), np.float32))
+    choice = Choice(np.repeat(at[:, None], 2, 1), np.zeros(5, np.float32))
     for (picture, _), position in zip(
         painter.paint(subject.motion[at], choice, plates(subject, at), 32), at, strict=True
     ):
@@ -87,7 +87,7 @@ def test_painting_goes_on_from_a_state_as_if_never_stopped(subject, painter):
     choice = painter.choose(motion, TRAIN)
     whole = list(painter.paint(motion, choice, plates(subject, HELD), 32))
     first = whole[:3]
-    rest = Choice(choice.index[3:], choice.fade[3:])
+    rest = choice[3:]
     second = list(painter.paint(motion[3:], rest, plates(subject, HELD[3:]), 32, first[-1][1]))
     for (one, _), (two, _) in zip(whole[3:], second, strict=True):
         np.testing.assert_array_equal(one.picture, two.picture)
@@ -100,7 +100,7 @@ def test_a_generator_sees_its_previous_output(subject, generator, monkeypatch):
     motion = subject.motion[HELD]
     choice = painter.choose(motion, TRAIN)
     whole = [one.picture for one, _ in painter.paint(motion, choice, plates(subject, HELD), 32)]
-    rest = Choice(choice.index[3:], choice.fade[3:])
+    rest = choice[3:]
     fresh = [one.picture for one, _ in painter.paint(motion[3:], rest, plates(subject, HELD[3:]), 32)]
     assert not np.array_equal(whole[3], fresh[0])
 
@@ -164,7 +164,7 @@ def test_after_a_frame_without_a_person_nothing_is_left_of_the_one_before(subjec
     present = motion.present.copy()
     present[2] = False
     gap = list(painter.paint(replace(motion, present=present), choice, plates(subject, HELD), 32))
-    rest = Choice(choice.index[3:], choice.fade[3:])
+    rest = choice[3:]
     fresh = list(painter.paint(motion[3:], rest, plates(subject, HELD[3:]), 32))
     np.testing.assert_array_equal(gap[3][0].picture, fresh[0][0].picture)
 

@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
@@ -11,13 +12,13 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from tests.pose.skeletons import figure, folded
 from tests.subject.sticks import stick_subject
 from vidgan.pose.track import JOINT
+from vidgan.subject.heads import faces
 from vidgan.subject.references import (
     Compared,
     ReferenceConfig,
     choose,
     descriptor,
     doubts,
-    fades,
     hidden,
     pace,
     pose_distances,
@@ -50,25 +51,6 @@ def test_nothing_changes_when_changing_is_dear():
 def test_everything_changes_when_changing_is_free():
     costs = np.random.default_rng(0).random((40, 12))
     np.testing.assert_array_equal(steadiest_path(costs, 0.0), costs.argmin(1))
-
-
-def test_fades_are_the_same_before_and_after_a_change():
-    fade = fades(np.array([4] * 8 + [9] * 8), 3)
-    np.testing.assert_allclose(fade, fade[::-1])
-    np.testing.assert_allclose(fade[7:11], [1 / 6, 1 / 6, 3 / 6, 5 / 6])
-    assert fade[0] == 1
-
-
-def test_without_a_change_nothing_fades():
-    np.testing.assert_array_equal(fades(np.full(9, 2), 3), np.ones(9))
-
-
-@settings(max_examples=40, deadline=None)
-@given(path=arrays(np.int64, st.integers(1, 20), elements=st.integers(0, 2)), length=st.integers(1, 5))
-def test_fades_count_the_frames_to_the_nearest_change(path, length):
-    changes = [t + 0.5 for t in range(len(path) - 1) if path[t] != path[t + 1]]
-    wanted = [min([1.0, *(abs(t - change) / length for change in changes)]) for t in range(len(path))]
-    np.testing.assert_allclose(fades(path, length), wanted, rtol=1e-6)
 
 
 def poses(count=30):
@@ -110,7 +92,8 @@ def test_distances_are_squared_euclidean():
 
 
 def compared(points, heights, facing):
-    return Compared(descriptor(points, heights, facing, 0.05), hidden(points, heights))
+    face = faces(torch.from_numpy(points), torch.from_numpy(heights)).numpy()
+    return Compared(descriptor(points, heights, facing, 0.05), face, hidden(points, heights))
 
 
 def described(count):
@@ -146,13 +129,12 @@ def test_the_same_way_changes_references_as_often_at_any_speed():
 def test_slots_show_different_moments():
     target = described(60)
     config = ReferenceConfig(count=3, apart=8)
-    driving = Compared(target.descriptors[::2], target.hidden[::2])
+    driving = Compared(*(values[::2] for values in vars(target).values()))
     choice = choose(driving, target, np.zeros(60, np.float32), config)
-    assert choice.index.shape == choice.fade.shape == (30, 3)
+    assert choice.index.shape == (30, 3)
+    np.testing.assert_allclose(choice.far, 0, atol=1e-6)  # all of them are known
     for a, b in ((0, 1), (0, 2), (1, 2)):
         assert np.abs(choice.index[:, a] - choice.index[:, b]).min() >= 8
-    assert choice.fade.min() > 0
-    assert choice.fade.max() <= 1
 
 
 def twice(poses):
@@ -167,6 +149,20 @@ def test_of_two_equal_frames_the_one_without_handicap_is_taken():
         handicap[better] = 0
         chosen = choose(target, target, handicap, ReferenceConfig(count=1))
         assert set(chosen.index[:, 0]) == {better}
+
+
+def test_of_two_poses_the_one_whose_head_is_turned_as_asked_is_taken():
+    points, heights, facing = (np.repeat(values[:1], 2, axis=0) for values in poses(2))
+    aside = points.copy()
+    aside[0, JOINT["nose"], 0] += 0.02
+    target, handicap = compared(aside, heights, facing), np.float32([0, 1e-4])
+
+    def taken(head_weight):
+        driving = compared(points, heights, facing)
+        return choose(driving, target, handicap, ReferenceConfig(count=1, head_weight=head_weight)).index[:, 0]
+
+    assert set(taken(0.0)) == {0}  # the other counts as farther
+    assert set(taken(0.01)) == {1}
 
 
 def test_what_lies_behind_a_hand_is_hidden_and_nothing_else():

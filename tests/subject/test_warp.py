@@ -13,6 +13,7 @@ from tests.pose.skeletons import figure, folded
 from vidgan.pose.body import PART, PARTS
 from vidgan.pose.track import JOINT, LANDMARKS
 from vidgan.subject.parts import (
+    ABOVE,
     TORSO,
     PartMotion,
     bone_distances,
@@ -239,12 +240,21 @@ def test_the_core_is_narrower_than_the_parts_since_bodies_may_be_slim(radii, wan
 
 
 def test_distances_to_bones_match_the_distance_to_sampled_points_on_them():
+    """But for what lies beyond the shoulders: of the trunk, it is farther by `ABOVE`."""
     points, pixels = pose(arms=(0.7, 1.1)), grid_points((6, 6))
     found = bone_distances(points, pixels[None], HEIGHT, part_table())[0]
     start, end = bones(points, part_table())
     share = torch.linspace(0, 1, 2001)[None, :, None]
     along = start[0][:, None] + share * (end - start)[0][:, None]
-    nearest = (along[:, :, None] - pixels).norm(dim=-1).amin(1)
+    offsets = pixels - along[:, :, None]
+    closest = offsets.norm(dim=-1).argmin(1)
+    nearest = torch.stack([one[index, torch.arange(len(pixels))] for one, index in zip(offsets, closest, strict=True)])
+    up = (end - start)[0, PART["torso"]]
+    up = up / up.norm()
+    above = (nearest[PART["torso"]] @ up).clamp_min(0)
+    assert (above > 0).any()
+    nearest[PART["torso"]] += (ABOVE - 1) * above[:, None] * up
+    nearest = nearest.norm(dim=-1)
     radius = torch.tensor([part.radius for part in PARTS]) * HEIGHT
     torch.testing.assert_close(found.sqrt(), nearest / radius[:, None], atol=1e-2, rtol=1e-3)
 

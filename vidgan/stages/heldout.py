@@ -40,7 +40,7 @@ class HeldoutStage(Stage[HeldoutConfig]):
     """
 
     name = "heldout"
-    version = 12
+    version = 13
     Config: ClassVar[type[Config]] = HeldoutConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:

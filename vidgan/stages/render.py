@@ -19,7 +19,7 @@ from vidgan.stages.train import load_generator
 from vidgan.subject.model import Motion, Subject, motion_of
 from vidgan.subject.paint import Previous
 from vidgan.subject.reconstruct import Painter
-from vidgan.subject.references import Choice, ReferenceConfig, pose_distances
+from vidgan.subject.references import Choice, ReferenceConfig
 from vidgan.subject.window import MARGIN, statures, to_window
 
 FAR = 0.02
@@ -113,7 +113,7 @@ class RenderStage(Stage[RenderConfig]):
     """
 
     name = "render"
-    version = 12
+    version = 13
     Config: ClassVar[type[Config]] = RenderConfig
 
     def run(self, context: StageContext) -> dict[str, Any]:
@@ -135,21 +135,18 @@ class RenderStage(Stage[RenderConfig]):
                 yield picture, vars(after)
 
         write_segments(context, track.pts, track.time_base, (width, height), self.config.segment, paint)
-        return self._facts(context, subject, motion, choice, size, width, height)
+        return self._facts(context, motion, choice, size, width, height)
 
     def _facts(
         self,
         context: StageContext,
-        subject: Subject,
         motion: Motion,
         choice: Choice,
         size: int,
         width: int,
         height: int,
     ) -> dict[str, Any]:
-        weight = self.config.references.facing_weight
-        nearest = pose_distances(motion.descriptors(weight), subject.motion.descriptors(weight)).min(1)
-        unseen = float((nearest[motion.present] > FAR).mean()) if motion.present.any() else 0.0
+        unseen = float((choice.far[motion.present] > FAR).mean()) if motion.present.any() else 0.0
         if unseen > 0.25:
             context.progress.warn(
                 f"{unseen:.0%} of the driving poses are far from anything the target shows: "
@@ -170,8 +167,7 @@ def _paint(
 ) -> Iterator[tuple[NDArray[np.uint8], Previous]]:  # fmt: skip
     """Full pictures of a segment, each with the state after it."""
     plates = (canvas.window((int(x), int(y)), size) for x, y in place[frames])
-    part = Choice(choice.index[frames], choice.fade[frames])
-    windows = painter.paint(motion, part, plates, size, before)
+    windows = painter.paint(motion, choice[frames], plates, size, before)
     for index, (window, state) in enumerate(windows):
         if motion.present[index]:
             x, y = place[frames][index]

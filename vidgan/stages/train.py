@@ -36,7 +36,7 @@ class TrainStage(Stage[RepairConfig]):
 
     name = "train"
     seeded = True
-    version = 16
+    version = 17
     Config: ClassVar[type[Config]] = RepairConfig
 
     def shipped(self) -> dict[str, Path]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vidgan.subject.heads import heads_alike
 from vidgan.subject.parts import PartMotion
 from vidgan.subject.warp import Flow, feathered, part_flow, reached, resize_flow, sample, widened
 
@@ -33,6 +34,11 @@ TURN, TURNED = 0.45, 0.15
 printed on it lies elsewhere. It never counts less than TURNED.
 """
 
+HEAD_TURN, HEAD_TURNED = 0.001, 0.01
+"""The same for heads, see `heads_alike`. One wins nearly everywhere: the average of two faces that are turned otherwise
+is a face of neither.
+"""
+
 GATE_LOW, GATE_HIGH = 0.5, 0.95
 """Outside the body, mattes fade out as the confidence falls from the upper to the lower of these."""
 
@@ -41,24 +47,27 @@ GATE_LOW, GATE_HIGH = 0.5, 0.95
 class Pose:
     """Driving poses and their references' poses in window units.
 
-    driving: (B, J, 2); height: (B,); facing: (B,) radians; the same of the references, (B, K, J, 2) and (B, K);
-    fade: (B, K) in [0, 1].
+    driving: (B, J, 2); height: (B,); facing: (B,) radians; face: (B, F), see `vidgan.subject.heads.faces`; the same of
+    the references, (B, K, ...).
     """
 
     driving: Tensor
     height: Tensor
     facing: Tensor
+    face: Tensor
     reference: Tensor
     reference_height: Tensor
     reference_facing: Tensor
-    fade: Tensor
+    reference_face: Tensor
 
     @property
     def alike(self) -> Tensor:
-        """How far each reference's trunk faces as the driving pose's does: (B, K) in (0, 1]."""
+        """How far each reference's trunk and head are turned as the driving pose's are: (B, K, 2) in (0, 1]."""
         apart = self.reference_facing - self.facing[:, None]
         turned = torch.atan2(apart.sin(), apart.cos()).square()
-        return torch.exp(-turned / (2 * TURN**2)).clamp_min(TURNED)
+        trunks = torch.exp(-turned / (2 * TURN**2)).clamp_min(TURNED)
+        heads = heads_alike(self.face[:, None], self.reference_face, HEAD_TURN)[:, 0].clamp_min(HEAD_TURNED)
+        return torch.stack([trunks, heads], -1)
 
     def at(self, some: slice) -> Pose:
         """Some of the poses."""
@@ -87,14 +96,14 @@ def flows(pose: Pose, pictures: Tensor, size: int, whole: bool = True) -> Flow:
     """
     grid = max(16, size // FLOW_STRIDE)
     mattes = pictures[:, :, 3]
-    motion = PartMotion(pose.driving, pose.reference, pose.height, pose.reference_height, mattes, pose.alike, pose.fade)
+    motion = PartMotion(pose.driving, pose.reference, pose.height, pose.reference_height, mattes, pose.alike)
     return part_flow(motion, grid, None if whole else reached(motion, grid, size))
 
 
-def warp_references(pictures: Tensor, flow: Flow, fade: Tensor, size: int) -> Warped:
+def warp_references(pictures: Tensor, flow: Flow, size: int) -> Warped:
     """Pull the references to the driving pose.
 
-    pictures: (B, K, 4, S, S), colour in [-1, 1] spread beyond the matte, then the matte; fade: (B, K).
+    pictures: (B, K, 4, S, S), colour in [-1, 1] spread beyond the matte, then the matte.
     Outside the driving body, a pixel that lands on another part than its own (the other leg) is not the person. What an
     arm hides in a reference is taken from others.
     """
@@ -104,7 +113,7 @@ def warp_references(pictures: Tensor, flow: Flow, fade: Tensor, size: int) -> Wa
     pulled[:, :, 3] *= torch.maximum(own, fine.inside[:, None]) * fine.near[:, None]
     pulled = feathered(pulled, fine)
     core = widened(fine.core[:, None], fine.columns, size)
-    trusted = (fine.confidence * fine.shown * fade[..., None, None])[:, :, None]
+    trusted = (fine.confidence * fine.shown)[:, :, None]
     whole = widened(torch.cat([pulled, trusted], 2), fine.columns, size)
     matte = whole[:, :, 3]
     return Warped(whole[:, :, :3], matte, whole[:, :, 4] * believed(matte, core), core)

@@ -18,7 +18,7 @@ from vidgan.subject.draft import Pose, Warped, flows, warp_references
 from vidgan.subject.footage import ExampleConfig, Footage, Picture, Positions, Sequences, jitter, relit, split
 from vidgan.subject.model import Subject
 from vidgan.subject.reconstruct import Painter, nearest_pose_frames
-from vidgan.subject.references import ReferenceConfig, pose_distances
+from vidgan.subject.references import ReferenceConfig, differences
 from vidgan.subject.rig import BODY
 from vidgan.subject.stored import as_pictures, with_matte
 
@@ -27,30 +27,31 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class BodySequences(Sequences):
-    """references: (B, R, K, 4, S, S); reference_points: (B, R, K, J, 2); facing: (B, R);
-    reference_heights, reference_facing and fade: (B, R, K).
+    """references: (B, R, K, 4, S, S); reference_points: (B, R, K, J, 2); facing: (B, R); faces: (B, R, F);
+    reference_heights and reference_facing: (B, R, K); reference_faces: (B, R, K, F).
     """
 
     references: Tensor
     reference_points: Tensor
     reference_heights: Tensor
     facing: Tensor
+    faces: Tensor
     reference_facing: Tensor
-    fade: Tensor
+    reference_faces: Tensor
 
     def pose(self) -> Pose:
         """All frames of all sequences as one batch of poses, (B * R)."""
         return Pose(
-            self.points.flatten(0, 1), self.heights.flatten(0, 1), self.facing.flatten(0, 1),
+            self.points.flatten(0, 1), self.heights.flatten(0, 1), self.facing.flatten(0, 1), self.faces.flatten(0, 1),
             self.reference_points.flatten(0, 1), self.reference_heights.flatten(0, 1),
-            self.reference_facing.flatten(0, 1), self.fade.flatten(0, 1),
+            self.reference_facing.flatten(0, 1), self.reference_faces.flatten(0, 1),
         )  # fmt: skip
 
     def warped(self) -> Warped:
         """See `Sequences.warped`."""
         pose, size = self.pose(), self.plate.shape[-1]
         references = self.references.flatten(0, 1)
-        return warp_references(references, flows(pose, references, size), pose.fade, size)
+        return warp_references(references, flows(pose, references, size), size)
 
     def in_light(self, light: Tensor) -> Self:
         """See `Sequences.in_light`."""
@@ -71,11 +72,12 @@ class BodyFootage(Footage):
         self.subject, self.reference_config, self.config, self.device = subject, references, config, device
         self.size, self.references, self.frames = subject.crops.shape[1], references.count, subject.frames
         self.train, self.held = split(subject.frames, held_out, config.apart)
-        vectors = subject.motion.descriptors(references.facing_weight)
-        self.nearest = self._nearest(pose_distances(vectors, vectors[self.train]))
+        poses = subject.motion.compared(references.facing_weight)
+        known = subject.motion[self.train].compared(references.facing_weight)
+        self.nearest = self._nearest(differences(poses, known, references.head_weight))
         self.motion = {
             name: torch.from_numpy(np.ascontiguousarray(getattr(subject.motion, name))).to(device)
-            for name in ("points", "heights", "facing", "visibility")
+            for name in ("points", "heights", "facing", "faces", "visibility")
         }
 
     def _nearest(self, distances: Array) -> list[Positions]:
@@ -93,10 +95,6 @@ class BodyFootage(Footage):
         picks = np.stack([self._references(int(start), rollout, rng) for start in starts])
         at = starts[:, None] + np.arange(rollout)
         shape, device = (len(starts), rollout), self.device
-        fade = torch.ones(*shape, self.references)
-        if augment:
-            low = torch.rand((len(starts), 1, self.references), generator=rng) < 0.25
-            fade = torch.where(low, 0.2 + 0.8 * torch.rand(low.shape, generator=rng), fade)
         crops = as_pictures(self.subject.crops[at.ravel()], device).unflatten(0, shape)
         plate = as_pictures(self.subject.plate_crops[at.ravel()], device).unflatten(0, shape)
         references = as_pictures(self.subject.small_references[picks.ravel()], device).unflatten(0, picks.shape)
@@ -110,7 +108,8 @@ class BodyFootage(Footage):
             references=with_matte(references), points=points, heights=heights, visibility=visibility,
             reference_points=self.motion["points"][picks], reference_heights=self.motion["heights"][picks],
             facing=self.motion["facing"][at], reference_facing=self.motion["facing"][picks],
-            fade=fade.to(device), light=torch.ones(len(starts), 3, device=device),
+            faces=self.motion["faces"][at], reference_faces=self.motion["faces"][picks],
+            light=torch.ones(len(starts), 3, device=device),
         )  # fmt: skip
 
     def _references(self, start: int, rollout: int, rng: torch.Generator) -> Positions:

@@ -13,10 +13,12 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from vidgan.pose.body import facing
 from vidgan.pose.track import PoseTrack
+from vidgan.subject.heads import faces
 from vidgan.subject.references import Compared, descriptor, doubts, hidden
 from vidgan.subject.window import crop, frames_per_second, gaussian, statures, to_window, windows
 
@@ -59,7 +61,12 @@ class Motion:
 
     def compared(self, facing_weight: float) -> Compared:
         """What references are chosen by."""
-        return Compared(self.descriptors(facing_weight), hidden(self.points, self.heights))
+        return Compared(self.descriptors(facing_weight), self.faces, hidden(self.points, self.heights))
+
+    @property
+    def faces(self) -> NDArray[np.complex64]:
+        """How heads are turned, see `vidgan.subject.heads.faces`: (T, F), without trembling."""
+        return faces(torch.from_numpy(self.calm), torch.from_numpy(self.heights)).numpy()
 
 
 def nearest_in(sorted_values: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -39,6 +39,9 @@ DOUBT = 8.0
 SIMILAR = 0.6
 """The difference of own picture and references, of colours in [-1, 1], at which it gets 1/e of their finest detail."""
 
+STRANGE = 0.012
+"""A pose so far from all that are known, in the units of `Choice.far`, divides by e what an own picture counts."""
+
 NOBODY = -20.0
 """A matte's logit where there is nobody."""
 
@@ -163,15 +166,15 @@ def repair(generator: nn.Module, maps: Tensor, inner: slice, plate: Tensor, warp
     )
 
 
-def doubted(out: Repair, core: Tensor, fineness: float) -> Repair:
+def doubted(out: Repair, core: Tensor, fineness: float, far: float) -> Repair:
     """The same, its own picture counting less where it shows nobody along the driving body's bones, `core`
     (B, 1, s, s): of a limb in a pose that it was not trained on it may know nothing; and the less, the finer the
-    references are: `fineness` of their pixels go to one of its own. For rendering alone: a network would learn to make
-    up for it.
+    references are, `fineness` of their pixels go to one of its own, and the farther the pose is from those known, see
+    `Choice.far`. For rendering alone: a network would learn to make up for it.
     """
     logits = out.logits.clone()
     logits[:, -1:] += DOUBT * believed(torch.sigmoid(out.matte), core).clamp_min(1e-3).log()
-    logits[:, -1:] -= math.log(max(1.0, fineness))
+    logits[:, -1:] -= math.log(max(1.0, fineness)) + far / STRANGE
     return out._replace(logits=logits)
 
 
@@ -183,7 +186,7 @@ def paint(out: Repair, warped: Warped, plate: Tensor, rig: Rig, fine: bool = Tru
     small, size = out.matte.shape[-1], plate.shape[-1]
     out = _at_size(out, size)
     base = blend_logits(warped)
-    # Below all references together, so that moments when every slot fades do not fall to the own picture.
+    # Below all references together, so that where none is trusted much it does not fall to the own picture.
     own_base = base.logsumexp(1, keepdim=True) + rig.trust
     logits = torch.cat([base, own_base], 1) + out.logits
     own_colour, own_matte = out.colour, torch.sigmoid(out.matte)

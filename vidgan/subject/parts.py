@@ -44,8 +44,14 @@ SLIGHT = 0.005
 STRETCH = 2.5
 """A limb is stretched or shortened along its bone by this factor at most, against foreshortened bones."""
 
+ABOVE = 2.0
+"""Beyond the shoulders a pixel is so many times as far along the trunk's bone: a neck rises there, and no trunk."""
+
 RIGID = 1.25
 """The same for hands and feet: too short to measure a stretch by."""
+
+TURNING = ("torso", "head")
+"""Parts that show another side when they are turned."""
 
 TORSO = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 BEHIND, BEFORE = ("head", "torso", "thigh"), ("lower_arm", "hand")
@@ -61,7 +67,8 @@ and the factor by which it is stretched or shortened at most.
 class PartTable:
     """The parts as tensors: `start` and `end` (P, J) average the landmarks of a part's ends; `radius` (P,) is a share
     of person height; `stretch` (P,) how far a part may be stretched along its bone; `arms`, the indices of
-    forearms and hands, and the `body`, those of trunk, head and thighs, which they cross.
+    forearms and hands, and the `body`, those of trunk, head and thighs, which they cross; `trunk`, its index, if it is
+    one of them.
     """
 
     start: Tensor
@@ -70,6 +77,7 @@ class PartTable:
     stretch: Tensor
     body: Tensor
     arms: Tensor
+    trunk: int | None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -97,6 +105,7 @@ def part_table(device: torch.device | str = "cpu", parts: tuple[Part, ...] = PAR
         stretch=torch.tensor([RIGID if part.name.endswith(("hand", "foot")) else STRETCH for part in parts]).to(device),
         body=_indices(parts, BEHIND).to(device),
         arms=_indices(parts, BEFORE).to(device),
+        trunk=next((index for index, part in enumerate(parts) if part.name == "torso"), None),
     )
 
 
@@ -106,7 +115,7 @@ def bones(points: Tensor, table: PartTable) -> tuple[Tensor, Tensor]:
 
 
 def bone_distances(points: Tensor, at: Tensor, height: Tensor, table: PartTable) -> Tensor:
-    """Squared distance of each pixel to each part's bone, in part radii.
+    """Squared distance of each pixel to each part's bone, in part radii; above a trunk, see `ABOVE`.
 
     points: (B, J, 2) a pose; at: (B, N, 2) pixel positions; height: (B,) person height; window units → (B, P, N).
     """
@@ -120,8 +129,13 @@ def segment_distances(start: Tensor, end: Tensor, at: Tensor, height: Tensor, ta
     # By coordinate: sums over a last axis of two are slow, and this is half of the flow's time.
     (axis_x, axis_y), (start_x, start_y) = (value[..., None].unbind(-2) for value in (axis, start))
     offset_x, offset_y = at[:, None, :, 0] - start_x, at[:, None, :, 1] - start_y
-    along = ((offset_x * axis_x + offset_y * axis_y) / length2[..., None]).clamp(0, 1)
+    share = (offset_x * axis_x + offset_y * axis_y) / length2[..., None]
+    along = share.clamp(0, 1)
     distance2 = (offset_x - along * axis_x).square() + (offset_y - along * axis_y).square()
+    if (trunk := table.trunk) is not None:
+        beyond = (share[:, trunk] - 1).clamp_min(0)
+        upright = (length2[:, trunk] / (table.radius[trunk] * height).square()).clamp_max(1)  # not bent to the camera
+        distance2[:, trunk] += ((ABOVE**2 - 1) * upright * length2[:, trunk])[:, None] * beyond.square()
     radius2 = (table.radius * height[:, None]).square()
     return distance2 / radius2[..., None]
 
@@ -264,8 +278,8 @@ class PartMotion:
     """What the flow of a body follows from, at whatever pixels it is asked for.
 
     driving: (B, J, 2); reference: (B, K, J, 2); height_d: (B,), height_r: (B, K) person heights, in window units;
-    mattes: (B, K, h, w) of the references; alike: (B, K) in (0, 1], how far each shows the trunk turned as it is asked,
-    None for all alike; fade: (B, K), how far each is faded in, or 1 for all.
+    mattes: (B, K, h, w) of the references; alike: (B, K, 2) in (0, 1], how far each shows the parts of `TURNING` turned
+    as they are asked, None for all alike.
     """
 
     driving: Tensor
@@ -274,7 +288,6 @@ class PartMotion:
     height_r: Tensor
     mattes: Tensor
     alike: Tensor | None = None
-    fade: Tensor | float = 1.0
 
     @cached_property
     def affines(self) -> Tensor:
@@ -298,7 +311,8 @@ class PartMotion:
 
         The confidence is the Bhattacharyya coefficient of the part weights at both ends: 1 where the pixel lands on the
         part it came from, low where another part lies there, 0 outside the reference's window. Shown is 1 but for
-        pixels of trunk, head and thighs, free in the driving pose, that land on a forearm or a hand: these hide them.
+        pixels of trunk, head and thighs, free in the driving pose, that land on a forearm or a hand: these hide them;
+        and for those of parts that are turned otherwise, see `TURNING`.
         """
         table = part_table(self.driving.device)
         distances = bone_distances(self.driving, points, self.height_d, table)
@@ -312,15 +326,16 @@ class PartMotion:
         hidden = (_behind_arms(there, table).view(agreement.shape) + free - 1).clamp_min(0)
         shown = 1 - (1 - HARDLY) * hidden * weights.index_select(2, table.body).sum(2)
         if self.alike is not None:
-            shown = shown * self._turned(self.alike, shown, weights[:, :, table.names.index("torso")])
+            for name, alike in zip(TURNING, self.alike.unbind(-1), strict=True):
+                shown = shown * self._turned(alike, shown, weights[:, :, table.names.index(name)])
         return where, agreement * inside, shown, distances.amin(1)
 
-    def _turned(self, alike: Tensor, shown: Tensor, trunk: Tensor) -> Tensor:
-        """How much pixels (B, K, N) that belong to the trunk so far count beside those of the reference that shows them
-        best: faces most as asked, is faded in and hides nothing.
+    def _turned(self, alike: Tensor, shown: Tensor, part: Tensor) -> Tensor:
+        """How much pixels (B, K, N) that belong to a part so far count beside those of the reference that shows them
+        best: has it turned most as asked, (B, K), and hides nothing.
         """
-        best = (shown * (self.fade * alike)[..., None]).amax(1, keepdim=True)
-        return 1 - (1 - (alike[..., None] / best).clamp_max(1)) * trunk
+        best = (shown * alike[..., None]).amax(1, keepdim=True)
+        return 1 - (1 - (alike[..., None] / best).clamp_max(1)) * part
 
     def _mixed(self, points: Tensor, distances: Tensor) -> tuple[Tensor, Tensor]:
         """Where pixels (B, N, 2) at `bone_distances` (B, P, N) come from, (B, K, N, 2), and the weights of the parts

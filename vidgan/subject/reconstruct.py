@@ -6,7 +6,7 @@ Legend: T driving frames, K references, s pixels of the network, S of the pictur
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -43,7 +43,8 @@ TOGETHER, PIXELS = 8, 1 << 23
 @dataclass(frozen=True)
 class Scene:
     """One frame to paint: its pose, without trembling too (1, J, 2), the references warped to it and the plate
-    (1, 3, S, S); for a generator the seen landmarks (1, J), and references and plate (1, 3, s, s) at its size.
+    (1, 3, S, S); for a generator the seen landmarks (1, J), references and plate (1, 3, s, s) at its size, and how far
+    the pose is from those known, see `Choice`.
     """
 
     pose: Pose
@@ -53,6 +54,7 @@ class Scene:
     seen: Tensor
     fewer: Warped
     narrow: Tensor
+    far: float
 
 
 class Painter:
@@ -70,15 +72,15 @@ class Painter:
         driving, target = (poses.compared(self.config.facing_weight) for poses in (motion, self.subject.motion[among]))
         handicap = self.config.blur_weight * self.subject.blur + self.config.doubt_weight * self.subject.doubts
         choice = choose(driving, target, handicap[among], self.config)
-        return Choice(index=among[choice.index], fade=choice.fade)
+        return replace(choice, index=among[choice.index])
 
     def pose(self, motion: Motion, choice: Choice) -> Pose:
         """A motion and its references' poses as tensors."""
         own = self.subject.motion
         index = choice.index
-        references = (own.points[index], own.heights[index], own.facing[index])
-        values = (motion.points, motion.heights, motion.facing, *references, choice.fade)
-        return Pose(*(_tensor(value).to(self.device) for value in values))
+        references = (own.points[index], own.heights[index], own.facing[index], own.faces[index])
+        values = (motion.points, motion.heights, motion.facing, motion.faces, *references)
+        return Pose(*(torch.from_numpy(np.ascontiguousarray(value)).to(self.device) for value in values))
 
     @torch.inference_mode()
     def paint(
@@ -94,7 +96,7 @@ class Painter:
         calm, seen = (_tensor(values).to(self.device) for values in (motion.calm, motion.visibility))
         while given := list(islice(plates, self._together(size))):
             some = slice(t, t + len(given))
-            for scene in self._scenes(pose.at(some), calm[some], choice.index[some], seen[some], np.stack(given)):
+            for scene in self._scenes(pose.at(some), calm[some], choice[some], seen[some], np.stack(given)):
                 height = scene.pose.height
                 last = before or nothing_before(scene.calm, height, size)
                 pulled = pull(last, scene.calm, height, size, BODY)
@@ -113,24 +115,25 @@ class Painter:
         return 1 if self.device.type == "cpu" else min(TOGETHER, max(1, PIXELS // size**2))
 
     def _scenes(
-        self, pose: Pose, calm: Tensor, index: NDArray[np.int64], seen: Tensor, plates: NDArray[np.uint8]
+        self, pose: Pose, calm: Tensor, choice: Choice, seen: Tensor, plates: NDArray[np.uint8]
     ) -> Iterator[Scene]:
-        """All that frames need and that does not follow from the frame before: calm (N, J, 2), index (N, K), seen
-        (N, J), plates (N, S, S, 3).
+        """All that frames need and that does not follow from the frame before: calm (N, J, 2), seen (N, J), plates
+        (N, S, S, 3).
         """
         small, size = self.subject.crops.shape[1], plates.shape[1]
         pictures = self.subject.references if size > small else self.subject.small_references
-        references = with_matte(as_pictures(pictures[index], self.device))
+        references = with_matte(as_pictures(pictures[choice.index], self.device))
         plate = narrow = as_pictures(plates, self.device)
         flow = flows(pose, references, size, whole=self.generator is not None)
-        warped = fewer = warp_references(references, flow, pose.fade, size)
+        warped = fewer = warp_references(references, flow, size)
         if self.generator is not None and small != size:
             narrow = F.interpolate(plate, (small, small), mode="area")
-            less = with_matte(as_pictures(self.subject.small_references[index], self.device))
-            fewer = warp_references(less, flow, pose.fade, small)
+            less = with_matte(as_pictures(self.subject.small_references[choice.index], self.device))
+            fewer = warp_references(less, flow, small)
         for t in range(len(plates)):
             one = slice(t, t + 1)
-            yield Scene(pose.at(one), calm[one], warped.at(one), plate[one], seen[one], fewer.at(one), narrow[one])
+            far = float(choice.far[t])
+            yield Scene(pose.at(one), calm[one], warped.at(one), plate[one], seen[one], fewer.at(one), narrow[one], far)
 
     def _person(self, scene: Scene, pulled: Pulled) -> tuple[Tensor, Tensor]:
         """The person's colour (1, 3, S, S) and matte (1, 1, S, S) in a scene, after what was shown before."""
@@ -152,7 +155,7 @@ class Painter:
         out = repair(generator, maps, inner, scene.narrow, with_previous(scene.fewer, resized(pulled, small)))
         if generator.blends:
             finest = min(scene.plate.shape[-1], self.subject.references.shape[1])
-            out = doubted(out, scene.fewer.core, finest / small)
+            out = doubted(out, scene.fewer.core, finest / small, scene.far)
         return paint(out, scene.warped, scene.plate, BODY, fine=bool(generator.blends))
 
     def reconstruct(self, train: Positions, held: Positions) -> Iterator[Picture]:

@@ -1,7 +1,7 @@
 """Which of the target's frames show a driving pose best, chosen so that the choice changes seldom and smoothly.
 
-Legend: T driving frames, N target frames, K slots, J landmarks, C places of trunk, thighs and face; points in window
-units.
+Legend: T driving frames, N target frames, K slots, J landmarks, F of them in a face, C places of trunk, thighs and
+face; points in window units.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from vidgan.config import Config
 from vidgan.pose.body import HIPS, PARTS, SLEEVE, point
 from vidgan.pose.track import JOINT, LANDMARKS
+from vidgan.subject.heads import heads_alike
 from vidgan.subject.parts import BEFORE, bone_distances, part_table
 
 Array = NDArray[np.float32]
@@ -27,6 +28,9 @@ _WEIGHTS = {
 _ALONG = np.linspace(0.1, 0.9, 9, dtype=np.float32)
 
 _FACE = ("nose", "left_eye", "right_eye", "mouth_left", "mouth_right")
+
+NOD = 0.002
+"""Heads that are turned apart by this much more than the nearest, in heights, are alike to exp(-1/2)."""
 
 SEEN = 0.5
 """The visibility from which on a landmark should be inside the matte."""
@@ -44,18 +48,18 @@ PACE_OVER = 11
 
 class ReferenceConfig(Config):
     """How references are chosen. Distances are squared, in units of the person's height; unsharp frames and such whose
-    mask and landmarks disagree count as farther, and those whose arms hide what no slot before shows. `switch_cost` is
-    what a change must save, over frames that count by their `pace`.
+    mask and landmarks disagree count as farther, and so do those whose heads are turned otherwise or whose arms hide
+    what no slot before shows. `switch_cost` is what a change must save, over frames that count by their `pace`.
     """
 
     count: int = 3
     facing_weight: float = 0.03
     blur_weight: float = 0.01
     doubt_weight: float = 0.25
+    head_weight: float = 0.01
     hidden_weight: float = 0.5
     switch_cost: float = 0.012
     apart: int = 8
-    fade: int = 3
 
     def with_count(self, count: int | None) -> ReferenceConfig:
         """The same for a generator that takes `count` references; None leaves it."""
@@ -64,10 +68,16 @@ class ReferenceConfig(Config):
 
 @dataclass(frozen=True)
 class Choice:
-    """index: (T, K) int64 target frames, slot 0 the best; fade: (T, K) float32 in (0, 1], low where a slot changes."""
+    """index: (T, K) int64 target frames, slot 0 the best; far: (T,) float32, the squared distance of each driving pose
+    to that of the nearest target frame.
+    """
 
     index: NDArray[np.int64]
-    fade: Array
+    far: Array
+
+    def __getitem__(self, frames: slice) -> Choice:
+        """Those of some of the driving frames."""
+        return Choice(self.index[frames], self.far[frames])
 
 
 def _joint_weights() -> Array:
@@ -166,29 +176,22 @@ def steadiest_path(costs: Array, switch_cost: float) -> NDArray[np.int64]:
     return path
 
 
-def fades(path: NDArray[np.int64], length: int) -> Array:
-    """1 away from changes of the path, falling to 1 / (2 * length) at them over `length` frames either side → (T,)."""
-    changes = np.flatnonzero(np.diff(path)) + 0.5
-    if not len(changes):
-        return np.ones(len(path), np.float32)
-    frames = np.arange(len(path))
-    after = np.searchsorted(changes, frames)
-    before = np.where(after > 0, frames - changes[np.maximum(after - 1, 0)], np.inf)
-    nearest = np.minimum(
-        before, np.where(after < len(changes), changes[np.minimum(after, len(changes) - 1)] - frames, np.inf)
-    )
-    return np.minimum(1, nearest / length).astype(np.float32)
-
-
 @dataclass(frozen=True)
 class Compared:
-    """What poses are compared by: descriptors (T, D) and `hidden` places (T, C)."""
+    """What poses are compared by: descriptors (T, D), `faces` (T, F) and `hidden` places (T, C)."""
 
     descriptors: Array
+    faces: NDArray[np.complex64]
     hidden: Array
 
     def __len__(self) -> int:
         return len(self.descriptors)
+
+
+def differences(driving: Compared, target: Compared, head_weight: float) -> Array:
+    """Of poses, and of how their heads are turned: (T, N)."""
+    alike = heads_alike(torch.from_numpy(driving.faces), torch.from_numpy(target.faces), NOD).numpy()
+    return np.asarray(pose_distances(driving.descriptors, target.descriptors) + head_weight * (1 - alike), np.float32)
 
 
 def choose(driving: Compared, target: Compared, handicap: Array, config: ReferenceConfig) -> Choice:
@@ -200,7 +203,7 @@ def choose(driving: Compared, target: Compared, handicap: Array, config: Referen
     hidden by an arm, costs the further slots: an arm across the chest in all references would be painted on the chest.
     """
     counts = pace(driving.descriptors)[:, None]
-    costs = (pose_distances(driving.descriptors, target.descriptors) + handicap[None]) * counts
+    costs = (differences(driving, target, config.head_weight) + handicap[None]) * counts
     own = np.arange(len(target))
     missing = counts * (1 - driving.hidden) * np.float32(config.hidden_weight / driving.hidden.shape[1])
     paths: list[NDArray[np.int64]] = []
@@ -213,5 +216,5 @@ def choose(driving: Compared, target: Compared, handicap: Array, config: Referen
     while len(paths) < config.count:
         paths.append(paths[0])
     index = np.stack(paths, 1)
-    fade = np.stack([fades(path, config.fade) for path in paths], 1)
-    return Choice(index=index, fade=fade)
+    far = pose_distances(driving.descriptors, target.descriptors).min(1)
+    return Choice(index=index, far=far)

@@ -46,10 +46,10 @@ def grid_points(size: tuple[int, int], device: torch.device | str = "cpu", colum
 @dataclass(frozen=True)
 class Flow:
     """Backward flow: where (B, K, h, w, 2) in window units of the reference; confidence (B, K, h, w) in [0, 1]; shown
-    (B, K, h, w) in [0, 1], low where an arm lies before it in the reference, or the trunk is turned away; nearest
-    (B, h, w) the squared distance to a body's nearest bone, in part radii, or to a face's nearest landmark, in its
-    heights; columns: of its grid, which has as many as rows, the w in which it is known; parts: what it follows from,
-    None for a flow that has no cuts; cuts: (B, h * w) bool, where there may be one, of a flow that was resized.
+    (B, K, h, w) in [0, 1], low where an arm lies before it in the reference, or trunk or head are turned otherwise;
+    nearest (B, h, w) the squared distance to a body's nearest bone, in part radii, or to a face's nearest landmark, in
+    its heights; columns: of its grid, which has as many as rows, the w in which it is known; parts: what it follows
+    from, None for a flow that has no cuts; cuts: (B, h * w) bool, where there may be one, of a flow that was resized.
     """
 
     where: Tensor
