@@ -74,7 +74,7 @@ class BodyFootage(Footage):
         self.train, self.held = split(subject.frames, held_out, config.apart)
         poses = subject.motion.compared(references.facing_weight)
         known = subject.motion[self.train].compared(references.facing_weight)
-        self.nearest = self._nearest(differences(poses, known, references.head_weight))
+        self.nearest = self._nearest(differences(poses, known, references.head_weight)[1])
         self.motion = {
             name: torch.from_numpy(np.ascontiguousarray(getattr(subject.motion, name))).to(device)
             for name in ("points", "heights", "facing", "faces", "visibility")

@@ -65,24 +65,18 @@ and the factor by which it is stretched or shortened at most.
 
 @dataclass(frozen=True)
 class PartTable:
-    """The parts as tensors: `start` and `end` (P, J) average the landmarks of a part's ends; `radius` (P,) is a share
-    of person height; `stretch` (P,) how far a part may be stretched along its bone; `arms`, the indices of
-    forearms and hands, and the `body`, those of trunk, head and thighs, which they cross; `trunk`, its index, if it is
-    one of them.
+    """The parts as tensors, in the order of `names`: `start` and `end` (P, J) average the landmarks of a part's ends;
+    `radius` (P,) is a share of person height; `stretch` (P,) how far a part may be stretched along its bone; `arms`,
+    the indices of forearms and hands, and the `body`, those of trunk, head and thighs, which they cross.
     """
 
+    names: tuple[str, ...]
     start: Tensor
     end: Tensor
     radius: Tensor
     stretch: Tensor
     body: Tensor
     arms: Tensor
-    trunk: int | None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The parts' names, in order."""
-        return tuple(part.name for part in PARTS)
 
 
 def _mean_of(names: tuple[str, ...]) -> Tensor:
@@ -99,13 +93,13 @@ def _indices(parts: tuple[Part, ...], endings: tuple[str, ...]) -> Tensor:
 def part_table(device: torch.device | str = "cpu", parts: tuple[Part, ...] = PARTS) -> PartTable:
     """The body's parts on a device."""
     return PartTable(
+        names=tuple(part.name for part in parts),
         start=torch.stack([_mean_of(part.start) for part in parts]).to(device),
         end=torch.stack([_mean_of(part.end) for part in parts]).to(device),
         radius=torch.tensor([part.radius for part in parts]).to(device),
         stretch=torch.tensor([RIGID if part.name.endswith(("hand", "foot")) else STRETCH for part in parts]).to(device),
         body=_indices(parts, BEHIND).to(device),
         arms=_indices(parts, BEFORE).to(device),
-        trunk=next((index for index, part in enumerate(parts) if part.name == "torso"), None),
     )
 
 
@@ -132,7 +126,8 @@ def segment_distances(start: Tensor, end: Tensor, at: Tensor, height: Tensor, ta
     share = (offset_x * axis_x + offset_y * axis_y) / length2[..., None]
     along = share.clamp(0, 1)
     distance2 = (offset_x - along * axis_x).square() + (offset_y - along * axis_y).square()
-    if (trunk := table.trunk) is not None:
+    if "torso" in table.names:
+        trunk = table.names.index("torso")
         beyond = (share[:, trunk] - 1).clamp_min(0)
         upright = (length2[:, trunk] / (table.radius[trunk] * height).square()).clamp_max(1)  # not bent to the camera
         distance2[:, trunk] += ((ABOVE**2 - 1) * upright * length2[:, trunk])[:, None] * beyond.square()

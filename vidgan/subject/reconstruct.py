@@ -80,7 +80,7 @@ class Painter:
         index = choice.index
         references = (own.points[index], own.heights[index], own.facing[index], own.faces[index])
         values = (motion.points, motion.heights, motion.facing, motion.faces, *references)
-        return Pose(*(torch.from_numpy(np.ascontiguousarray(value)).to(self.device) for value in values))
+        return Pose(*(_tensor(value).to(self.device) for value in values))
 
     @torch.inference_mode()
     def paint(
@@ -189,4 +189,4 @@ def heldout_scores(
 
 
 def _tensor(values: NDArray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+    return torch.from_numpy(np.ascontiguousarray(values))

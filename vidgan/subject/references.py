@@ -188,10 +188,11 @@ class Compared:
         return len(self.descriptors)
 
 
-def differences(driving: Compared, target: Compared, head_weight: float) -> Array:
-    """Of poses, and of how their heads are turned: (T, N)."""
+def differences(driving: Compared, target: Compared, head_weight: float) -> tuple[Array, Array]:
+    """Of poses alone, see `pose_distances`, and with how their heads are turned: (T, N) both."""
+    apart = pose_distances(driving.descriptors, target.descriptors)
     alike = heads_alike(torch.from_numpy(driving.faces), torch.from_numpy(target.faces), NOD).numpy()
-    return np.asarray(pose_distances(driving.descriptors, target.descriptors) + head_weight * (1 - alike), np.float32)
+    return apart, np.asarray(apart + head_weight * (1 - alike), np.float32)
 
 
 def choose(driving: Compared, target: Compared, handicap: Array, config: ReferenceConfig) -> Choice:
@@ -203,7 +204,8 @@ def choose(driving: Compared, target: Compared, handicap: Array, config: Referen
     hidden by an arm, costs the further slots: an arm across the chest in all references would be painted on the chest.
     """
     counts = pace(driving.descriptors)[:, None]
-    costs = (differences(driving, target, config.head_weight) + handicap[None]) * counts
+    apart, costs = differences(driving, target, config.head_weight)
+    costs = (costs + handicap[None]) * counts
     own = np.arange(len(target))
     missing = counts * (1 - driving.hidden) * np.float32(config.hidden_weight / driving.hidden.shape[1])
     paths: list[NDArray[np.int64]] = []
@@ -216,5 +218,4 @@ def choose(driving: Compared, target: Compared, handicap: Array, config: Referen
     while len(paths) < config.count:
         paths.append(paths[0])
     index = np.stack(paths, 1)
-    far = pose_distances(driving.descriptors, target.descriptors).min(1)
-    return Choice(index=index, far=far)
+    return Choice(index=index, far=apart.min(1))
